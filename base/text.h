@@ -1,0 +1,39 @@
+/* Strict text to number and back, in the C locale whatever the host program has set. */
+#ifndef VN_BASE_TEXT_H
+#define VN_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* Parse the whole of s[0..n): no blanks around, no hex, no trailing text. On failure `*at` is the
+ * offset of the first byte that does not belong. Decimal, exponent, "nan", "inf" (any case, signed). */
+bool vn_parse_f64(const char *s, size_t n, double *out, size_t *at);
+bool vn_parse_i64(const char *s, size_t n, int64_t *out, size_t *at);
+
+/* Shortest decimal that reads back as the same value ("0.1", "1e-08", "nan"); returns out. */
+#define VN_NUMBER_MAX 32
+char *vn_format_f64(double x, char out[VN_NUMBER_MAX]);
+char *vn_format_f32(float x, char out[VN_NUMBER_MAX]);
+
+/* A growable text; a zeroed one is empty. A failed append is sticky and shows in `failed`. */
+typedef struct vn_text {
+    char *s; /* zero-terminated; NULL while empty */
+    size_t n, cap;
+    bool failed;
+} vn_text;
+
+void vn_text_put(vn_text *t, const char *s, size_t n);
+void vn_text_printf(vn_text *t, const char *fmt, ...) VN_PRINTF(2, 3);
+void vn_text_json(vn_text *t, const char *s); /* a JSON string with its quotes */
+void vn_text_json_f64(vn_text *t, double x);  /* a JSON number; null when not finite */
+void vn_text_close(vn_text *t);
+
+/* The candidate nearest to `word` by edit distance, NULL if none is close (a third of its length).
+ * `get(i, ctx)` returns the i-th candidate, NULL at the end. */
+const char *vn_nearest(const char *word, const char *(*get)(int i, const void *ctx),
+                       const void *ctx);
+
+#endif

@@ -1,0 +1,25 @@
+# The CPU backend: reference kernels twice (f32, f64), SIMD and GEMM units once per ISA.
+vane_layer(vane_kernels_cpu kernels_cpu)
+
+# One compilation of `sources` with extra definitions and flags, as part of vane_kernels_cpu.
+function(vane_unit name definitions flags)
+    add_library(${name} OBJECT ${ARGN})
+    target_compile_definitions(${name} PRIVATE ${definitions})
+    target_compile_options(${name} PRIVATE ${flags})
+    target_sources(vane_kernels_cpu PRIVATE $<TARGET_OBJECTS:${name}>)
+endfunction()
+
+file(GLOB ref_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cpu/ref/*.c)
+vane_unit(vane_ref_f32 "VN_REAL=f32" "" ${ref_sources})
+vane_unit(vane_ref_f64 "VN_REAL=f64" "" ${ref_sources})
+
+file(GLOB simd_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cpu/simd/*.c
+     ${CMAKE_SOURCE_DIR}/kernels_cpu/gemm/*.c)
+vane_unit(vane_simd_generic "VN_ISA=generic;VN_ISA_GENERIC=1" "" ${simd_sources})
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    vane_unit(vane_simd_avx2 "VN_ISA=avx2;VN_ISA_AVX2=1" "-mavx2;-mfma;-mf16c" ${simd_sources})
+    # -mprefer-vector-width: compilers halve the width otherwise.
+    vane_unit(vane_simd_avx512 "VN_ISA=avx512;VN_ISA_AVX512=1"
+              "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mprefer-vector-width=512"
+              ${simd_sources})
+endif()
