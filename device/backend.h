@@ -1,0 +1,62 @@
+/* A kind of device. Implementing these functions and a kernel table is all it takes to add one.
+ * Only device/device.c calls through these pointers. */
+#ifndef VN_DEVICE_BACKEND_H
+#define VN_DEVICE_BACKEND_H
+
+#include "base/status.h"
+#include "device/kernel.h"
+
+#define VN_BACKEND_ABI 1
+
+typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
+typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
+
+typedef struct vn_backend vn_backend;
+typedef struct vn_exec vn_exec; /* a recorded list of steps; the backend's own */
+
+/* A backend's device and stream structs begin with these. */
+typedef struct vn_device {
+    const vn_backend *backend;
+} vn_device;
+
+struct vn_stream {
+    const vn_backend *backend;
+};
+
+typedef struct vn_device_info {
+    char name[96];      /* "AMD EPYC (avx512)" */
+    char level[32];     /* "avx512": the widest kernels in use */
+    uint64_t caps;      /* capability bits that kernels need */
+    int lanes;          /* threads, or streaming multiprocessors */
+    int64_t mem_bytes;  /* total memory, 0 if unknown */
+    bool host_memory;   /* device pointers can be read by the host */
+} vn_device_info;
+
+typedef struct vn_device_config {
+    int threads;        /* lanes of a CPU; 0: as many as the machine grants */
+    const char *level;  /* cap on the instruction set ("generic", "avx2", "avx512"); NULL or "": none */
+} vn_device_config;
+
+struct vn_backend {
+    uint32_t abi;
+    const char *name;                          /* what the user types: "cpu", "cuda" */
+    const vn_kernel *const *const *kernels;    /* [VN_OP_COUNT] lists, fastest first, NULL-ended */
+    int (*count)(void);
+    vn_status (*open)(int index, const vn_device_config *config, vn_device **dev);
+    void (*close)(vn_device *dev);
+    void (*info)(const vn_device *dev, vn_device_info *out);
+    vn_status (*alloc)(vn_device *dev, vn_mem kind, size_t bytes, void **block); /* zeroed */
+    void (*free)(vn_device *dev, vn_mem kind, void *block, size_t bytes);
+    vn_status (*stream_open)(vn_device *dev, vn_stream **s);
+    void (*stream_close)(vn_stream *s);
+    vn_status (*copy)(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir);
+    vn_status (*fill)(vn_stream *s, void *dst, int byte, size_t bytes);
+    vn_status (*wait)(vn_stream *s);           /* the host waits; asynchronous faults surface here */
+    /* Record steps for replay. `flops` is the plan's work: a backend may run small plans on fewer lanes.
+     * Steps are borrowed until drop. Scratch is the backend's: it sets call.scratch in its own copy. */
+    vn_status (*record)(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **exec);
+    vn_status (*replay)(vn_stream *s, vn_exec *exec, int first, int last); /* steps [first, last) */
+    void (*drop)(vn_exec *exec);
+};
+
+#endif

@@ -1,0 +1,39 @@
+/* Opening devices and calling them. Every use of a backend's pointers goes through here, so that
+ * optional functions, fault injection and messages are handled once. */
+#ifndef VN_DEVICE_DEVICE_H
+#define VN_DEVICE_DEVICE_H
+
+#include "device/backend.h"
+
+/* The backends of this build (backends.def), NULL-ended. */
+const vn_backend *const *vn_backends(void);
+
+/* Open device `index` of the backend called `name`. UNSUPPORTED names what is available. */
+vn_status vn_device_open(const char *name, int index, const vn_device_config *config,
+                         vn_device **dev);
+void vn_device_close(vn_device *dev);
+void vn_device_about(const vn_device *dev, vn_device_info *out);
+
+/* Zeroed memory, 256-byte aligned. Zero bytes are fine. */
+vn_status vn_device_alloc(vn_device *dev, vn_mem kind, size_t bytes, void **block);
+void vn_device_free(vn_device *dev, vn_mem kind, void *block, size_t bytes);
+
+vn_status vn_stream_open(vn_device *dev, vn_stream **s);
+void vn_stream_close(vn_stream *s);
+vn_status vn_stream_copy(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir);
+vn_status vn_stream_fill(vn_stream *s, void *dst, int byte, size_t bytes);
+vn_status vn_stream_wait(vn_stream *s);
+
+vn_status vn_record(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **exec);
+vn_status vn_replay(vn_stream *s, vn_exec *exec, int first, int last);
+void vn_exec_drop(vn_stream *s, vn_exec *exec);
+
+/* The first kernel of the device's list for this call whose `need` the device has and whose
+ * `unfit` gives no reason. `why` (may be NULL) receives one line "name: reason" for each kernel
+ * passed over. NULL if none fits. */
+const vn_kernel *vn_select(const vn_device *dev, const vn_call *call, vn_text *why);
+
+/* The kernels a backend has for an op, NULL-ended. */
+const vn_kernel *const *vn_kernels_of(const vn_device *dev, vn_op op);
+
+#endif

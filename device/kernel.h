@@ -1,0 +1,112 @@
+/* The contract between the graph and a backend's kernels: the call, the kernel record, the op ids.
+ *
+ * A kernel sees one vn_call and nothing above this layer. It may not fail, allocate, wait or read
+ * back: every refusal is an `unfit` when the plan is made. */
+#ifndef VN_DEVICE_KERNEL_H
+#define VN_DEVICE_KERNEL_H
+
+#include "device/attrs.h"
+#include "device/tensor.h"
+
+typedef enum vn_op {
+    VN_OP_NONE,
+#define VN_OP(NAME, name, n_in, n_out, attr, doc) VN_OP_##NAME,
+#define VN_VIEW VN_OP
+#include "device/ops.def"
+#undef VN_OP
+#undef VN_VIEW
+    VN_OP_COUNT
+} vn_op;
+
+typedef enum vn_unary {
+#define VN_UNARY(NAME, name, from_y, doc) VN_UNARY_##NAME,
+#include "device/unary.def"
+#undef VN_UNARY
+    VN_UNARY_COUNT
+} vn_unary;
+
+typedef enum vn_binary {
+#define VN_BINARY(NAME, name, doc) VN_BINARY_##NAME,
+#include "device/binary.def"
+#undef VN_BINARY
+    VN_BINARY_COUNT
+} vn_binary;
+
+typedef enum vn_loss {
+#define VN_LOSS(NAME, name, doc) VN_LOSS_##NAME,
+#include "device/losses.def"
+#undef VN_LOSS
+    VN_LOSS_COUNT
+} vn_loss;
+
+typedef enum vn_scaler {
+#define VN_SCALER(NAME, name, doc) VN_SCALER_##NAME,
+#include "device/scalers.def"
+#undef VN_SCALER
+    VN_SCALER_COUNT
+} vn_scaler;
+
+enum { VN_POOL_MAX, VN_POOL_AVG };
+enum { VN_INTERP_LINEAR, VN_INTERP_NEAREST, VN_INTERP_CUBIC };
+
+#define VN_MAX_IN 8
+#define VN_MAX_OUT 7
+
+/* Static facts of an op: one row a line of ops.def. */
+typedef struct vn_op_info {
+    const char *name;
+    int n_in, n_out;
+    bool view;
+    const vn_attr_type *attr;
+    const char *doc;
+} vn_op_info;
+
+const vn_op_info *vn_op_about(vn_op op);
+const char *vn_unary_name(int64_t fn);
+bool vn_unary_from_y(int64_t fn);
+const char *vn_binary_name(int64_t fn);
+const char *vn_loss_name(int64_t kind);
+const char *vn_scaler_name(int64_t type);
+
+/* Facts that change from step to step. They live in device memory because a recorded CUDA graph
+ * freezes every launch argument: a learning rate passed by value would never change again. */
+enum { VN_LR, VN_N_SCALARS }; /* slots of vn_run.scalar */
+typedef struct vn_run {
+    const int64_t *step;  /* device pointer: optimizer steps done so far */
+    const float *scalar;  /* device pointer: [VN_N_SCALARS] */
+    uint64_t seed;        /* constant per run; Philox mixes in `step` and the stream */
+} vn_run;
+
+/* One operation with everything decided: the only thing a kernel is ever handed. */
+typedef struct vn_call {
+    vn_op op;
+    int n_in, n_out;
+    vn_tensor in[VN_MAX_IN], out[VN_MAX_OUT];
+    const void *attr;  /* vn_attr_* of the op */
+    void *scratch;     /* the shared bytes the kernel asked for, 64-byte aligned */
+    uint32_t node;     /* index in the graph, for messages */
+    const vn_run *run;
+} vn_call;
+
+typedef struct vn_scratch {
+    size_t shared, per_lane; /* bytes */
+} vn_scratch;
+
+typedef struct vn_stream vn_stream;
+
+/* One way to compute one op. */
+typedef struct vn_kernel {
+    const char *name;                         /* "softmax_f32_avx2": plans, profiles, tests, benchmarks */
+    uint64_t need;                            /* capability bits the device must have, all of them */
+    const char *(*unfit)(const vn_call *c);   /* NULL: can take this call; else why not */
+    vn_scratch (*scratch)(const vn_call *c);  /* NULL: none */
+    void (*launch)(const vn_call *c, vn_stream *s);
+} vn_kernel;
+
+/* A call bound to the kernel chosen for it. */
+typedef struct vn_step {
+    const vn_kernel *kernel;
+    vn_call call;
+} vn_step;
+
+#endif
