@@ -1,0 +1,40 @@
+/* Value and derivative of the elementwise functions and losses, for one number, in float and
+ * double: vn_unary_value_f32, vn_unary_slope_f64, ... The only place where these formulas are
+ * written; reference kernels, fast kernels (at their edges) and CUDA kernels call them.
+ *
+ * Leaves out vectors: kernels_cpu/simd/math.h has its own exp, tanh, ... tested against these. */
+#ifndef VN_DEVICE_SCALAR_H
+#define VN_DEVICE_SCALAR_H
+
+#include <math.h>
+
+#include "device/kernel.h"
+
+#ifndef VN_SHARED /* CUDA units define it as __host__ __device__ static inline */
+#define VN_SHARED static inline
+#endif
+
+/* SELU's constants make zero mean and unit variance a fixed point (Klambauer et al. 2017). */
+#define VN_SELU_SCALE 1.0507009873554804934193349852946
+#define VN_SELU_ALPHA 1.6732632423543772848170429916717
+#define VN_SQRT_HALF 0.70710678118654752440084436210485
+#define VN_INV_SQRT_2PI 0.39894228040143267793994605993438
+
+/* VN_T the number, VN_S(name) the function's name, VN_M(name) the name in math.h. */
+#define VN_T float
+#define VN_S(name) name##_f32
+#define VN_M(name) name##f
+#include "device/scalar_real.h"
+#undef VN_T
+#undef VN_S
+#undef VN_M
+
+#define VN_T double
+#define VN_S(name) name##_f64
+#define VN_M(name) name
+#include "device/scalar_real.h"
+#undef VN_T
+#undef VN_S
+#undef VN_M
+
+#endif
