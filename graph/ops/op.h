@@ -1,0 +1,38 @@
+/* What the graph knows of an op: its shape rule, its gradient, its cost. One `vn_op_def` an op, in the
+ * family's file of this folder; graph/ops/table.c lists them by ops.def, so a missing one does not link. */
+#ifndef VN_GRAPH_OPS_OP_H
+#define VN_GRAPH_OPS_OP_H
+
+#include "graph/build.h"
+
+typedef struct vn_cost {
+    double flops; /* a multiply-add is 2 */
+    double bytes; /* read and written once */
+} vn_cost;
+
+typedef struct vn_op_def {
+    /* Fill c->out (dtype, rank, dim) from c->in and c->attr. An output that does not exist for
+     * these attributes keeps rank -1. A refusal is VN_FAIL(VN_E_SHAPE, "...") with a sentence that
+     * gives the shapes; the graph adds the node's path. */
+    vn_status (*infer)(vn_call *c);
+    /* Emit the nodes of the input gradients: dout[i] is the gradient of output i (0: none), din[i]
+     * is left 0 where the input has none. NULL: the op is not differentiable. */
+    void (*grad)(vn_graph *g, const vn_node *n, const vn_val *dout, vn_val *din);
+    /* NULL: no flops, every tensor moved once. */
+    vn_cost (*cost)(const vn_call *c);
+    /* Views only: bytes from the start of in[0]. */
+    size_t (*view)(const vn_call *c);
+    /* In-place outputs: 1 + the input that output i overwrites; 0: storage of its own. */
+    int inplace[VN_MAX_OUT];
+} vn_op_def;
+
+const vn_op_def *vn_op_def_of(vn_op op);
+vn_cost vn_cost_of(const vn_call *c);
+
+#define VN_OP(NAME, name, n_in, n_out, attr, doc) extern const vn_op_def vn_op_##name;
+#define VN_VIEW VN_OP
+#include "device/ops.def"
+#undef VN_OP
+#undef VN_VIEW
+
+#endif

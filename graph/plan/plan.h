@@ -1,0 +1,57 @@
+/* A plan: a graph with dead nodes gone, a kernel chosen for every node, memory laid out by lifetime,
+ * recorded for replay. What a run needs is in the plan; the graph may be closed. */
+#ifndef VN_GRAPH_PLAN_PLAN_H
+#define VN_GRAPH_PLAN_PLAN_H
+
+#include "device/device.h"
+#include "graph/graph.h"
+#include "graph/params.h"
+
+typedef struct vn_plan vn_plan;
+
+typedef struct vn_plan_config {
+    vn_device *dev;
+    void *home[VN_HOME_COUNT]; /* device blocks of PARAM, GRAD, M, V, STATE; others NULL. Borrowed. */
+    uint64_t seed;
+    const uint64_t *version;   /* of the parameters: when it moves the prologue runs again; may be NULL */
+    bool why;                  /* keep the reasons of kernels passed over, for the dump */
+} vn_plan_config;
+
+vn_status vn_plan_make(const vn_graph *g, const vn_plan_config *config, vn_plan **plan);
+void vn_plan_close(vn_plan *plan);
+
+/* Host memory to write an input to before a run, or to read an output from after it. NULL if the
+ * value is not an input (output) of the plan. */
+void *vn_plan_feed(vn_plan *plan, vn_val input);
+const void *vn_plan_read(const vn_plan *plan, vn_val output);
+
+/* Facts the kernels read: optimizer steps done so far, and the slots of vn_run. */
+void vn_plan_set_step(vn_plan *plan, int64_t step);
+void vn_plan_set(vn_plan *plan, int slot, float value);
+
+/* Run once and wait. Allocates nothing. */
+vn_status vn_plan_run(vn_plan *plan);
+
+/* What the plan is. */
+typedef struct vn_plan_info {
+    int n_steps, n_prologue;    /* launches a run; launches when parameters change */
+    size_t work_bytes;          /* the work block */
+    size_t values_bytes;        /* what it would be if every value had its own place */
+    size_t const_bytes, feed_bytes, read_bytes;
+    double flops, bytes;        /* work of one run, traffic if nothing stayed in cache */
+} vn_plan_info;
+void vn_plan_about(const vn_plan *plan, vn_plan_info *info);
+
+/* One line a step: path, op, shapes, kernel, place, cost; with `why` the kernels passed over. */
+void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out);
+void vn_plan_dump_json(const vn_plan *plan, vn_text *out);
+
+/* Run the plan node by node, unrecorded, and name the first step with a result that is not finite:
+ * path and op into `where`; "" if all are finite. Optimizer steps are left out. */
+vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n);
+
+/* Run two plans of the same graph step by step on the same inputs and name the first step whose
+ * results differ by more than rel * (largest magnitude of that result): "" if none. */
+vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_t n);
+
+#endif

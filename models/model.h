@@ -1,0 +1,39 @@
+/* What a model is: a name, hyperparameters, and a function that builds its part of the graph.
+ *
+ * A model sees a task: scaled inputs of B windows, and returns the scaled forecast [B, H, P]. It knows
+ * nothing of devices, data files or training. */
+#ifndef VN_MODELS_MODEL_H
+#define VN_MODELS_MODEL_H
+
+#include "base/options.h"
+#include "graph/build.h"
+
+typedef struct vn_task {
+    int64_t B, L, H;   /* windows, input steps, horizon */
+    int64_t P;         /* numbers a forecast step: 1 for point losses */
+    int64_t X, F, S;   /* past, known future, static features */
+    vn_val y, mask;    /* [B, L, 1]: scaled target and 1/0 observed */
+    vn_val hist;       /* [B, L, X] or 0 */
+    vn_val futr;       /* [B, L + H, F] or 0 */
+    vn_val stat;       /* [B, S] or 0 */
+} vn_task;
+
+typedef struct vn_model_def {
+    const char *name;         /* "nhits": command line, model file */
+    const char *alias;        /* "NHITS": column of a forecast */
+    const char *title;        /* one line of help, with the paper */
+    const vn_option *options; /* hyperparameters */
+    size_t options_bytes;     /* of their struct */
+    int version;              /* of the parameters' meaning, in the model file */
+    /* Defaults of training options that differ for this model: "input_size=..." pairs; may be NULL */
+    const char *const (*presets)[2];
+    /* Refuse what the hyperparameters and the task cannot do together; VN_OK if fine. */
+    vn_status (*check)(const void *hparams, const vn_task *task);
+    vn_val (*build)(vn_graph *g, const void *hparams, const vn_task *task);
+} vn_model_def;
+
+/* NULL-ended, in the order of models.def. */
+const vn_model_def *const *vn_models(void);
+const vn_model_def *vn_model_find(const char *name); /* any case; NULL if there is none */
+
+#endif
