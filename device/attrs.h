@@ -6,9 +6,9 @@
 #include "device/tensor.h"
 
 #define VN_ATTR_BEGIN(name) typedef struct vn_attr_##name {
-#define VN_ATTR_I64(field, doc) int64_t field;
-#define VN_ATTR_F64(field, doc) double field;
-#define VN_ATTR_DIMS(field, doc) int64_t field[VN_MAX_RANK];
+#define VN_ATTR_I64(name, field, doc) int64_t field;
+#define VN_ATTR_F64(name, field, doc) double field;
+#define VN_ATTR_DIMS(name, field, doc) int64_t field[VN_MAX_RANK];
 #define VN_ATTR_END(name) } vn_attr_##name;
 #include "device/attrs.def"
 #undef VN_ATTR_BEGIN
@@ -32,6 +32,19 @@ typedef struct vn_attr_type {
     size_t size;
     const vn_attr_field *fields;
 } vn_attr_type;
+
+/* vn_attr_type_<name>: one object an attribute struct. */
+#define VN_ATTR_BEGIN(name) extern const vn_attr_type vn_attr_type_##name;
+#define VN_ATTR_I64(name, field, doc)
+#define VN_ATTR_F64(name, field, doc)
+#define VN_ATTR_DIMS(name, field, doc)
+#define VN_ATTR_END(name)
+#include "device/attrs.def"
+#undef VN_ATTR_BEGIN
+#undef VN_ATTR_I64
+#undef VN_ATTR_F64
+#undef VN_ATTR_DIMS
+#undef VN_ATTR_END
 
 /* Append "kernel=2 mode=0" to out. */
 void vn_attr_print(const vn_attr_type *type, const void *attr, vn_text *out);

@@ -41,6 +41,7 @@ struct vn_backend {
     uint32_t abi;
     const char *name;                          /* what the user types: "cpu", "cuda" */
     const vn_kernel *const *const *kernels;    /* [VN_OP_COUNT] lists, fastest first, NULL-ended */
+    const char *const *caps;                   /* names of the capability bits from bit 0, NULL-ended */
     int (*count)(void);
     vn_status (*open)(int index, const vn_device_config *config, vn_device **dev);
     void (*close)(vn_device *dev);
