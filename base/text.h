@@ -31,6 +31,9 @@ void vn_text_json(vn_text *t, const char *s); /* a JSON string with its quotes *
 void vn_text_json_f64(vn_text *t, double x);  /* a JSON number; null when not finite */
 void vn_text_close(vn_text *t);
 
+/* Bytes of the UTF-8 character at s[0..n); 0 if there is none or it is malformed. */
+size_t vn_utf8_size(const char *s, size_t n);
+
 /* The candidate nearest to `word` by edit distance, NULL if none is close (a third of its length).
  * `get(i, ctx)` returns the i-th candidate, NULL at the end. */
 const char *vn_nearest(const char *word, const char *(*get)(int i, const void *ctx),
