@@ -3,8 +3,8 @@
 Imports neuralforecast and PyTorch and never Vane, so that a mistake of ours cannot reach the expected
 numbers. Made with neuralforecast 3.3.0, torch 2.15.0, numpy 2.4.6 on Python 3.11:
 
-    python3 -m venv /tmp/venv && /tmp/venv/bin/pip install neuralforecast==3.3.0 torch==2.15.0
-    /tmp/venv/bin/python tests/golden/make_golden.py [output folder]
+    python3 -m venv .venv && .venv/bin/pip install neuralforecast==3.3.0 torch==2.15.0
+    .venv/bin/python tests/golden/make_golden.py [output folder]
 
 Inputs and weights are drawn in float32, the reference computes in float64 and the result is rounded once
 to float32: the stored numbers are the true ones, and a test's tolerance measures Vane alone. Each case is
