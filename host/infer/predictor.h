@@ -1,0 +1,17 @@
+/* Forecasts of many windows with one plan: no allocation once open. */
+#ifndef VN_HOST_INFER_PREDICTOR_H
+#define VN_HOST_INFER_PREDICTOR_H
+
+#include "host/train/train.h"
+
+typedef struct vn_predictor vn_predictor;
+
+/* `m` and `dev` are borrowed until close. batch: windows a run; 0: chosen. */
+vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_predictor **p);
+void vn_predictor_close(vn_predictor *p);
+
+/* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H], on the panel's scale. */
+vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
+                           float *out);
+
+#endif
