@@ -19,10 +19,42 @@ typedef double vn_real;
 #define VN_REAL_DTYPE VN_F64
 #endif
 
+/* VN_SCALAR(vn_unary_value) is the copy of a function of device/scalar.h for vn_real. */
+#define VN_SCALAR(name) VN_PASTE(name, _, VN_REAL, )
+
 /* The `unfit` of every reference kernel: the first floating tensor of the call decides the type. */
 const char *VN_REF(unfit)(const vn_call *c);
 
 /* True on the lane that does the work of a reference kernel. */
 static inline bool vn_ref_lane(vn_stream *s) { return vn_cpu_lane(s)->rank == 0; }
+
+/* Where element i of a tensor shaped as `shape` finds its value in `t`, whose axes of length 1
+ * repeat and whose shape is aligned with the other at the last axis. */
+static inline int64_t vn_ref_at(const vn_tensor *t, const vn_tensor *shape, int64_t i)
+{
+    int64_t at = 0, stride = 1;
+    for (int k = 1; k <= t->rank; k++) {
+        int64_t len = shape->dim[shape->rank - k], own = t->dim[t->rank - k];
+        if (own != 1) at += i % len * stride;
+        stride *= own;
+        i /= len;
+    }
+    return at;
+}
+
+/* Elements before, along and after an axis: the tensor seen as [outer, len, inner]. */
+typedef struct vn_axis {
+    int64_t outer, len, inner;
+} vn_axis;
+
+static inline vn_axis vn_ref_split(const vn_tensor *t, int64_t axis)
+{
+    vn_axis s = { 1, t->dim[axis], 1 };
+    for (int i = 0; i < t->rank; i++) {
+        if (i < axis) s.outer *= t->dim[i];
+        if (i > axis) s.inner *= t->dim[i];
+    }
+    return s;
+}
 
 #endif

@@ -1,0 +1,49 @@
+/* The end of a training step: gradient norm, Adam, and the flag that remembers a bad step. */
+#include <math.h>
+
+#include "kernels_cpu/ref/real.h"
+
+static void gradnorm(const vn_call *c, vn_stream *s)
+{
+    if (!vn_ref_lane(s) || !c->out[0].data) return;
+    const vn_real *g = c->in[0].data;
+    double sum = 0;
+    int64_t n = vn_count(&c->in[0]);
+    for (int64_t i = 0; i < n; i++) sum += (double)g[i] * (double)g[i];
+    *(vn_real *)c->out[0].data = (vn_real)sqrt(sum);
+}
+
+/* As torch.optim.Adam and AdamW; the bias correction counts this step, hence step + 1. */
+static void adam(const vn_call *c, vn_stream *s)
+{
+    if (!vn_ref_lane(s)) return;
+    const vn_attr_adam *a = c->attr;
+    const vn_real *g = c->in[1].data, *norm = c->in[4].data;
+    vn_real *p = c->out[0].data, *m = c->out[1].data, *v = c->out[2].data;
+    if (!isfinite(*norm)) return;
+    double lr = (double)c->run->scalar[VN_LR], step = (double)(*c->run->step + 1);
+    double clip = a->clip > 0 ? fmin(1, a->clip / ((double)*norm + 1e-6)) : 1;
+    double fix1 = 1 - pow(a->beta1, step), fix2 = 1 - pow(a->beta2, step);
+    int64_t n = vn_count(&c->in[0]);
+    for (int64_t i = 0; i < n; i++) {
+        double decay = i < a->n_decay ? a->weight_decay : 0, w = (double)p[i];
+        double grad = (double)g[i] * clip;
+        if (a->decoupled) w -= lr * decay * w;
+        else grad += decay * w;
+        m[i] = (vn_real)(a->beta1 * (double)m[i] + (1 - a->beta1) * grad);
+        v[i] = (vn_real)(a->beta2 * (double)v[i] + (1 - a->beta2) * grad * grad);
+        p[i] = (vn_real)(w - lr / fix1 * (double)m[i] / (sqrt((double)v[i] / fix2) + a->eps));
+    }
+}
+
+static void guard(const vn_call *c, vn_stream *s)
+{
+    if (!vn_ref_lane(s) || !c->out[0].data) return;
+    const vn_real *loss = c->in[0].data, *norm = c->in[1].data;
+    int64_t *bad = c->out[0].data;
+    if (*bad < 0 && !(isfinite(*loss) && isfinite(*norm))) *bad = *c->run->step;
+}
+
+const vn_kernel VN_REF(gradnorm) = { VN_REF_NAME(gradnorm), 0, VN_REF(unfit), NULL, gradnorm };
+const vn_kernel VN_REF(adam) = { VN_REF_NAME(adam), 0, VN_REF(unfit), NULL, adam };
+const vn_kernel VN_REF(guard) = { VN_REF_NAME(guard), 0, VN_REF(unfit), NULL, guard };

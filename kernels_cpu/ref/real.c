@@ -1,0 +1,19 @@
+/* Which calls a reference kernel takes: all whose numbers are of its type. */
+#include "kernels_cpu/ref/real.h"
+
+/* An absent tensor is all zeros, which reads as an f32 scalar: only one with data or axes counts. */
+static const vn_tensor *first_real(const vn_tensor *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        if ((t[i].data || t[i].rank) && (t[i].dtype == VN_F32 || t[i].dtype == VN_F64))
+            return &t[i];
+    return NULL;
+}
+
+const char *VN_REF(unfit)(const vn_call *c)
+{
+    const vn_tensor *t = first_real(c->in, c->n_in);
+    if (!t) t = first_real(c->out, c->n_out);
+    vn_dtype found = t ? t->dtype : c->out[0].dtype;
+    return found == VN_REAL_DTYPE ? NULL : "numbers are not " VN_STRING(VN_REAL);
+}
