@@ -76,6 +76,10 @@ vn_val vn_output(vn_graph *g, vn_val v);
  * are returned in `grads` (0 where there is none). */
 void vn_gradients(vn_graph *g, vn_val loss, const vn_val *wrt, int n, vn_val *grads);
 
+/* For gradient rules: true while gradients are being emitted and v needs one, that is, depends on a
+ * parameter or on a value of `wrt`. A rule leaves out the work for inputs that do not. */
+bool vn_wants(const vn_graph *g, vn_val v);
+
 /* The whole optimizer: norm of the GRAD block, guard, Adam on the blocks. Returns the norm [1]. */
 vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, vn_val loss, vn_val bad);
 

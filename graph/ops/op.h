@@ -11,12 +11,15 @@ typedef struct vn_cost {
 } vn_cost;
 
 typedef struct vn_op_def {
-    /* Fill c->out (dtype, rank, dim) from c->in and c->attr. An output that does not exist for
-     * these attributes keeps rank -1. A refusal is VN_FAIL(VN_E_SHAPE, "...") with a sentence that
+    /* Fill c->out (dtype, rank, dim) from c->in and c->attr. Outputs come with rank -1 and the
+     * graph's real type; one that does not exist for these attributes keeps rank -1. An absent
+     * optional input has rank 0 or -1. A refusal is VN_FAIL(VN_E_SHAPE, "...") with a sentence that
      * gives the shapes; the graph adds the node's path. */
     vn_status (*infer)(vn_call *c);
     /* Emit the nodes of the input gradients: dout[i] is the gradient of output i (0: none), din[i]
-     * is left 0 where the input has none. NULL: the op is not differentiable. */
+     * is left 0 where the input has none. Called only if some dout is given and some input wants a
+     * gradient (vn_wants). `n` is a copy: emitting moves the graph's arrays. NULL: the op is not
+     * differentiable. */
     void (*grad)(vn_graph *g, const vn_node *n, const vn_val *dout, vn_val *din);
     /* NULL: no flops, every tensor moved once. */
     vn_cost (*cost)(const vn_call *c);

@@ -1,0 +1,72 @@
+/* What follows the gradient: its norm, the optimizer step, and the watch for numbers not finite. */
+#include "graph/ops/rule.h"
+
+#include <inttypes.h>
+
+static const vn_tensor one = { .rank = 1, .dim = { 1 } };
+
+static vn_status infer_gradnorm(vn_call *c)
+{
+    VN_TRY(vn_need(c, 0, "g", 1, 1));
+    vn_out_shape(c, 0, 1, one.dim);
+    return VN_OK;
+}
+
+static vn_cost cost_gradnorm(const vn_call *c)
+{
+    return vn_cost_moved(c, 2 * (double)vn_count(&c->in[0]));
+}
+
+const vn_op_def vn_op_gradnorm = { .infer = infer_gradnorm, .cost = cost_gradnorm };
+
+static vn_status need_decay(const char *name, double beta)
+{
+    if (beta >= 0 && beta < 1) return VN_OK;
+    return VN_FAIL(VN_E_SHAPE, "%s is %g; it must lie in [0, 1)", name, beta);
+}
+
+static vn_status infer_adam(vn_call *c)
+{
+    static const char *const name[] = { "p", "g", "m", "v" };
+    static const int from[] = { 0, 2, 3 };
+    const vn_attr_adam *attr = c->attr;
+    for (int i = 0; i < 4; i++) {
+        VN_TRY(vn_need(c, i, name[i], 1, 1));
+        VN_TRY(vn_need_shape(c, i, name[i], &c->in[0], "p"));
+    }
+    VN_TRY(vn_need(c, 4, "norm", 1, 1));
+    VN_TRY(vn_need_shape(c, 4, "norm", &one, "the step"));
+    VN_TRY(need_decay("beta1", attr->beta1));
+    VN_TRY(need_decay("beta2", attr->beta2));
+    if (!(attr->eps >= 0 && attr->weight_decay >= 0 && attr->clip >= 0))
+        return VN_FAIL(VN_E_SHAPE, "eps %g, weight_decay %g and clip %g must not be negative",
+                       attr->eps, attr->weight_decay, attr->clip);
+    VN_TRY(vn_need_range("n_decay", attr->n_decay, 0, c->in[0].dim[0]));
+    for (int i = 0; i < 3; i++) vn_out_like(c, i, &c->in[from[i]]);
+    return VN_OK;
+}
+
+static vn_cost cost_adam(const vn_call *c)
+{
+    return vn_cost_moved(c, 14 * (double)vn_count(&c->in[0]));
+}
+
+const vn_op_def vn_op_adam = { .infer = infer_adam,
+                               .cost = cost_adam,
+                               .inplace = { 1 + 0, 1 + 2, 1 + 3 } };
+
+static vn_status infer_guard(vn_call *c)
+{
+    const vn_tensor *bad = &c->in[2];
+    VN_TRY(vn_need(c, 0, "loss", 1, 1));
+    VN_TRY(vn_need(c, 1, "norm", 1, 1));
+    VN_TRY(vn_need_shape(c, 0, "loss", &one, "guard"));
+    VN_TRY(vn_need_shape(c, 1, "norm", &one, "guard"));
+    if (bad->dtype != VN_I64 || !vn_same_shape(bad, &one))
+        return VN_FAIL(VN_E_SHAPE, "bad is %s %s; it must be i64 [1]", vn_dtype_name(bad->dtype),
+                       VN_SHAPE(bad));
+    vn_out_like(c, 0, bad);
+    return VN_OK;
+}
+
+const vn_op_def vn_op_guard = { .infer = infer_guard, .inplace = { 1 + 2 } };
