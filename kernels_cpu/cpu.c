@@ -1,0 +1,234 @@
+/* The CPU backend: a team of lanes that walks recorded steps together.
+ *
+ * A replay opens one parallel region; in it every lane launches its part of a step and meets the
+ * others before the next. Memory is the host's, so copies are plain and streams hold nothing. */
+#include "kernels_cpu/cpu.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "kernels_cpu/features.h"
+#include "kernels_cpu/table.h"
+
+enum { LINE = 64, BLOCK_ALIGN = 256 };
+
+/* Below this many flops a plan runs on one lane. Measured on 2 cores of Zen 4 with linears of one
+ * row: SEE_MEASUREMENT */
+static const double lane_flops = 2e5;
+
+typedef struct cpu_device {
+    vn_device base;
+    vn_team *team;
+    uint64_t caps;
+    const char *level;
+} cpu_device;
+
+typedef struct cpu_queue {
+    vn_stream base;
+    cpu_device *dev;
+} cpu_queue;
+
+struct vn_exec {
+    cpu_device *dev;
+    int lanes, n;
+    void *shared, *per_lane;          /* one block each, for all steps in turn */
+    size_t shared_bytes, lane_bytes;  /* lane_bytes: of one lane, a multiple of LINE */
+    vn_step steps[];
+};
+
+static int count(void) { return 1; }
+
+static void close_device(vn_device *base)
+{
+    cpu_device *dev = (cpu_device *)base;
+    if (!dev) return;
+    if (dev->team) vn_team_close(dev->team);
+    vn_free(dev);
+}
+
+extern const vn_backend vn_backend_cpu;
+
+static vn_status open_device(int index, const vn_device_config *config, vn_device **out)
+{
+    (void)index;
+    vn_status st = VN_OK;
+    cpu_device *dev = vn_calloc(1, sizeof *dev);
+    if (!dev) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    dev->base.backend = &vn_backend_cpu;
+    VN_TRY_DONE(vn_cpu_caps(config->level, &dev->caps, &dev->level));
+    VN_TRY_DONE(vn_team_open(config->threads, &dev->team));
+    *out = &dev->base;
+    dev = NULL;
+done:
+    close_device(dev ? &dev->base : NULL);
+    return st;
+}
+
+static void info(const vn_device *base, vn_device_info *out)
+{
+    const cpu_device *dev = (const cpu_device *)base;
+    char brand[64];
+    vn_cpu_brand(brand);
+    snprintf(out->name, sizeof out->name, "%s (%s)", brand, dev->level);
+    snprintf(out->level, sizeof out->level, "%s", dev->level);
+    out->caps = dev->caps;
+    out->lanes = vn_team_size(dev->team);
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    out->mem_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0;
+    out->host_memory = true;
+}
+
+static vn_status alloc(vn_device *dev, vn_mem kind, size_t bytes, void **block)
+{
+    (void)dev, (void)kind;
+    *block = vn_alloc_aligned(bytes ? bytes : 1, BLOCK_ALIGN);
+    return *block ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+}
+
+static void release(vn_device *dev, vn_mem kind, void *block, size_t bytes)
+{
+    (void)dev, (void)kind;
+    if (block) vn_free_aligned(block, bytes ? bytes : 1);
+}
+
+static vn_status open_queue(vn_device *dev, vn_stream **s)
+{
+    cpu_queue *q = vn_calloc(1, sizeof *q);
+    if (!q) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    q->base.backend = &vn_backend_cpu;
+    q->dev = (cpu_device *)dev;
+    *s = &q->base;
+    return VN_OK;
+}
+
+static void close_queue(vn_stream *s) { vn_free(s); }
+
+static vn_status copy(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir)
+{
+    (void)s, (void)dir;
+    memcpy(dst, src, bytes);
+    return VN_OK;
+}
+
+static vn_status fill(vn_stream *s, void *dst, int byte, size_t bytes)
+{
+    (void)s;
+    memset(dst, byte, bytes);
+    return VN_OK;
+}
+
+static vn_status wait(vn_stream *s)
+{
+    (void)s;
+    return VN_OK;
+}
+
+static void drop(vn_exec *exec)
+{
+    if (!exec) return;
+    if (exec->shared) vn_free_aligned(exec->shared, exec->shared_bytes);
+    if (exec->per_lane)
+        vn_free_aligned(exec->per_lane, exec->lane_bytes * (size_t)vn_team_size(exec->dev->team));
+    vn_free(exec);
+}
+
+/* The largest scratch of any step: steps run one after the other, so they share it. */
+static void measure_scratch(vn_exec *exec)
+{
+    for (int i = 0; i < exec->n; i++) {
+        const vn_step *step = &exec->steps[i];
+        if (!step->kernel->scratch) continue;
+        vn_scratch want = step->kernel->scratch(&step->call);
+        if (want.shared > exec->shared_bytes) exec->shared_bytes = want.shared;
+        if (want.per_lane > exec->lane_bytes) exec->lane_bytes = want.per_lane;
+    }
+    exec->lane_bytes = (exec->lane_bytes + LINE - 1) / LINE * LINE;
+}
+
+static vn_status make_scratch(vn_exec *exec)
+{
+    measure_scratch(exec);
+    if (exec->shared_bytes) {
+        exec->shared = vn_alloc_aligned(exec->shared_bytes, LINE);
+        if (!exec->shared) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    if (exec->lane_bytes) {
+        size_t lanes = (size_t)vn_team_size(exec->dev->team);
+        exec->per_lane = vn_alloc_aligned(exec->lane_bytes * lanes, LINE);
+        if (!exec->per_lane) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    for (int i = 0; i < exec->n; i++) exec->steps[i].call.scratch = exec->shared;
+    return VN_OK;
+}
+
+static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **out)
+{
+    size_t bytes;
+    *out = NULL;
+    if (n < 0 || !vn_mul_size((size_t)n, sizeof *steps, &bytes))
+        return VN_FAIL(VN_E_BUG, "record: %d steps", n);
+    vn_exec *exec = vn_calloc(1, sizeof *exec + bytes);
+    if (!exec) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    exec->dev = ((cpu_queue *)s)->dev;
+    exec->n = n;
+    exec->lanes = flops < lane_flops ? 1 : vn_team_size(exec->dev->team);
+    if (n) memcpy(exec->steps, steps, bytes);
+    vn_status st = make_scratch(exec);
+    if (st) {
+        drop(exec);
+        return vn_trail(st, __FILE__, __LINE__);
+    }
+    *out = exec;
+    return VN_OK;
+}
+
+typedef struct walk_range {
+    vn_exec *exec;
+    int first, last;
+} walk_range;
+
+static void walk(void *arg, vn_lane *lane)
+{
+    const walk_range *range = arg;
+    const vn_exec *exec = range->exec;
+    vn_cpu_stream s = { { &vn_backend_cpu }, lane, NULL };
+    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane->rank;
+    for (int i = range->first; i < range->last; i++) {
+        exec->steps[i].kernel->launch(&exec->steps[i].call, &s.base);
+        vn_team_meet(lane);
+    }
+}
+
+static vn_status replay(vn_stream *s, vn_exec *exec, int first, int last)
+{
+    (void)s;
+    if (first < 0 || first > last || last > exec->n)
+        return VN_FAIL(VN_E_BUG, "replay of steps %d to %d, but %d were recorded", first, last,
+                       exec->n);
+    walk_range range = { exec, first, last };
+    vn_team_run(exec->dev->team, exec->lanes, walk, &range);
+    return VN_OK;
+}
+
+const vn_backend vn_backend_cpu = {
+    .abi = VN_BACKEND_ABI,
+    .name = "cpu",
+    .kernels = vn_cpu_kernels,
+    .caps = vn_cpu_cap_names,
+    .count = count,
+    .open = open_device,
+    .close = close_device,
+    .info = info,
+    .alloc = alloc,
+    .free = release,
+    .stream_open = open_queue,
+    .stream_close = close_queue,
+    .copy = copy,
+    .fill = fill,
+    .wait = wait,
+    .record = record,
+    .replay = replay,
+    .drop = drop,
+};

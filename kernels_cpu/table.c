@@ -1,0 +1,56 @@
+/* Which kernels exist: fast ones of kernels.def widest ISA first, then a reference kernel of each
+ * type for every op that is not a view. A missing definition is a link error. */
+#include "kernels_cpu/table.h"
+
+#define VN_OP(NAME, name, n_in, n_out, attr, doc) \
+    extern const vn_kernel vn_##name##_f32_ref, vn_##name##_f64_ref;
+#define VN_VIEW(NAME, name, n_in, n_out, attr, doc)
+#include "device/ops.def"
+#undef VN_OP
+#undef VN_VIEW
+
+#if defined(__x86_64__)
+enum { N_ISA = 3 };
+#define DECLARE_FAST(name) \
+    extern const vn_kernel vn_##name##_f32_avx512, vn_##name##_f32_avx2, vn_##name##_f32_generic;
+#define LIST_FAST(name) &vn_##name##_f32_avx512, &vn_##name##_f32_avx2, &vn_##name##_f32_generic
+#else
+enum { N_ISA = 1 };
+#define DECLARE_FAST(name) extern const vn_kernel vn_##name##_f32_generic;
+#define LIST_FAST(name) &vn_##name##_f32_generic
+#endif
+
+#define VN_FAST(NAME, name) DECLARE_FAST(name)
+#include "kernels_cpu/kernels.def"
+#undef VN_FAST
+
+enum { N_REF = 2 };
+
+static const vn_kernel *const reference[VN_OP_COUNT][N_REF + 1] = {
+#define VN_OP(NAME, name, n_in, n_out, attr, doc) \
+    [VN_OP_##NAME] = { &vn_##name##_f32_ref, &vn_##name##_f64_ref, NULL },
+#define VN_VIEW(NAME, name, n_in, n_out, attr, doc)
+#include "device/ops.def"
+#undef VN_OP
+#undef VN_VIEW
+};
+
+static const vn_kernel *const fast[VN_OP_COUNT][N_ISA + N_REF + 1] = {
+#define VN_FAST(NAME, name) \
+    [VN_OP_##NAME] = { LIST_FAST(name), &vn_##name##_f32_ref, &vn_##name##_f64_ref, NULL },
+#include "kernels_cpu/kernels.def"
+#undef VN_FAST
+};
+
+/* Every op gets its reference list, and those of kernels.def the longer one instead. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+const vn_kernel *const *const vn_cpu_kernels[VN_OP_COUNT] = {
+#define VN_OP(NAME, name, n_in, n_out, attr, doc) [VN_OP_##NAME] = reference[VN_OP_##NAME],
+#define VN_VIEW(NAME, name, n_in, n_out, attr, doc)
+#include "device/ops.def"
+#undef VN_OP
+#undef VN_VIEW
+#define VN_FAST(NAME, name) [VN_OP_##NAME] = fast[VN_OP_##NAME],
+#include "kernels_cpu/kernels.def"
+#undef VN_FAST
+};
