@@ -5,11 +5,13 @@
  *     X(TYPE, name, default, lo, hi, choices, "help")
  * TYPE is one of INT, FLOAT, BOOL, TEXT, ENUM, INTS, FLOATS, ENUMS. Defaults are text, exactly what
  * a user would type. `choices` is "a|b|c" for ENUM and ENUMS, else NULL. lo/hi bound numbers and
- * every element of lists (lo == hi == 0: unbounded).
+ * every element of lists (lo == hi == 0: unbounded; INFINITY: unbounded on that side).
  *
  *     #define TRAIN_OPTIONS(X) X(INT, max_steps, "1000", 1, 1e9, NULL, "optimizer steps")
  *     typedef struct train_cfg { VN_OPTION_STRUCT(TRAIN_OPTIONS) } train_cfg;
- *     const vn_option train_options[] = { VN_OPTION_TABLE(train_cfg, TRAIN_OPTIONS) {0} };
+ *     #define VN_OPTION_OF train_cfg
+ *     const vn_option train_options[] = { TRAIN_OPTIONS(VN_OPTION_LINE) { 0 } };
+ *     #undef VN_OPTION_OF
  */
 #ifndef VN_BASE_OPTIONS_H
 #define VN_BASE_OPTIONS_H

@@ -266,6 +266,27 @@ size_t vn_utf8_size(const char *s, size_t n)
     return size;
 }
 
+size_t vn_utf8_put(uint32_t code, char out[4])
+{
+    static const unsigned char lead[] = { 0, 0, 0xC0, 0xE0, 0xF0 };
+    if ((code >= 0xD800 && code < 0xE000) || code > 0x10FFFF) return 0;
+    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = size - 1; i > 0; i--, code >>= 6) out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)(size == 1 ? code : lead[size] | code);
+    return size;
+}
+
+const char *vn_show_char(const char *s, size_t n, char out[VN_SHOWN_MAX])
+{
+    size_t size = vn_utf8_size(s, n);
+    if (n == 0) return "the end";
+    if (*s == '\n' || *s == '\r') return "the end of the line";
+    if (size == 0 || (unsigned char)*s < 0x20 || *s == 0x7F)
+        snprintf(out, VN_SHOWN_MAX, "byte 0x%02x", (unsigned)(unsigned char)*s);
+    else snprintf(out, VN_SHOWN_MAX, "'%.*s'", (int)size, s);
+    return out;
+}
+
 static void put_escaped(vn_text *t, char c)
 {
     static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";

@@ -34,6 +34,13 @@ void vn_text_close(vn_text *t);
 /* Bytes of the UTF-8 character at s[0..n); 0 if there is none or it is malformed. */
 size_t vn_utf8_size(const char *s, size_t n);
 
+/* Write the code point as UTF-8; its size, 0 for a surrogate or beyond U+10FFFF. */
+size_t vn_utf8_put(uint32_t code, char out[4]);
+
+/* What stands at s[0..n), for messages: 'x', "byte 0x07", "the end of the line", "the end". */
+#define VN_SHOWN_MAX 24
+const char *vn_show_char(const char *s, size_t n, char out[VN_SHOWN_MAX]);
+
 /* The candidate nearest to `word` by edit distance, NULL if none is close (a third of its length).
  * `get(i, ctx)` returns the i-th candidate, NULL at the end. */
 const char *vn_nearest(const char *word, const char *(*get)(int i, const void *ctx),
