@@ -12,6 +12,7 @@ typedef struct vn_task {
     int64_t B, L, H;   /* windows, input steps, horizon */
     int64_t P;         /* numbers a forecast step: 1 for point losses */
     int64_t X, F, S;   /* past, known future, static features */
+    bool train;        /* dropout acts */
     vn_val y, mask;    /* [B, L, 1]: scaled target and 1/0 observed */
     vn_val hist;       /* [B, L, X] or 0 */
     vn_val futr;       /* [B, L + H, F] or 0 */
@@ -25,7 +26,8 @@ typedef struct vn_model_def {
     const vn_option *options; /* hyperparameters */
     size_t options_bytes;     /* of their struct */
     int version;              /* of the parameters' meaning, in the model file */
-    /* Defaults of training options that differ for this model: "input_size=..." pairs; may be NULL */
+    /* Defaults of training options that differ for this model: { "max_steps", "5000" }, ended by
+     * { NULL, NULL }; may be NULL */
     const char *const (*presets)[2];
     /* Refuse what the hyperparameters and the task cannot do together; VN_OK if fine. */
     vn_status (*check)(const void *hparams, const vn_task *task);
