@@ -55,6 +55,8 @@ typedef struct vn_graph {
     vn_status status;  /* of the first failure */
     char message[1024];
     char scope[256];   /* path prefix for what is built now, "" or ending in '/' */
+    bool *wants;       /* while gradients are emitted: values that need one; else NULL */
+    int n_wants;
 } vn_graph;
 
 /* `params` receives the parameters the graph declares, or must already hold them. */

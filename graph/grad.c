@@ -1,0 +1,98 @@
+/* Reverse-mode differentiation: every node's rule emits the nodes of its input gradients, so forward,
+ * backward and optimizer are one list for one planner and one executor. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "graph/build.h"
+#include "graph/ops/op.h"
+
+bool vn_wants(const vn_graph *g, vn_val v) { return v > 0 && v < g->n_wants && g->wants[v]; }
+
+/* Mark what depends on a parameter or on `wrt` through differentiable ops. */
+static void mark_wanted(vn_graph *g, const vn_val *wrt, int n)
+{
+    for (vn_val v = 1; v < g->n_wants; v++)
+        g->wants[v] = g->values[v].home == VN_HOME_PARAM && g->values[v].param >= 0;
+    for (int i = 0; i < n; i++) g->wants[wrt[i]] = true;
+    for (int k = 0; k < g->n_nodes; k++) {
+        const vn_node *node = &g->nodes[k];
+        if (!vn_op_def_of(node->op)->grad) continue;
+        bool any = false;
+        for (int i = 0; i < node->n_in; i++) any |= vn_wants(g, node->in[i]);
+        for (int i = 0; i < node->n_out; i++)
+            if (node->out[i]) g->wants[node->out[i]] |= any;
+    }
+}
+
+/* Gradient nodes are called "grad/" and the scope of the node they belong to. */
+static void enter_scope(vn_graph *g, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int n = slash ? (int)(slash - path) + 1 : 0;
+    snprintf(g->scope, sizeof g->scope, "grad/%.*s", n, path);
+}
+
+/* Emit the gradients of one node's inputs and add them to what the inputs have already. */
+static void backward(vn_graph *g, int k, vn_val *adjoint)
+{
+    vn_node node = g->nodes[k]; /* a copy: emitting may move the array */
+    const vn_op_def *def = vn_op_def_of(node.op);
+    vn_val dout[VN_MAX_OUT] = { 0 }, din[VN_MAX_IN] = { 0 };
+    bool any = false, wanted = false;
+    for (int i = 0; i < node.n_out; i++) {
+        dout[i] = adjoint[node.out[i]];
+        any |= dout[i] != 0;
+    }
+    for (int i = 0; i < node.n_in; i++) wanted |= vn_wants(g, node.in[i]);
+    if (!any || !wanted || !def->grad) return;
+    enter_scope(g, node.path);
+    def->grad(g, &node, dout, din);
+    for (int i = 0; i < node.n_in && !g->status; i++) {
+        vn_val in = node.in[i];
+        if (!din[i] || !vn_wants(g, in)) continue;
+        adjoint[in] = adjoint[in] ? vn_add(g, adjoint[in], din[i]) : din[i];
+    }
+}
+
+/* Leave `grad` in the slot of parameter `entry`: in place if nothing else lives there. */
+static void bind(vn_graph *g, vn_val grad, int entry)
+{
+    const vn_value *v = &g->values[grad];
+    if (v->home != VN_HOME_WORK || v->base || v->node < 0) grad = vn_affine(g, grad, 1, 0);
+    if (!grad) return;
+    g->values[grad].home = VN_HOME_GRAD;
+    g->values[grad].param = entry;
+}
+
+void vn_gradients(vn_graph *g, vn_val loss, const vn_val *wrt, int n, vn_val *grads)
+{
+    for (int i = 0; i < n; i++) grads[i] = 0;
+    if (g->status) return;
+    const double one = 1;
+    char outer[sizeof g->scope];
+    memcpy(outer, g->scope, sizeof outer);
+    enter_scope(g, "");
+    vn_val seed = vn_const(g, "one", VN_DIMS(1), &one);
+    int n_values = g->n_values;
+    g->n_wants = n_values;
+    g->wants = vn_calloc((size_t)n_values, sizeof *g->wants);
+    vn_val *adjoint = vn_calloc((size_t)n_values, sizeof *adjoint);
+    if (!g->wants || !adjoint) {
+        vn_refuse(g, VN_E_MEMORY, "%s", vn_last_message());
+        goto done;
+    }
+    mark_wanted(g, wrt, n);
+    adjoint[loss] = seed;
+    for (int k = g->values[loss].node; k >= 0 && !g->status; k--) backward(g, k, adjoint);
+    for (vn_val v = 1; v < n_values && !g->status; v++)
+        if (g->values[v].home == VN_HOME_PARAM && g->values[v].param >= 0 && adjoint[v])
+            bind(g, adjoint[v], g->values[v].param);
+    for (int i = 0; i < n && !g->status; i++) grads[i] = adjoint[wrt[i]];
+done:
+    vn_free(adjoint);
+    vn_free(g->wants);
+    g->wants = NULL;
+    g->n_wants = 0;
+    memcpy(g->scope, outer, sizeof outer);
+}

@@ -1,0 +1,195 @@
+/* One short function an op, and the linear layer with its own parameters. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/philox.h"
+#include "graph/build.h"
+
+static void dims_of(const int64_t *dims, vn_attr_dims *attr)
+{
+    for (attr->rank = 0; attr->rank < VN_MAX_RANK && dims[attr->rank]; attr->rank++)
+        attr->dim[attr->rank] = dims[attr->rank];
+}
+
+vn_val vn_apply(vn_graph *g, vn_unary fn, vn_val x)
+{
+    if (fn == VN_UNARY_NONE) return x;
+    return vn_emit1(g, VN_OP_UNARY, &x, 1, &(vn_attr_unary){ .fn = fn });
+}
+
+static vn_val binary(vn_graph *g, vn_binary fn, vn_val a, vn_val b)
+{
+    return vn_emit1(g, VN_OP_BINARY, (vn_val[]){ a, b }, 2, &(vn_attr_binary){ .fn = fn });
+}
+
+vn_val vn_add(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_ADD, a, b); }
+vn_val vn_sub(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_SUB, a, b); }
+vn_val vn_mul(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_MUL, a, b); }
+vn_val vn_div(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_DIV, a, b); }
+
+vn_val vn_affine(vn_graph *g, vn_val x, double a, double b)
+{
+    return vn_emit1(g, VN_OP_AFFINE, &x, 1, &(vn_attr_affine){ .a = a, .b = b });
+}
+
+vn_val vn_broadcast(vn_graph *g, vn_val x, const int64_t *dims)
+{
+    vn_attr_dims attr = { 0 };
+    dims_of(dims, &attr);
+    return vn_emit1(g, VN_OP_BROADCAST, &x, 1, &attr);
+}
+
+vn_val vn_sumto(vn_graph *g, vn_val x, const int64_t *dims)
+{
+    vn_attr_dims attr = { 0 };
+    dims_of(dims, &attr);
+    return vn_emit1(g, VN_OP_SUMTO, &x, 1, &attr);
+}
+
+vn_val vn_dropout(vn_graph *g, vn_val x, double p)
+{
+    if (p == 0) return x;
+    char path[320]; /* the scope and the node's number within it keep streams apart */
+    snprintf(path, sizeof path, "%sdropout.%d", g->scope, g->n_nodes);
+    vn_attr_dropout attr = { .p = p, .stream = (int64_t)vn_stream_of(path) };
+    return vn_emit1(g, VN_OP_DROPOUT, &x, 1, &attr);
+}
+
+vn_val vn_linear(vn_graph *g, vn_val x, vn_val w, vn_val b, vn_unary act)
+{
+    bool fused = vn_unary_from_y(act);
+    vn_attr_linear attr = { .act = fused ? act : VN_UNARY_NONE };
+    vn_val y = vn_emit1(g, VN_OP_LINEAR, (vn_val[]){ x, w, b }, 3, &attr);
+    return fused ? y : vn_apply(g, act, y);
+}
+
+vn_val vn_matmul(vn_graph *g, vn_val a, vn_val b, bool ta, bool tb)
+{
+    return vn_emit1(g, VN_OP_MATMUL, (vn_val[]){ a, b }, 2, &(vn_attr_matmul){ .ta = ta, .tb = tb });
+}
+
+vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary act)
+{
+    if (g->status || !x) return 0;
+    int64_t n_in = vn_last_dim(&vn_value_of(g, x)->t);
+    vn_init init = { .kind = VN_INIT_UNIFORM, .a = 1 / sqrt((double)n_in) };
+    char weight[128], bias[128];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    vn_val w = vn_param(g, weight, VN_DIMS(n_out, n_in), init);
+    vn_val b = vn_param(g, bias, VN_DIMS(n_out), init);
+    return vn_linear(g, x, w, b, act);
+}
+
+vn_val vn_pool1d(vn_graph *g, vn_val x, int64_t kernel, int mode)
+{
+    return vn_emit1(g, VN_OP_POOL1D, &x, 1, &(vn_attr_pool){ .kernel = kernel, .mode = mode });
+}
+
+vn_val vn_interp1d(vn_graph *g, vn_val x, int64_t size, int mode)
+{
+    return vn_emit1(g, VN_OP_INTERP1D, &x, 1, &(vn_attr_interp){ .size = size, .mode = mode });
+}
+
+static vn_val ranged(vn_graph *g, vn_op op, vn_val x, int axis, int64_t start, int64_t len)
+{
+    vn_attr_range attr = { .axis = axis, .start = start, .len = len };
+    return vn_emit1(g, op, &x, 1, &attr);
+}
+
+vn_val vn_slice(vn_graph *g, vn_val x, int axis, int64_t start, int64_t len)
+{
+    return ranged(g, VN_OP_SLICE, x, axis, start, len);
+}
+
+vn_val vn_pad(vn_graph *g, vn_val x, int axis, int64_t start, int64_t len)
+{
+    return ranged(g, VN_OP_PAD, x, axis, start, len);
+}
+
+vn_val vn_rows(vn_graph *g, vn_val x, int64_t start, int64_t len)
+{
+    return ranged(g, VN_OP_ROWS, x, 0, start, len);
+}
+
+vn_val vn_concat(vn_graph *g, int axis, const vn_val *x, int n)
+{
+    vn_val in[VN_MAX_IN];
+    int given = 0;
+    for (int i = 0; i < n; i++) {
+        if (!x[i]) continue;
+        if (given == VN_MAX_IN)
+            return vn_refuse(g, VN_E_BUG, "concat takes at most %d values", VN_MAX_IN);
+        in[given++] = x[i];
+    }
+    if (given == 1) return in[0];
+    return vn_emit1(g, VN_OP_CONCAT, in, given, &(vn_attr_axis){ .axis = axis });
+}
+
+vn_val vn_permute(vn_graph *g, vn_val x, const int *axes)
+{
+    if (g->status || !x) return 0;
+    vn_attr_perm attr = { 0 };
+    for (int i = 0; i < vn_value_of(g, x)->t.rank; i++) attr.axis[i] = axes[i];
+    return vn_emit1(g, VN_OP_PERMUTE, &x, 1, &attr);
+}
+
+vn_val vn_flip(vn_graph *g, vn_val x, int axis)
+{
+    return vn_emit1(g, VN_OP_FLIP, &x, 1, &(vn_attr_axis){ .axis = axis });
+}
+
+vn_val vn_reshape(vn_graph *g, vn_val x, const int64_t *dims)
+{
+    vn_attr_dims attr = { 0 };
+    dims_of(dims, &attr);
+    return vn_emit1(g, VN_OP_RESHAPE, &x, 1, &attr);
+}
+
+vn_window_out vn_window(vn_graph *g, vn_val pairs, vn_val panel, const vn_attr_window *attr)
+{
+    vn_val out[VN_MAX_OUT];
+    vn_emit(g, VN_OP_WINDOW, (vn_val[]){ pairs, panel }, 2, attr, out);
+    return (vn_window_out){ .y = out[0], .mask = out[1], .hist = out[2], .futr = out[3],
+                            .stat = out[4], .target = out[5], .target_mask = out[6] };
+}
+
+void vn_window_stats(vn_graph *g, vn_val x, vn_val mask, const vn_attr_stats *attr, vn_val *loc,
+                     vn_val *scale)
+{
+    vn_val out[VN_MAX_OUT];
+    vn_emit(g, VN_OP_WINDOW_STATS, (vn_val[]){ x, mask }, 2, attr, out);
+    *loc = out[0];
+    *scale = out[1];
+}
+
+vn_val vn_scale(vn_graph *g, vn_val x, vn_val mask, vn_val loc, vn_val scale)
+{
+    return vn_emit1(g, VN_OP_SCALE, (vn_val[]){ x, mask, loc, scale }, 4, NULL);
+}
+
+vn_val vn_unscale(vn_graph *g, vn_val x, vn_val loc, vn_val scale)
+{
+    return vn_emit1(g, VN_OP_UNSCALE, (vn_val[]){ x, loc, scale }, 3, NULL);
+}
+
+void vn_loss_of(vn_graph *g, const vn_attr_loss *attr, vn_val yhat, vn_val y, vn_val mask,
+                vn_val weight, vn_val scale, vn_val *num, vn_val *den)
+{
+    vn_val out[VN_MAX_OUT];
+    vn_emit(g, VN_OP_LOSS, (vn_val[]){ yhat, y, mask, weight, scale }, 5, attr, out);
+    *num = out[0];
+    *den = out[1];
+}
+
+vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, vn_val loss, vn_val bad)
+{
+    vn_val p = vn_block(g, VN_HOME_PARAM), grad = vn_block(g, VN_HOME_GRAD);
+    vn_val m = vn_block(g, VN_HOME_M), v = vn_block(g, VN_HOME_V);
+    vn_val norm = vn_emit1(g, VN_OP_GRADNORM, &grad, 1, NULL);
+    vn_emit1(g, VN_OP_GUARD, (vn_val[]){ loss, norm, bad }, 3, NULL);
+    vn_val out[VN_MAX_OUT];
+    vn_emit(g, VN_OP_ADAM, (vn_val[]){ p, grad, m, v, norm }, 5, attr, out);
+    return norm;
+}

@@ -1,0 +1,99 @@
+/* A plan as text and as JSON: one line a step. */
+#include <inttypes.h>
+
+#include "graph/plan/internal.h"
+
+static const char *const home_names[VN_HOME_COUNT] = {
+    [VN_HOME_WORK] = "work",   [VN_HOME_READ] = "read",   [VN_HOME_FEED] = "feed",
+    [VN_HOME_CONST] = "const", [VN_HOME_PARAM] = "param", [VN_HOME_GRAD] = "grad",
+    [VN_HOME_M] = "m",         [VN_HOME_V] = "v",         [VN_HOME_STATE] = "state",
+};
+
+static void put_shapes(const vn_step *s, vn_text *out)
+{
+    char text[VN_SHAPE_TEXT];
+    for (int i = 0; i < s->call.n_in; i++)
+        if (s->call.in[i].data) vn_text_printf(out, "%s ", vn_shape_text(&s->call.in[i], text));
+    vn_text_printf(out, "->");
+    for (int i = 0; i < s->call.n_out; i++)
+        if (s->call.out[i].data) vn_text_printf(out, " %s", vn_shape_text(&s->call.out[i], text));
+}
+
+/* "work+4096" for every output that has a place. */
+static void put_places(const vn_plan *plan, int k, vn_text *out)
+{
+    for (int i = 0; i < plan->steps[k].call.n_out; i++) {
+        vn_val v = plan->step_out[k][i];
+        const vn_place *p = &plan->place[v];
+        if (!v || !p->t.data) continue;
+        size_t at = (size_t)((char *)p->t.data - (char *)plan->block[p->home]);
+        vn_text_printf(out, " %s+%zu", home_names[p->home], at);
+    }
+}
+
+/* The kernels passed over, each on a line of its own with a margin. */
+static void put_why(const char *why, vn_text *out)
+{
+    for (const char *line = why; line && *line;) {
+        size_t n = 0;
+        while (line[n] && line[n] != '\n') n++;
+        vn_text_printf(out, "         not %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+}
+
+void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out)
+{
+    const vn_plan_info *info = &plan->info;
+    vn_text_printf(out, "%d steps, %d in the prologue; work %zu bytes of %zu unshared (%.2f); %.3g flop, "
+                        "%.3g bytes a run\n",
+                   info->n_steps, info->n_prologue, info->work_bytes, info->values_bytes,
+                   info->values_bytes ? (double)info->work_bytes / (double)info->values_bytes : 0,
+                   info->flops, info->bytes);
+    for (int k = 0; k < plan->n_steps; k++) {
+        const vn_step *s = &plan->steps[k];
+        vn_text_printf(out, "%4d%c %-40s %-22s ", k, k < plan->n_prologue ? 'p' : ' ',
+                       plan->step_path[k], s->kernel->name);
+        put_shapes(s, out);
+        vn_text_printf(out, "  {");
+        vn_attr_print(vn_op_about(s->call.op)->attr, s->call.attr, out);
+        vn_text_printf(out, "} ");
+        put_places(plan, k, out);
+        vn_text_printf(out, "  %.3g flop %.3g bytes\n", plan->step_cost[k].flops,
+                       plan->step_cost[k].bytes);
+        if (why) put_why(plan->step_why[k], out);
+    }
+}
+
+static void put_json_step(const vn_plan *plan, int k, vn_text *out)
+{
+    const vn_step *s = &plan->steps[k];
+    vn_text shapes = { 0 };
+    put_shapes(s, &shapes);
+    vn_text_printf(out, "{\"step\": %d, \"prologue\": %s, \"path\": ", k,
+                   k < plan->n_prologue ? "true" : "false");
+    vn_text_json(out, plan->step_path[k]);
+    vn_text_printf(out, ", \"op\": \"%s\", \"kernel\": \"%s\", \"shapes\": ",
+                   vn_op_about(s->call.op)->name, s->kernel->name);
+    vn_text_json(out, shapes.s ? shapes.s : "");
+    vn_text_printf(out, ", \"flops\": %.0f, \"bytes\": %.0f, \"why\": ", plan->step_cost[k].flops,
+                   plan->step_cost[k].bytes);
+    vn_text_json(out, plan->step_why[k] ? plan->step_why[k] : "");
+    vn_text_printf(out, "}");
+    out->failed |= shapes.failed;
+    vn_text_close(&shapes);
+}
+
+void vn_plan_dump_json(const vn_plan *plan, vn_text *out)
+{
+    const vn_plan_info *i = &plan->info;
+    vn_text_printf(out,
+                   "{\"schema\": 1, \"steps\": %d, \"prologue\": %d, \"work_bytes\": %zu, "
+                   "\"values_bytes\": %zu, \"flops\": %.0f, \"bytes\": %.0f, \"plan\": [\n",
+                   i->n_steps, i->n_prologue, i->work_bytes, i->values_bytes, i->flops, i->bytes);
+    for (int k = 0; k < plan->n_steps; k++) {
+        if (k) vn_text_printf(out, ",\n");
+        put_json_step(plan, k, out);
+    }
+    vn_text_printf(out, "\n]}\n");
+}

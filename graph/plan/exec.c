@@ -1,0 +1,52 @@
+/* Running a plan: facts and inputs to the device, prologue if due, replay, results back. */
+#include <string.h>
+
+#include "graph/plan/internal.h"
+
+void *vn_plan_feed(vn_plan *plan, vn_val input)
+{
+    if (input <= 0 || input >= plan->n_values || plan->place[input].home != VN_HOME_FEED) return NULL;
+    return (char *)plan->host_feed + plan->place[input].offset;
+}
+
+const void *vn_plan_read(const vn_plan *plan, vn_val output)
+{
+    if (output <= 0 || output >= plan->n_values) return NULL;
+    const vn_place *p = &plan->place[output];
+    return p->home == VN_HOME_READ ? (char *)plan->host_read + p->offset : NULL;
+}
+
+void vn_plan_set_step(vn_plan *plan, int64_t step) { ((vn_facts *)plan->host_feed)->step = step; }
+
+void vn_plan_set(vn_plan *plan, int slot, float value)
+{
+    ((vn_facts *)plan->host_feed)->scalar[slot] = value;
+}
+
+static vn_status move_feed(vn_plan *plan)
+{
+    if (plan->host_memory) return VN_OK;
+    return vn_stream_copy(plan->stream, plan->block[VN_HOME_FEED], plan->host_feed,
+                          plan->bytes[VN_HOME_FEED], VN_TO_DEVICE);
+}
+
+static vn_status move_read(vn_plan *plan)
+{
+    if (plan->host_memory) return VN_OK;
+    return vn_stream_copy(plan->stream, plan->host_read, plan->block[VN_HOME_READ],
+                          plan->bytes[VN_HOME_READ], VN_TO_HOST);
+}
+
+vn_status vn_plan_run(vn_plan *plan)
+{
+    VN_TRY(move_feed(plan));
+    const uint64_t *version = plan->config.version;
+    if (plan->n_prologue && (!plan->prologue_done || plan->version != *version)) {
+        VN_TRY(vn_replay(plan->stream, plan->exec, 0, plan->n_prologue));
+        plan->version = *version;
+        plan->prologue_done = true;
+    }
+    VN_TRY(vn_replay(plan->stream, plan->exec, plan->n_prologue, plan->n_steps));
+    VN_TRY(move_read(plan));
+    return vn_stream_wait(plan->stream);
+}

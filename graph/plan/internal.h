@@ -1,0 +1,59 @@
+/* What the files of this folder share. Not for other folders. */
+#ifndef VN_GRAPH_PLAN_INTERNAL_H
+#define VN_GRAPH_PLAN_INTERNAL_H
+
+#include "graph/ops/op.h"
+#include "graph/plan/plan.h"
+
+/* A value of the graph as the plan sees it. */
+typedef struct vn_place {
+    const char *path;
+    vn_tensor t;      /* data: the device address, NULL if nothing of it is ever used */
+    vn_val root;      /* itself, or the value whose memory it shares */
+    size_t shift;     /* bytes from the root's begin */
+    vn_home home;     /* of the root */
+    bool live;        /* made or read by a step that is kept */
+    int first, last;  /* roots: steps between which the memory must hold */
+    size_t offset;    /* roots in WORK, READ, FEED, CONST: bytes in that block */
+} vn_place;
+
+/* The facts of vn_run, as they lie at the start of the FEED block. */
+typedef struct vn_facts {
+    int64_t step;
+    float scalar[VN_N_SCALARS];
+} vn_facts;
+
+struct vn_plan {
+    vn_arena arena;
+    vn_plan_config config;
+    vn_stream *stream;
+    vn_place *place;          /* [n_values] */
+    int n_values;
+    vn_step *steps;           /* prologue first */
+    const char **step_path;
+    const char **step_why;    /* one line per kernel passed over; NULL without `why` */
+    vn_cost *step_cost;
+    vn_val (*step_out)[VN_MAX_OUT];
+    int n_prologue, n_steps;  /* in all */
+    vn_exec *exec;
+    void *block[VN_HOME_COUNT];  /* WORK, READ, FEED, CONST are the plan's own */
+    size_t bytes[VN_HOME_COUNT];
+    void *host_feed, *host_read; /* = block where the host can see device memory, else pinned */
+    bool host_memory;
+    bool prologue_done;
+    uint64_t version;
+    vn_run run;
+    vn_plan_info info;
+};
+
+/* liveness.c: which nodes are kept (bool [n_nodes]) and how many of them form the prologue; fills
+ * places without addresses. */
+vn_status vn_plan_liveness(vn_plan *plan, const vn_graph *g, bool *keep, bool *early);
+
+/* memory.c: offsets of every root, sizes of the plan's own blocks. */
+vn_status vn_plan_layout(vn_plan *plan, const vn_graph *g);
+
+/* True if a step writes the parameters, moments or state: the optimizer. */
+bool vn_plan_is_update(const vn_plan *plan, int step);
+
+#endif

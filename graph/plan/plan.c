@@ -1,0 +1,219 @@
+/* Making a plan: liveness, layout, blocks, calls, kernels, recording. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "graph/plan/internal.h"
+
+static const vn_home own_blocks[] = { VN_HOME_WORK, VN_HOME_READ, VN_HOME_FEED, VN_HOME_CONST };
+enum { N_OWN = sizeof own_blocks / sizeof *own_blocks };
+
+/* ---- blocks ---- */
+
+static vn_status make_blocks(vn_plan *plan)
+{
+    vn_device *dev = plan->config.dev;
+    for (int i = 0; i < N_OWN; i++) {
+        vn_home h = own_blocks[i];
+        VN_TRY(vn_device_alloc(dev, VN_MEM_DEVICE, plan->bytes[h], &plan->block[h]));
+    }
+    vn_device_info info;
+    vn_device_about(dev, &info);
+    plan->host_memory = info.host_memory;
+    plan->host_feed = plan->block[VN_HOME_FEED];
+    plan->host_read = plan->block[VN_HOME_READ];
+    if (info.host_memory) return VN_OK;
+    plan->host_feed = plan->host_read = NULL;
+    VN_TRY(vn_device_alloc(dev, VN_MEM_PINNED, plan->bytes[VN_HOME_FEED], &plan->host_feed));
+    return vn_device_alloc(dev, VN_MEM_PINNED, plan->bytes[VN_HOME_READ], &plan->host_read);
+}
+
+static vn_status copy_constants(vn_plan *plan, const vn_graph *g)
+{
+    for (vn_val v = 1; v < g->n_values; v++) {
+        const vn_place *p = &plan->place[v];
+        if (p->home != VN_HOME_CONST || p->root != v || !p->live) continue;
+        size_t n = (size_t)vn_count(&p->t) * vn_dtype_bytes(p->t.dtype);
+        VN_TRY(vn_stream_copy(plan->stream, p->t.data, g->values[v].fixed, n, VN_TO_DEVICE));
+    }
+    return vn_stream_wait(plan->stream);
+}
+
+/* ---- addresses ---- */
+
+/* Bytes from the start of its block at which a root begins. */
+static size_t offset_in_block(const vn_graph *g, const vn_place *p, size_t state_offset)
+{
+    const vn_value *value = &g->values[p->root];
+    if (p->home == VN_HOME_STATE) return state_offset;
+    if (p->home < VN_HOME_PARAM) return p->offset;
+    if (value->param < 0) return 0; /* the whole block */
+    return (size_t)g->params->entry[value->param].offset * vn_dtype_bytes(g->real);
+}
+
+static vn_status give_addresses(vn_plan *plan, const vn_graph *g)
+{
+    size_t state = 0;
+    for (vn_val v = 1; v < g->n_values; v++) {
+        vn_place *p = &plan->place[v];
+        if (p->root != v) continue;
+        if (p->live && !plan->block[p->home])
+            return VN_FAIL(VN_E_BUG, "\"%s\" lives in a block the plan was not given", p->path);
+        char *block = plan->block[p->home];
+        if (p->live || p->home == VN_HOME_FEED) p->t.data = block + offset_in_block(g, p, state);
+        if (p->home == VN_HOME_STATE) state += 256; /* states are single numbers, one line each */
+    }
+    for (vn_val v = 1; v < g->n_values; v++) { /* aliases follow their roots */
+        vn_place *p = &plan->place[v];
+        char *root = plan->place[p->root].t.data;
+        if (p->root != v && p->live && root) p->t.data = root + p->shift;
+    }
+    return VN_OK;
+}
+
+/* ---- steps ---- */
+
+static vn_status make_call(vn_plan *plan, const vn_graph *g, int node, vn_call *call)
+{
+    const vn_node *n = &g->nodes[node];
+    vn_call_of(g, node, call);
+    for (int i = 0; i < n->n_in; i++) call->in[i] = plan->place[n->in[i]].t;
+    for (int i = 0; i < n->n_out; i++) call->out[i] = plan->place[n->out[i]].t;
+    size_t size = vn_op_about(n->op)->attr->size;
+    void *attr = vn_arena_alloc(&plan->arena, size);
+    if (!attr) return VN_E_MEMORY;
+    memcpy(attr, n->attr, size);
+    call->attr = attr;
+    call->run = &plan->run;
+    return VN_OK;
+}
+
+static vn_status choose_kernel(vn_plan *plan, const vn_node *n, int at)
+{
+    vn_text why = { 0 };
+    vn_step *step = &plan->steps[at];
+    step->kernel = vn_select(plan->config.dev, &step->call, &why);
+    vn_status st = VN_OK;
+    if (!step->kernel)
+        st = VN_FAIL(VN_E_UNSUPPORTED, "%s \"%s\": no kernel of this device takes it: %s",
+                     vn_op_about(n->op)->name, n->path, why.s ? why.s : "there is none");
+    else if (plan->config.why && why.s)
+        plan->step_why[at] = vn_arena_text(&plan->arena, why.s, why.n);
+    vn_text_close(&why);
+    return st;
+}
+
+static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, const bool *early)
+{
+    size_t n = (size_t)plan->n_steps;
+    plan->steps = vn_arena_array(&plan->arena, n, sizeof *plan->steps);
+    plan->step_path = vn_arena_array(&plan->arena, n, sizeof *plan->step_path);
+    plan->step_why = vn_arena_array(&plan->arena, n, sizeof *plan->step_why);
+    plan->step_cost = vn_arena_array(&plan->arena, n, sizeof *plan->step_cost);
+    plan->step_out = vn_arena_array(&plan->arena, n, sizeof *plan->step_out);
+    if (!plan->steps || !plan->step_path || !plan->step_why || !plan->step_cost || !plan->step_out)
+        return VN_E_MEMORY;
+    int next[2] = { plan->n_prologue, 0 };
+    for (int k = 0; k < g->n_nodes; k++) {
+        const vn_node *node = &g->nodes[k];
+        if (!keep[k] || vn_op_about(node->op)->view) continue;
+        int at = next[early[k]]++;
+        VN_TRY(make_call(plan, g, k, &plan->steps[at].call));
+        VN_TRY(choose_kernel(plan, node, at));
+        plan->step_path[at] = vn_arena_text(&plan->arena, node->path, strlen(node->path));
+        if (!plan->step_path[at]) return VN_E_MEMORY;
+        plan->step_cost[at] = vn_cost_of(&plan->steps[at].call);
+        memcpy(plan->step_out[at], node->out, sizeof node->out);
+        if (early[k]) continue;
+        plan->info.flops += plan->step_cost[at].flops;
+        plan->info.bytes += plan->step_cost[at].bytes;
+    }
+    return VN_OK;
+}
+
+static vn_status keep_paths(vn_plan *plan)
+{
+    for (vn_val v = 1; v < plan->n_values; v++) {
+        vn_place *p = &plan->place[v];
+        p->path = vn_arena_text(&plan->arena, p->path, strlen(p->path));
+        if (!p->path) return VN_E_MEMORY;
+    }
+    return VN_OK;
+}
+
+/* ---- the whole ---- */
+
+static vn_status build(vn_plan *plan, const vn_graph *g, bool *keep, bool *early)
+{
+    plan->n_values = g->n_values;
+    plan->place = vn_arena_array(&plan->arena, (size_t)g->n_values, sizeof *plan->place);
+    if (!plan->place) return VN_E_MEMORY;
+    VN_TRY(vn_plan_liveness(plan, g, keep, early));
+    VN_TRY(vn_plan_layout(plan, g));
+    VN_TRY(vn_stream_open(plan->config.dev, &plan->stream));
+    VN_TRY(make_blocks(plan));
+    VN_TRY(give_addresses(plan, g));
+    vn_facts *facts = plan->block[VN_HOME_FEED];
+    plan->run = (vn_run){ .step = &facts->step, .scalar = facts->scalar, .seed = plan->config.seed };
+    VN_TRY(copy_constants(plan, g));
+    VN_TRY(make_steps(plan, g, keep, early));
+    VN_TRY(keep_paths(plan));
+    VN_TRY(vn_record(plan->stream, plan->steps, plan->n_steps, plan->info.flops, &plan->exec));
+    plan->info.n_steps = plan->n_steps - plan->n_prologue;
+    plan->info.n_prologue = plan->n_prologue;
+    plan->info.work_bytes = plan->bytes[VN_HOME_WORK];
+    plan->info.const_bytes = plan->bytes[VN_HOME_CONST];
+    plan->info.feed_bytes = plan->bytes[VN_HOME_FEED];
+    plan->info.read_bytes = plan->bytes[VN_HOME_READ];
+    return VN_OK;
+}
+
+vn_status vn_plan_make(const vn_graph *g, const vn_plan_config *config, vn_plan **out)
+{
+    if (g->status) return VN_FAIL(g->status, "%s", g->message);
+    vn_plan *plan = vn_calloc(1, sizeof *plan);
+    bool *keep = vn_calloc((size_t)g->n_nodes + 1, sizeof *keep);
+    bool *early = vn_calloc((size_t)g->n_nodes + 1, sizeof *early);
+    vn_status st = plan && keep && early ? VN_OK : VN_E_MEMORY;
+    if (!st) {
+        plan->config = *config;
+        memcpy(plan->block, config->home, sizeof plan->block);
+        for (int i = 0; i < N_OWN; i++) plan->block[own_blocks[i]] = NULL;
+        st = build(plan, g, keep, early);
+    }
+    vn_free(keep);
+    vn_free(early);
+    if (st) vn_plan_close(plan);
+    else *out = plan;
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
+void vn_plan_close(vn_plan *plan)
+{
+    if (!plan) return;
+    vn_device *dev = plan->config.dev;
+    if (plan->exec) vn_exec_drop(plan->stream, plan->exec);
+    if (plan->host_feed && !plan->host_memory)
+        vn_device_free(dev, VN_MEM_PINNED, plan->host_feed, plan->bytes[VN_HOME_FEED]);
+    if (plan->host_read && !plan->host_memory)
+        vn_device_free(dev, VN_MEM_PINNED, plan->host_read, plan->bytes[VN_HOME_READ]);
+    for (int i = 0; i < N_OWN; i++) {
+        vn_home h = own_blocks[i];
+        if (plan->block[h]) vn_device_free(dev, VN_MEM_DEVICE, plan->block[h], plan->bytes[h]);
+    }
+    if (plan->stream) vn_stream_close(plan->stream);
+    vn_arena_close(&plan->arena);
+    vn_free(plan);
+}
+
+void vn_plan_about(const vn_plan *plan, vn_plan_info *info) { *info = plan->info; }
+
+bool vn_plan_is_update(const vn_plan *plan, int step)
+{
+    for (int i = 0; i < plan->steps[step].call.n_out; i++) {
+        vn_home home = plan->place[plan->step_out[step][i]].home;
+        if (plan->step_out[step][i] && home >= VN_HOME_PARAM && home != VN_HOME_GRAD) return true;
+    }
+    return false;
+}

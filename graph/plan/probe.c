@@ -1,0 +1,133 @@
+/* Running a plan one step at a time to find the first wrong one: not finite, or not as in another
+ * plan of the same graph. Slow by design; a recorded run stays as it is. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "graph/plan/internal.h"
+
+static size_t bytes_of(const vn_tensor *t) { return (size_t)vn_count(t) * vn_dtype_bytes(t->dtype); }
+
+static bool is_real(const vn_tensor *t) { return t->dtype == VN_F32 || t->dtype == VN_F64; }
+
+/* Output i of a step on the host; NULL with *st set on failure, NULL alone if there is none. */
+static void *fetch(vn_plan *plan, int step, int i, vn_status *st)
+{
+    const vn_tensor *t = &plan->steps[step].call.out[i];
+    if (!t->data || !is_real(t)) return NULL;
+    void *host = vn_malloc(bytes_of(t));
+    *st = host ? VN_OK : VN_E_MEMORY;
+    if (host) *st = vn_stream_copy(plan->stream, host, t->data, bytes_of(t), VN_TO_HOST);
+    if (host && !*st) *st = vn_stream_wait(plan->stream);
+    if (*st) {
+        vn_free(host);
+        host = NULL;
+    }
+    return host;
+}
+
+static double element(const vn_tensor *t, const void *data, int64_t i)
+{
+    return t->dtype == VN_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+}
+
+static bool all_finite(const vn_tensor *t, const void *data)
+{
+    for (int64_t i = 0; i < vn_count(t); i++)
+        if (!isfinite(element(t, data, i))) return false;
+    return true;
+}
+
+static vn_status run_step(vn_plan *plan, int step)
+{
+    VN_TRY(vn_replay(plan->stream, plan->exec, step, step + 1));
+    return vn_stream_wait(plan->stream);
+}
+
+static vn_status push_feed(vn_plan *plan)
+{
+    if (plan->host_memory) return VN_OK;
+    return vn_stream_copy(plan->stream, plan->block[VN_HOME_FEED], plan->host_feed,
+                          plan->bytes[VN_HOME_FEED], VN_TO_DEVICE);
+}
+
+static void name_step(const vn_plan *plan, int step, char *where, size_t n)
+{
+    snprintf(where, n, "%s (%s)", plan->step_path[step],
+             vn_op_about(plan->steps[step].call.op)->name);
+}
+
+vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n)
+{
+    where[0] = 0;
+    VN_TRY(push_feed(plan));
+    for (int k = 0; k < plan->n_steps; k++) {
+        if (vn_plan_is_update(plan, k)) continue;
+        VN_TRY(run_step(plan, k));
+        for (int i = 0; i < plan->steps[k].call.n_out; i++) {
+            vn_status st = VN_OK;
+            void *host = fetch(plan, k, i, &st);
+            if (st) return vn_trail(st, __FILE__, __LINE__);
+            bool fine = !host || all_finite(&plan->steps[k].call.out[i], host);
+            vn_free(host);
+            if (fine) continue;
+            name_step(plan, k, where, n);
+            return VN_OK;
+        }
+    }
+    return VN_OK;
+}
+
+/* Largest difference over largest magnitude; infinite where only one side is finite. */
+static double difference(const vn_tensor *ta, const void *a, const vn_tensor *tb, const void *b)
+{
+    double worst = 0, largest = 0;
+    for (int64_t i = 0; i < vn_count(ta); i++) {
+        double x = element(ta, a, i), y = element(tb, b, i), d = fabs(x - y);
+        if (isnan(x) && isnan(y)) continue;
+        if (!isfinite(d) && x != y) return INFINITY;
+        if (x != y && d > worst) worst = d;
+        if (fabs(x) > largest) largest = fabs(x);
+        if (fabs(y) > largest) largest = fabs(y);
+    }
+    return largest > 0 ? worst / largest : 0;
+}
+
+static vn_status compare_step(vn_plan *a, vn_plan *b, int k, double rel, bool *same)
+{
+    *same = true;
+    for (int i = 0; i < a->steps[k].call.n_out && *same; i++) {
+        vn_status st = VN_OK;
+        void *x = fetch(a, k, i, &st), *y = NULL;
+        if (!st) y = fetch(b, k, i, &st);
+        if (!st && x && y)
+            *same = difference(&a->steps[k].call.out[i], x, &b->steps[k].call.out[i], y) <= rel;
+        vn_free(x);
+        vn_free(y);
+        if (st) return vn_trail(st, __FILE__, __LINE__);
+    }
+    return VN_OK;
+}
+
+vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_t n)
+{
+    where[0] = 0;
+    if (a->n_steps != b->n_steps || a->bytes[VN_HOME_FEED] != b->bytes[VN_HOME_FEED])
+        return VN_FAIL(VN_E_ARGUMENT, "the plans have %d and %d steps: they are not of one graph",
+                       a->n_steps, b->n_steps);
+    memcpy(b->host_feed, a->host_feed, a->bytes[VN_HOME_FEED]);
+    VN_TRY(push_feed(a));
+    VN_TRY(push_feed(b));
+    for (int k = 0; k < a->n_steps; k++) {
+        if (vn_plan_is_update(a, k)) continue;
+        VN_TRY(run_step(a, k));
+        VN_TRY(run_step(b, k));
+        bool same;
+        VN_TRY(compare_step(a, b, k, rel, &same));
+        if (same) continue;
+        name_step(a, k, where, n);
+        return VN_OK;
+    }
+    return VN_OK;
+}
