@@ -1,0 +1,23 @@
+/* One product C = act(A B + bias), or several of the same shape, as linear.c and matmul.c ask for
+ * it from gemm.c. All f32; C is contiguous. */
+#ifndef VN_KERNELS_CPU_GEMM_GEMM_H
+#define VN_KERNELS_CPU_GEMM_GEMM_H
+
+#include "kernels_cpu/cpu.h"
+
+typedef struct vn_gemm {
+    int64_t groups, m, n, k;
+    const float *a, *b, *bias; /* bias [n] or NULL */
+    int64_t a_row, a_k;        /* steps in A between rows and along k: one of them is 1 */
+    int64_t b_k, b_col;        /* steps in B along k and between columns: one of them is 1 */
+    float *c;
+    int64_t act;               /* line of unary.def */
+} vn_gemm;
+
+/* Scratch of every lane for a product of n columns and depth k. */
+vn_scratch VN_SIMD(gemm_scratch)(int64_t n, int64_t k);
+
+/* Called on every lane; does its part and returns without waiting for the others. */
+void VN_SIMD(gemm)(const vn_gemm *g, vn_stream *s);
+
+#endif
