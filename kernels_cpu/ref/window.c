@@ -123,7 +123,7 @@ static void extremes(const double *v, int64_t n, double *low, double *high)
 /* Location and scale of the n >= 1 numbers in v, which may be reordered. */
 static void statistics(int64_t type, double *v, int64_t n, double *location, double *scale)
 {
-    double low, high;
+    double high;
     *location = 0;
     switch (type) {
     case VN_SCALER_STANDARD:
@@ -135,15 +135,15 @@ static void statistics(int64_t type, double *v, int64_t n, double *location, dou
     case VN_SCALER_INVARIANT: robust(v, n, location, scale); break;
     case VN_SCALER_MINMAX:
     case VN_SCALER_MINMAX1:
-        extremes(v, n, &low, &high);
-        *location = type == VN_SCALER_MINMAX ? low : (high + low) / 2;
-        *scale = type == VN_SCALER_MINMAX ? high - low : (high - low) / 2;
+        extremes(v, n, location, &high);
+        *scale = high - *location;
         break;
     default: /* mean_abs and seasonal, whose numbers are differences already */
         for (int64_t i = 0; i < n; i++) v[i] = fabs(v[i]);
         *scale = mean(v, n);
     }
     *scale = (*scale == 0 ? 1 : *scale) + 1e-6;
+    if (type == VN_SCALER_MINMAX1) *location += *scale /= 2; /* the minimum becomes -1 */
 }
 
 /* The observed numbers of one channel, or their seasonal differences, into v; returns how many. A

@@ -1,0 +1,107 @@
+/* vf_* on the compilers' own vectors of 4: whatever the baseline has (SSE2, NEON). For simd.h only. */
+#ifndef VN_KERNELS_CPU_SIMD_GENERIC_H
+#define VN_KERNELS_CPU_SIMD_GENERIC_H
+
+#include <math.h>
+#include <string.h>
+
+enum { VF_N = 4 };
+typedef float vf __attribute__((vector_size(16)));
+typedef int32_t vf_mask __attribute__((vector_size(16))); /* -1 or 0 a lane */
+
+VF_INLINE vf vf_load(const float *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+VF_INLINE vf vf_load_n(const float *p, int n)
+{
+    return (vf){ n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, n > 3 ? p[3] : 0 };
+}
+VF_INLINE void vf_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+VF_INLINE void vf_store_n(float *p, vf v, int n)
+{
+    for (int i = 0; i < n; i++) p[i] = v[i];
+}
+VF_INLINE vf vf_set(float x) { return (vf){ x, x, x, x }; }
+VF_INLINE vf vf_from_bits(int bits) { return (vf)(vf_mask){ bits, bits, bits, bits }; }
+
+VF_INLINE vf vf_add(vf a, vf b) { return a + b; }
+VF_INLINE vf vf_sub(vf a, vf b) { return a - b; }
+VF_INLINE vf vf_mul(vf a, vf b) { return a * b; }
+VF_INLINE vf vf_div(vf a, vf b) { return a / b; }
+VF_INLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }  /* not fused here */
+VF_INLINE vf vf_fnma(vf a, vf b, vf c) { return c - a * b; } /* c - a b */
+VF_INLINE vf vf_sqrt(vf a)
+{
+    return (vf){ sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3]) };
+}
+VF_INLINE vf vf_bits_and(vf a, vf b) { return (vf)((vf_mask)a & (vf_mask)b); }
+VF_INLINE vf vf_sign_flip(vf a, vf sign) { return (vf)((vf_mask)a ^ (vf_mask)sign); }
+
+VF_INLINE vf_mask vf_lt(vf a, vf b) { return a < b; }
+VF_INLINE vf_mask vf_le(vf a, vf b) { return a <= b; }
+VF_INLINE vf_mask vf_eq(vf a, vf b) { return a == b; }
+/* a where m, else b */
+VF_INLINE vf vf_pick(vf_mask m, vf a, vf b) { return (vf)((m & (vf_mask)a) | (~m & (vf_mask)b)); }
+VF_INLINE vf vf_max(vf a, vf b) { return vf_pick(a > b, a, b); } /* b where either is NaN */
+VF_INLINE vf vf_min(vf a, vf b) { return vf_pick(a < b, a, b); }
+
+/* Adding 1.5 2^23 leaves no room for a fraction: right for |a| < 2^22, which exp stays in. */
+VF_INLINE vf vf_round(vf a)
+{
+    vf magic = vf_set(12582912.0f);
+    return (a + magic) - magic;
+}
+/* a 2^n for whole n in [-252, 254]: in two factors, because one would overflow near the ends. */
+VF_INLINE vf vf_ldexp(vf a, vf n)
+{
+    vf magic = vf_set(12582912.0f); /* the sum's low bits are n */
+    vf_mask whole = (vf_mask)(n + magic) - (vf_mask)magic, half = whole >> 1;
+    vf first = (vf)((half + 127) << 23), second = (vf)((whole - half + 127) << 23);
+    return a * first * second;
+}
+
+/* The exponent e as a float and m in [1, 2) of a normal positive a = m 2^e. */
+VF_INLINE vf vf_exponent(vf a)
+{
+    vf_mask e = ((vf_mask)a >> 23) - 127;
+    return (vf){ (float)e[0], (float)e[1], (float)e[2], (float)e[3] };
+}
+VF_INLINE vf vf_mantissa(vf a)
+{
+    return (vf)(((vf_mask)a & 0x007fffff) | (vf_mask)vf_set(1));
+}
+
+VF_INLINE vf vf_reverse(vf a) { return (vf){ a[3], a[2], a[1], a[0] }; }
+
+/* Sums in double, one per lane. */
+typedef struct vf_acc {
+    double v[4];
+} vf_acc;
+
+VF_INLINE vf_acc vf_acc_zero(void) { return (vf_acc){ { 0 } }; }
+VF_INLINE vf_acc vf_acc_add(vf_acc s, vf v)
+{
+    for (int i = 0; i < 4; i++) s.v[i] += (double)v[i];
+    return s;
+}
+/* s + a b, the product exact */
+VF_INLINE vf_acc vf_acc_dot(vf_acc s, vf a, vf b)
+{
+    for (int i = 0; i < 4; i++) s.v[i] += (double)a[i] * (double)b[i];
+    return s;
+}
+VF_INLINE vf_acc vf_acc_both(vf_acc a, vf_acc b)
+{
+    for (int i = 0; i < 4; i++) a.v[i] += b.v[i];
+    return a;
+}
+VF_INLINE double vf_acc_sum(vf_acc s) { return s.v[0] + s.v[1] + s.v[2] + s.v[3]; }
+VF_INLINE vf vf_acc_round(vf_acc s)
+{
+    return (vf){ (float)s.v[0], (float)s.v[1], (float)s.v[2], (float)s.v[3] };
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* A vector of VF_N floats on this unit's instruction set: the vocabulary of all fast kernels.
+ *
+ * One of three backends by VN_ISA_*: AVX-512, AVX2 with FMA, or compiler vectors of four (SSE2,
+ * NEON, anything). Partial loads and stores take the first n < VF_N lanes and touch no other
+ * memory. Results may differ between ISAs (fused products), never between runs on one. Arithmetic
+ * in polynomials is in simd/math.h. */
+#ifndef VN_KERNELS_CPU_SIMD_SIMD_H
+#define VN_KERNELS_CPU_SIMD_SIMD_H
+
+#include "kernels_cpu/cpu.h"
+
+#define VF_INLINE static inline __attribute__((always_inline, unused))
+
+/* VN_SIMD_NEED: the capability bit of this unit's kernels. */
+#if defined(VN_ISA_AVX512)
+#define VN_SIMD_NEED VN_CPU_AVX512
+#include "kernels_cpu/simd/avx512.h"
+#elif defined(VN_ISA_AVX2)
+#define VN_SIMD_NEED VN_CPU_AVX2
+#include "kernels_cpu/simd/avx2.h"
+#else
+#define VN_SIMD_NEED 0
+#include "kernels_cpu/simd/generic.h"
+#endif
+
+VF_INLINE vf vf_zero(void) { return vf_set(0); }
+VF_INLINE vf vf_neg(vf a) { return vf_sign_flip(a, vf_set(-0.0f)); }
+VF_INLINE vf vf_abs(vf a) { return vf_bits_and(a, vf_from_bits(0x7fffffff)); }
+/* |size| with the sign of `sign`; size must not be negative. */
+VF_INLINE vf vf_with_sign(vf size, vf sign)
+{
+    return vf_sign_flip(size, vf_bits_and(sign, vf_from_bits((int)0x80000000u)));
+}
+
+/* n >= 1 lanes of p, all of them when n >= VF_N: loops run in steps of VF_N with one body. */
+VF_INLINE vf vf_load_upto(const float *p, int64_t n)
+{
+    return n >= VF_N ? vf_load(p) : vf_load_n(p, (int)n);
+}
+
+VF_INLINE void vf_store_upto(float *p, vf v, int64_t n)
+{
+    if (n >= VF_N) vf_store(p, v);
+    else vf_store_n(p, v, (int)n);
+}
+
+/* Elements a lane takes at a time: 16 KiB of floats, so that three arrays fit the L1/L2 comfortably. */
+enum { VN_TILE = 4096 };
+
+/* Why a call with other numbers than f32 is not for a fast kernel; NULL if all are f32. An absent
+ * tensor is all zeros, which reads as f32. */
+VF_INLINE const char *vn_not_f32(const vn_call *c)
+{
+    for (int i = 0; i < c->n_in; i++)
+        if (c->in[i].dtype == VN_F64) return "numbers are not f32";
+    for (int i = 0; i < c->n_out; i++)
+        if (c->out[i].dtype == VN_F64) return "numbers are not f32";
+    return NULL;
+}
+
+#endif
