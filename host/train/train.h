@@ -27,7 +27,18 @@ typedef struct vn_fitted {
     const char **hist_name, **futr_name, **stat_name;
     vn_params *params;          /* laid out; the weights */
 } vn_fitted;
+/* Everything at its default, the model's presets for training included; no features, no weights. */
+vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **m);
 void vn_fitted_close(vn_fitted *m);
+
+/* Take frequency, season and the features' names from a panel. */
+vn_status vn_fitted_adopt(vn_fitted *m, const vn_panel *panel);
+
+/* DATA unless the panel has the features of the model, in its order. */
+vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *panel);
+
+/* Declare the parameters, without giving them memory. */
+vn_status vn_fitted_declare(const vn_fitted *m);
 
 /* The model file (safetensors with our metadata). Load errors are MODEL and name file and tensor. */
 vn_status vn_fitted_save(const vn_fitted *m, const char *path);
@@ -46,7 +57,8 @@ typedef struct vn_model_graph {
     vn_val yhat;              /* FORECAST: output [B, H, P] on the scale of the panel */
 } vn_model_graph;
 
-/* `real` is VN_F64 for a reference run. The params are declared by the first graph built. */
+/* `real` is VN_F64 for a reference run. The params are declared by the first graph built; TRAIN lays them
+ * out if nobody has. The graph is the caller's to close; on failure there is none. */
 vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
                               vn_model_graph *out);
 

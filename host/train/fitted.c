@@ -1,0 +1,350 @@
+/* A model with its options and schema: making one, fitting it to a panel, writing it as text. */
+#include "host/train/fitted.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/json.h"
+
+enum { FORMAT_VERSION = 1, KEY_MAX = 128 };
+
+/* The panel's part of the description. The choices of local_scaler are the lines of scalers.def. */
+#define SCHEMA(X)                                                                       \
+    X(ENUM, freq_unit, "step", 0, 0, "step|second|day|business|month", "unit of a step") \
+    X(INT, freq_n, "1", 1, 1e15, NULL, "units a step")                                  \
+    X(BOOL, freq_month_end, "false", 0, 0, NULL, "stamps are last days of months")      \
+    X(BOOL, freq_date_only, "false", 0, 0, NULL, "stamps have no time of day")          \
+    X(INT, season, "1", 1, 1e9, NULL, "steps a season")                                 \
+    X(ENUM, local_scaler, "identity", 0, 0,                                             \
+      "identity|standard|robust|minmax|minmax1|invariant|revin|mean_abs", "scaler of whole series")
+
+typedef struct schema {
+    VN_OPTION_STRUCT(SCHEMA)
+} schema;
+
+#define VN_OPTION_OF schema
+static const vn_option schema_table[] = { SCHEMA(VN_OPTION_LINE) { 0 } };
+#undef VN_OPTION_OF
+
+/* ---- handle ---- */
+
+vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **out)
+{
+    *out = NULL;
+    vn_fitted *m = vn_calloc(1, sizeof *m);
+    if (!m) return VN_E_MEMORY;
+    vn_status st = VN_OK;
+    m->def = def;
+    m->freq.n = 1;
+    m->season = 1;
+    m->hparams = vn_arena_alloc(&m->arena, def->options_bytes);
+    if (!m->hparams) st = VN_E_MEMORY;
+    if (!st) st = vn_params_open(&m->params);
+    if (!st) st = vn_options_preset(def->options, m->hparams);
+    if (!st) st = vn_options_preset(vn_train_option_table, &m->train);
+    for (int i = 0; !st && def->presets && def->presets[i][0]; i++) {
+        const vn_option *o = vn_option_find(vn_train_option_table, def->presets[i][0]);
+        st = o ? vn_option_set(o, &m->train, def->presets[i][1])
+               : VN_FAIL(VN_E_BUG, "%s presets \"%s\", which is no training option", def->name,
+                         def->presets[i][0]);
+    }
+    if (st) {
+        vn_fitted_close(m);
+        return vn_trail(st, __FILE__, __LINE__);
+    }
+    *out = m;
+    return VN_OK;
+}
+
+void vn_fitted_close(vn_fitted *m)
+{
+    if (!m) return;
+    vn_params_close(m->params);
+    vn_arena_close(&m->arena);
+    vn_free(m);
+}
+
+/* Copies of n names; NULL with a failure recorded. */
+static const char **copy_names(vn_arena *arena, const char *const *name, int64_t n)
+{
+    const char **own = vn_arena_array(arena, n ? (size_t)n : 1, sizeof *own);
+    for (int64_t i = 0; own && i < n; i++) {
+        own[i] = vn_arena_text(arena, name[i], strlen(name[i]));
+        if (!own[i]) return NULL;
+    }
+    return own;
+}
+
+vn_status vn_fitted_adopt(vn_fitted *m, const vn_panel *panel)
+{
+    m->hist_name = copy_names(&m->arena, panel->hist_name, panel->n_hist);
+    m->futr_name = copy_names(&m->arena, panel->futr_name, panel->n_futr);
+    m->stat_name = copy_names(&m->arena, panel->stat_name, panel->n_stat);
+    if (!m->hist_name || !m->futr_name || !m->stat_name)
+        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    m->n_hist = panel->n_hist;
+    m->n_futr = panel->n_futr;
+    m->n_stat = panel->n_stat;
+    m->freq = panel->freq;
+    m->season = panel->season;
+    return VN_OK;
+}
+
+static vn_status match(const char *kind, const char *const *want, int64_t n_want,
+                       const char *const *have, int64_t n_have)
+{
+    for (int64_t i = 0; i < n_want && i < n_have; i++)
+        if (strcmp(want[i], have[i]))
+            return VN_FAIL(VN_E_DATA, "%s feature %" PRId64 " is \"%s\" in the model but \"%s\" in "
+                           "the data", kind, i + 1, want[i], have[i]);
+    if (n_want > n_have)
+        return VN_FAIL(VN_E_DATA, "the model needs the %s feature \"%s\", which the data lack", kind,
+                       want[n_have]);
+    if (n_want < n_have)
+        return VN_FAIL(VN_E_DATA, "the data have the %s feature \"%s\", which the model does not know",
+                       kind, have[n_want]);
+    return VN_OK;
+}
+
+vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *p)
+{
+    VN_TRY(match("historic", m->hist_name, m->n_hist, p->hist_name, p->n_hist));
+    VN_TRY(match("future", m->futr_name, m->n_futr, p->futr_name, p->n_futr));
+    VN_TRY(match("static", m->stat_name, m->n_stat, p->stat_name, p->n_stat));
+    return VN_OK;
+}
+
+vn_status vn_fitted_declare(const vn_fitted *m)
+{
+    vn_model_graph graph;
+    VN_TRY(vn_model_graph_open(m, VN_MODE_FORECAST, 1, VN_F32, &graph));
+    vn_graph_close(graph.g);
+    return VN_OK;
+}
+
+/* ---- to text ---- */
+
+static void grow(vn_meta_list *list)
+{
+    int cap = list->cap ? 2 * list->cap : 64;
+    vn_meta *grown = vn_realloc(list->v, (size_t)cap * sizeof *grown);
+    if (!grown) {
+        list->failed = true;
+        return;
+    }
+    list->v = grown;
+    list->cap = cap;
+}
+
+static void put_pair(vn_meta_list *list, const char *key, const char *value, size_t n)
+{
+    if (!list->failed && list->n == list->cap) grow(list);
+    if (list->failed) return;
+    vn_meta pair = { vn_arena_text(&list->arena, key, strlen(key)),
+                     vn_arena_text(&list->arena, value, n) };
+    if (pair.key && pair.value) list->v[list->n++] = pair;
+    else list->failed = true;
+}
+
+void vn_meta_put(vn_meta_list *list, const char *key, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    put_pair(list, key, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+void vn_meta_close(vn_meta_list *list)
+{
+    vn_free(list->v);
+    vn_arena_close(&list->arena);
+    *list = (vn_meta_list){ 0 };
+}
+
+/* A value of any length under "prefix.name". */
+static void put_text(vn_meta_list *list, const char *prefix, const char *name, vn_text *value)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%s.%s", prefix, name);
+    if (value->failed) list->failed = true;
+    put_pair(list, key, value->s ? value->s : "", value->n);
+}
+
+static void put_options(vn_meta_list *list, const char *prefix, const vn_option *table,
+                        const void *values)
+{
+    for (const vn_option *o = table; o->name; o++) {
+        vn_text value = { 0 };
+        vn_option_get(o, values, &value);
+        put_text(list, prefix, o->name, &value);
+        vn_text_close(&value);
+    }
+}
+
+/* The names as a JSON list: they may hold commas and quotes. */
+static void put_names(vn_meta_list *list, const char *kind, const char *const *name, int64_t n)
+{
+    vn_text value = { 0 };
+    vn_text_put(&value, "[", 1);
+    for (int64_t i = 0; i < n; i++) {
+        if (i) vn_text_put(&value, ", ", 2);
+        vn_text_json(&value, name[i]);
+    }
+    vn_text_put(&value, "]", 1);
+    put_text(list, "schema", kind, &value);
+    vn_text_close(&value);
+}
+
+vn_status vn_fitted_describe(const vn_fitted *m, const char *format, vn_meta_list *list)
+{
+    schema s = { .freq_unit = (int64_t)m->freq.unit,
+                 .freq_n = m->freq.n,
+                 .freq_month_end = m->freq.month_end,
+                 .freq_date_only = m->freq.date_only,
+                 .season = m->season,
+                 .local_scaler = m->local_scaler };
+    vn_meta_put(list, "format", "%s", format);
+    vn_meta_put(list, "format_version", "%d", FORMAT_VERSION);
+    vn_meta_put(list, "model", "%s", m->def->name);
+    vn_meta_put(list, "model_version", "%d", m->def->version);
+    put_options(list, "model", m->def->options, m->hparams);
+    put_options(list, "train", vn_train_option_table, &m->train);
+    put_options(list, "schema", schema_table, &s);
+    put_names(list, "hist_exog", m->hist_name, m->n_hist);
+    put_names(list, "futr_exog", m->futr_name, m->n_futr);
+    put_names(list, "stat_exog", m->stat_name, m->n_stat);
+    return list->failed ? vn_trail(VN_E_MEMORY, __FILE__, __LINE__) : VN_OK;
+}
+
+/* ---- from text ---- */
+
+/* A file being understood: which of its keys were used. */
+typedef struct reader {
+    const vn_safetensors *file;
+    bool *used; /* [n_meta] */
+    vn_arena *arena;
+} reader;
+
+static vn_status take(reader *r, const char *key, const char **value)
+{
+    for (int i = 0; i < r->file->n_meta; i++) {
+        if (strcmp(r->file->meta[i].key, key)) continue;
+        r->used[i] = true;
+        *value = r->file->meta[i].value;
+        return VN_OK;
+    }
+    return VN_FAIL(VN_E_MODEL, "there is no \"%s\" in its metadata", key);
+}
+
+/* The key must have this value. */
+static vn_status take_fixed(reader *r, const char *key, const char *want)
+{
+    const char *have;
+    VN_TRY(take(r, key, &have));
+    if (strcmp(have, want))
+        return VN_FAIL(VN_E_MODEL, "\"%s\" is \"%.64s\", this version reads \"%s\"", key, have, want);
+    return VN_OK;
+}
+
+static vn_status take_options(reader *r, const char *prefix, const vn_option *table, void *values)
+{
+    for (const vn_option *o = table; o->name; o++) {
+        char key[KEY_MAX];
+        const char *text;
+        snprintf(key, sizeof key, "%s.%s", prefix, o->name);
+        VN_TRY(take(r, key, &text));
+        vn_status st = vn_option_set(o, values, text);
+        if (st == VN_E_MEMORY) return st;
+        if (st) return VN_FAIL(VN_E_MODEL, "\"%s\": %s", key, vn_last_message());
+    }
+    return VN_OK;
+}
+
+static vn_status take_names(reader *r, const char *key, const char ***name, int64_t *n)
+{
+    const char *text;
+    vn_json *list;
+    VN_TRY(take(r, key, &text));
+    vn_status st = vn_json_parse(r->arena, text, strlen(text), &list);
+    if (st == VN_E_MEMORY) return st;
+    bool fits = !st && list->type == VN_JSON_ARRAY;
+    *name = vn_arena_array(r->arena, fits && list->n ? list->n : 1, sizeof **name);
+    if (!*name) return VN_E_MEMORY;
+    *n = 0;
+    for (const vn_json *x = fits ? list->child : NULL; x && fits; x = x->next) {
+        fits = x->type == VN_JSON_STRING && strlen(x->s) == x->n;
+        if (fits) (*name)[(*n)++] = x->s;
+    }
+    return fits ? VN_OK : VN_FAIL(VN_E_MODEL, "\"%s\" is no list of names", key);
+}
+
+static vn_status take_schema(reader *r, vn_fitted *m)
+{
+    schema s;
+    VN_TRY(vn_options_preset(schema_table, &s));
+    VN_TRY(take_options(r, "schema", schema_table, &s));
+    m->freq = (vn_freq){ .unit = (vn_freq_unit)s.freq_unit,
+                         .n = s.freq_n,
+                         .month_end = s.freq_month_end,
+                         .date_only = s.freq_date_only };
+    m->season = s.season;
+    m->local_scaler = s.local_scaler;
+    VN_TRY(take_names(r, "schema.hist_exog", &m->hist_name, &m->n_hist));
+    VN_TRY(take_names(r, "schema.futr_exog", &m->futr_name, &m->n_futr));
+    VN_TRY(take_names(r, "schema.stat_exog", &m->stat_name, &m->n_stat));
+    return VN_OK;
+}
+
+static vn_status take_model(reader *r, const char *format, vn_fitted **m)
+{
+    const char *name;
+    char number[32];
+    VN_TRY(take_fixed(r, "format", format));
+    snprintf(number, sizeof number, "%d", FORMAT_VERSION);
+    VN_TRY(take_fixed(r, "format_version", number));
+    VN_TRY(take(r, "model", &name));
+    const vn_model_def *def = vn_model_find(name);
+    if (!def) return VN_FAIL(VN_E_MODEL, "it holds a \"%.64s\", which this version does not know", name);
+    snprintf(number, sizeof number, "%d", def->version);
+    VN_TRY(take_fixed(r, "model_version", number));
+    VN_TRY(vn_fitted_open(def, m));
+    return VN_OK;
+}
+
+static vn_status understand(reader *r, const char *format, vn_fitted **m)
+{
+    const char *checksum;
+    VN_TRY(take(r, "checksum", &checksum));
+    VN_TRY(take_model(r, format, m));
+    r->arena = &(*m)->arena;
+    VN_TRY(take_options(r, "model", (*m)->def->options, (*m)->hparams));
+    VN_TRY(take_options(r, "train", vn_train_option_table, &(*m)->train));
+    VN_TRY(take_schema(r, *m));
+    for (int i = 0; i < r->file->n_meta; i++)
+        if (!r->used[i])
+            return VN_FAIL(VN_E_MODEL, "\"%.64s\" in its metadata is unknown to this version",
+                           r->file->meta[i].key);
+    if ((*m)->train.h < 1 || (*m)->train.input_size < 1)
+        return VN_FAIL(VN_E_MODEL, "h is %" PRId64 " and input_size %" PRId64 "; both must be positive",
+                       (*m)->train.h, (*m)->train.input_size);
+    return VN_OK;
+}
+
+vn_status vn_fitted_understand(const vn_safetensors *file, const char *format, vn_fitted **m)
+{
+    *m = NULL;
+    reader r = { .file = file, .used = vn_calloc((size_t)file->n_meta + 1, sizeof *r.used) };
+    if (!r.used) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    vn_status st = understand(&r, format, m);
+    vn_free(r.used);
+    if (!st) return VN_OK;
+    vn_fail_in(st, "\"%s\"", file->path);
+    vn_fitted_close(*m);
+    *m = NULL;
+    return vn_trail(st, __FILE__, __LINE__);
+}

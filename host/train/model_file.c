@@ -1,0 +1,78 @@
+/* The model file: description and weights. */
+#include <string.h>
+
+#include "base/fault.h"
+#include "host/train/fitted.h"
+
+static const char format[] = "vane.model";
+
+vn_status vn_fitted_save(const vn_fitted *m, const char *path)
+{
+    vn_meta_list meta = { 0 };
+    vn_stored *tensor = NULL;
+    vn_status st = VN_OK;
+    const vn_params *p = m->params;
+    if (!p || !p->closed) return VN_FAIL(VN_E_BUG, "a model without weights cannot be saved");
+    VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
+    tensor = vn_calloc((size_t)p->n + 1, sizeof *tensor);
+    if (!tensor) {
+        st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        goto done;
+    }
+    for (int i = 0; i < p->n; i++) {
+        const vn_param_entry *e = &p->entry[i];
+        tensor[i] = (vn_stored){ .name = e->name, .dtype = VN_F32, .rank = e->t.rank,
+                                 .data = p->block + e->offset,
+                                 .bytes = (size_t)vn_count(&e->t) * sizeof(float) };
+        memcpy(tensor[i].dim, e->t.dim, (size_t)e->t.rank * sizeof *e->t.dim);
+    }
+    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, p->n));
+done:
+    vn_free(tensor);
+    vn_meta_close(&meta);
+    return st;
+}
+
+/* The tensors of the file must be the parameters of the model it describes, all checked before any
+ * memory is laid out for them. */
+static vn_status take_weights(vn_fitted *m, const vn_safetensors *file)
+{
+    vn_params *p = m->params;
+    vn_status st = vn_fitted_declare(m);
+    if (st && st != VN_E_MEMORY)
+        st = VN_FAIL(VN_E_MODEL, "\"%s\": %s", file->path, vn_last_message());
+    if (st) return vn_trail(st, __FILE__, __LINE__);
+    const void *data = NULL;
+    for (int i = 0; i < p->n; i++)
+        VN_TRY(vn_safetensors_need(file, p->entry[i].name, &p->entry[i].t, &data));
+    for (int i = 0; i < file->n_tensors; i++)
+        if (vn_params_find(p, file->tensor[i].name) < 0)
+            return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is none of the model's %d", file->path,
+                           file->tensor[i].name, p->n);
+    VN_TRY(vn_params_layout(p));
+    for (int i = 0; i < p->n; i++) {
+        const vn_param_entry *e = &p->entry[i];
+        VN_TRY(vn_safetensors_need(file, e->name, &e->t, &data));
+        memcpy(p->block + e->offset, data, (size_t)vn_count(&e->t) * sizeof(float));
+    }
+    p->version++;
+    return VN_OK;
+}
+
+vn_status vn_fitted_load(const char *path, vn_fitted **out)
+{
+    vn_safetensors *file = NULL;
+    vn_fitted *m = NULL;
+    vn_status st = VN_OK;
+    *out = NULL;
+    VN_TRY_DONE(vn_safetensors_read(path, &file));
+    VN_TRY_DONE(vn_safetensors_verify(file));
+    VN_TRY_DONE(vn_fitted_understand(file, format, &m));
+    VN_TRY_DONE(take_weights(m, file));
+    *out = m;
+    m = NULL;
+done:
+    vn_fitted_close(m);
+    vn_safetensors_close(file);
+    return st;
+}
