@@ -1,0 +1,183 @@
+/* From window indices to loss or forecast: everything around a model.
+ *
+ *     pairs, panel -> window -> scale -> model -> loss in scaled space (TRAIN)
+ *                                              -> unscale -> loss on the panel's scale (VALID)
+ *                                              -> unscale -> forecast (FORECAST)
+ *
+ * Features are scaled like the target, each channel with the statistics of its first L rows; a row
+ * outside the series or without a target is the channel's mean, 0. Static features pass as they are. */
+#include <inttypes.h>
+
+#include "host/train/train.h"
+
+/* Added to the sum of weights before dividing: a batch with nothing observed has loss and gradient 0
+ * instead of NaN. Smaller than half a unit in the last place of any f32 sum above 2e-5. */
+static const double no_weight = 1e-12;
+
+/* One graph being assembled. */
+typedef struct work {
+    const vn_fitted *m;
+    const vn_train_options *o;
+    vn_graph *g;
+    vn_mode mode;
+    int64_t batch;
+    vn_window_out w;
+    vn_val loc, scale;      /* of the target; 0 with scaler "identity" */
+    vn_val gain, shift;     /* revin's learned weight and bias, else 0 */
+    vn_val y;               /* scaled input, before revin's weight and bias */
+} work;
+
+static void stats_of(const work *k, vn_val x, vn_val *loc, vn_val *scale)
+{
+    vn_attr_stats attr = { .type = k->o->scaler_type, .rows = k->o->input_size, .season = 1 };
+    vn_window_stats(k->g, x, k->w.mask, &attr, loc, scale);
+}
+
+/* Scaled, and with "invariant" squashed; 0 where the mask is. */
+static vn_val scaled(const work *k, vn_val x, vn_val mask, vn_val loc, vn_val scale)
+{
+    if (k->o->scaler_type == VN_SCALER_IDENTITY || !x) return x;
+    vn_val z = vn_scale(k->g, x, mask, loc, scale);
+    return k->o->scaler_type == VN_SCALER_INVARIANT ? vn_apply(k->g, VN_UNARY_ASINH, z) : z;
+}
+
+/* A feature [B, T, C] whose rows are usable where mask [B, T, 1] is 1. */
+static vn_val scaled_feature(const work *k, vn_val x, vn_val mask)
+{
+    vn_val loc, scale;
+    if (!x || k->o->scaler_type == VN_SCALER_IDENTITY) return x;
+    stats_of(k, x, &loc, &scale);
+    return scaled(k, x, mask, loc, scale);
+}
+
+/* The future rows are known whether or not a target is: the mask of the input and H ones. */
+static vn_val futr_mask(const work *k)
+{
+    vn_val ones = vn_affine(k->g, k->w.target_mask, 0, 1);
+    return vn_concat(k->g, 1, (vn_val[]){ k->w.mask, ones }, 2);
+}
+
+static void declare_revin(work *k)
+{
+    k->gain = vn_param(k->g, "revin.weight", VN_DIMS(1), (vn_init){ VN_INIT_CONSTANT, 1 });
+    k->shift = vn_param(k->g, "revin.bias", VN_DIMS(1), (vn_init){ VN_INIT_CONSTANT, 0 });
+}
+
+/* y w + b, still 0 where the mask is. */
+static vn_val revin_in(const work *k)
+{
+    if (!k->gain) return k->y;
+    vn_val shift = vn_mul(k->g, k->w.mask, k->shift);
+    return vn_add(k->g, vn_mul(k->g, k->y, k->gain), shift);
+}
+
+static vn_val revin_out(const work *k, vn_val yhat)
+{
+    return k->gain ? vn_div(k->g, vn_sub(k->g, yhat, k->shift), k->gain) : yhat;
+}
+
+/* From the space of the loss back to the panel's scale. */
+static vn_val unscaled(const work *k, vn_val yhat)
+{
+    if (k->o->scaler_type == VN_SCALER_IDENTITY) return yhat;
+    if (k->o->scaler_type == VN_SCALER_INVARIANT) yhat = vn_apply(k->g, VN_UNARY_SINH, yhat);
+    return vn_unscale(k->g, yhat, k->loc, k->scale);
+}
+
+static void open_window(work *k, vn_model_graph *out)
+{
+    vn_attr_window attr = { .n_in = k->o->input_size, .h = k->o->h, .n_hist = k->m->n_hist,
+                            .n_futr = k->m->n_futr, .n_stat = k->m->n_stat };
+    out->pairs = vn_input(k->g, "pairs", VN_I32, VN_DIMS(k->batch, 2));
+    out->panel = vn_input(k->g, "panel", VN_PANEL, VN_DIMS(1));
+    k->w = vn_window(k->g, out->pairs, out->panel, &attr);
+    if (k->o->scaler_type != VN_SCALER_IDENTITY) stats_of(k, k->w.y, &k->loc, &k->scale);
+    if (k->o->scaler_type == VN_SCALER_REVIN) declare_revin(k);
+    k->y = scaled(k, k->w.y, k->w.mask, k->loc, k->scale);
+}
+
+/* The model's forecast [B, H, P] in the space of the training loss. */
+static vn_val forecast(work *k)
+{
+    const vn_fitted *m = k->m;
+    vn_task task = { .B = k->batch, .L = k->o->input_size, .H = k->o->h, .P = 1, .X = m->n_hist,
+                     .F = m->n_futr, .S = m->n_stat, .train = k->mode == VN_MODE_TRAIN };
+    task.y = revin_in(k);
+    task.mask = k->w.mask;
+    task.hist = scaled_feature(k, k->w.hist, k->w.mask);
+    task.futr = k->w.futr ? scaled_feature(k, k->w.futr, futr_mask(k)) : 0;
+    task.stat = k->w.stat;
+    if (m->def->check && !k->g->status && m->def->check(m->hparams, &task))
+        return vn_refuse(k->g, vn_last_status(), "%s", vn_last_message());
+    return revin_out(k, m->def->build(k->g, m->hparams, &task));
+}
+
+static vn_val weights(const work *k)
+{
+    if (k->o->horizon_weight.n == 0) return 0;
+    if (k->o->horizon_weight.n != k->o->h)
+        return vn_refuse(k->g, VN_E_ARGUMENT, "horizon_weight has %" PRId64 " numbers, h is %" PRId64,
+                         k->o->horizon_weight.n, k->o->h);
+    return vn_const(k->g, "horizon_weight", VN_DIMS(k->o->h), k->o->horizon_weight.v);
+}
+
+/* `input` is the window in the same space as yhat and y: MASE takes its scale from it. */
+static void add_loss(const work *k, int64_t kind, vn_val yhat, vn_val y, vn_val input,
+                     vn_model_graph *out)
+{
+    vn_val loc = 0, scale = 0;
+    vn_attr_stats seasonal = { .type = VN_SCALER_SEASONAL, .rows = k->o->input_size,
+                               .season = k->m->season };
+    vn_attr_loss attr = { .kind = kind, .delta = k->o->huber_delta };
+    if (kind == VN_LOSS_MASE)
+        vn_window_stats(k->g, input, k->w.mask, &seasonal, &loc, &scale);
+    vn_loss_of(k->g, &attr, yhat, y, k->w.target_mask, weights(k), scale, &out->num, &out->den);
+}
+
+static void add_training(work *k, vn_val yhat, vn_model_graph *out)
+{
+    vn_graph *g = k->g;
+    vn_val target = scaled(k, k->w.target, k->w.target_mask, k->loc, k->scale);
+    add_loss(k, k->o->loss, yhat, target, k->y, out);
+    if (!g->status && !g->params->closed && vn_params_layout(g->params))
+        vn_refuse(g, vn_last_status(), "%s", vn_last_message());
+    if (g->status) return;
+    vn_val loss = vn_div(g, out->num, vn_affine(g, out->den, 1, no_weight));
+    vn_gradients(g, loss, NULL, 0, NULL);
+    vn_attr_adam adam = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
+                          .weight_decay = k->o->weight_decay, .decoupled = k->o->optimizer == 1,
+                          .n_decay = g->params->n_decay, .clip = k->o->gradient_clip_val };
+    out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
+    out->norm = vn_output(g, vn_optimize(g, &adam, loss, out->bad));
+}
+
+static void assemble(work *k, vn_model_graph *out)
+{
+    open_window(k, out);
+    vn_val yhat = forecast(k);
+    if (k->mode == VN_MODE_TRAIN) add_training(k, yhat, out);
+    if (k->mode == VN_MODE_VALID) {
+        int64_t kind = k->o->valid_loss == 0 ? k->o->loss : k->o->valid_loss - 1; /* 0 is "same" */
+        add_loss(k, kind, unscaled(k, yhat), k->w.target, k->w.y, out);
+    }
+    if (k->mode == VN_MODE_FORECAST) out->yhat = vn_output(k->g, unscaled(k, yhat));
+    out->num = vn_output(k->g, out->num);
+    out->den = vn_output(k->g, out->den);
+}
+
+vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
+                              vn_model_graph *out)
+{
+    *out = (vn_model_graph){ 0 };
+    work k = { .m = m, .o = &m->train, .mode = mode, .batch = batch };
+    VN_TRY(vn_graph_open(real, m->params, &k.g));
+    assemble(&k, out);
+    vn_status st = vn_graph_finish(k.g);
+    if (st) {
+        vn_graph_close(k.g);
+        *out = (vn_model_graph){ 0 };
+        return vn_trail(st, __FILE__, __LINE__);
+    }
+    out->g = k.g;
+    return VN_OK;
+}
