@@ -1,0 +1,69 @@
+/* One series per record (the M4 files): the id, then the values; empty cells at the end pad short
+ * series. Steps are numbered from 1. */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "host/data/table.h"
+
+/* A header: V1, V2, ...; or text where values should be; or an id column and 1, 2, 3, ... */
+static bool is_header(const vn_table *t)
+{
+    if (vn_table_is_rows_header(t) || !vn_table_is_values(t)) return true;
+    for (int64_t i = 1; i < t->csv.n; i++) {
+        int64_t step;
+        if (!vn_parse_i64(t->csv.cell[i].s, t->csv.cell[i].n, &step, NULL) || step != i)
+            return false;
+    }
+    return t->csv.n > 3;
+}
+
+static vn_status take_series(vn_table *t)
+{
+    const vn_csv *csv = &t->csv;
+    int64_t known = t->ids.n, index, keep = 0;
+    vn_arena scratch = { 0 };
+    char *id = vn_csv_plain(&scratch, &csv->cell[0]);
+    vn_status st = id ? vn_names_add(&t->ids, id, strlen(id), &index) : VN_E_MEMORY;
+    vn_arena_close(&scratch);
+    VN_TRY(st);
+    const char *name = t->ids.name[index];
+    if (!*name) return vn_csv_fail(csv, csv->cell[0].s, "the series id is empty");
+    if (index < known)
+        return vn_csv_fail(csv, csv->cell[0].s, "a second series is called '%s'", name);
+    for (int64_t i = 1; i < csv->n; i++) {
+        VN_TRY(vn_table_room(&t->value, &t->value_cap, t->n + i, sizeof *t->value));
+        float *value = &t->value[t->n + i - 1];
+        VN_TRY(vn_table_number(t, &csv->cell[i],
+                               i < t->n_columns ? t->column[i] : "after the id", value));
+        if (!isnan(*value)) keep = i;
+    }
+    if (!keep) return vn_csv_fail(csv, csv->record, "series '%s' has no values", name);
+    VN_TRY(vn_table_room(&t->count, &t->count_cap, index, sizeof *t->count));
+    t->count[index] = keep;
+    t->n += keep;
+    return VN_OK;
+}
+
+vn_status vn_table_read_rows(vn_table *t)
+{
+    bool more, header = false;
+    if (t->panel->n_hist + t->panel->n_futr + t->panel->n_stat)
+        return VN_FAIL(VN_E_ARGUMENT, "%s: a table of one series per row cannot hold features", t->name);
+    for (bool first = true;; first = false) {
+        VN_TRY(vn_csv_next(&t->csv, &more));
+        if (!more) break;
+        if (first && is_header(t)) {
+            header = true;
+            continue;
+        }
+        if (header && t->csv.n > t->n_columns)
+            return vn_csv_fail(&t->csv, t->csv.record,
+                               "expected at most %lld columns as in the header, found %lld",
+                               (long long)t->n_columns, (long long)t->csv.n);
+        VN_TRY(take_series(t));
+    }
+    if (t->ids.n == 0) return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
+    t->n_groups = t->ids.n;
+    return VN_OK;
+}

@@ -1,0 +1,462 @@
+/* Data files to rows: what the columns mean, which format it is, and every cell's number.
+ *
+ * The text is read once; the header and the first record are looked at before, to choose the format.
+ * One row costs 20 bytes and 4 more for each cell beside the target until the panel is made. */
+#include "host/data/table.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+
+enum { ROLE_NONE, ROLE_ID, ROLE_TIME, ROLE_CELL, ROLE_STAT };
+
+/* What one column of the file is. */
+typedef struct role {
+    int what;
+    int64_t at; /* index among the cells or static features */
+} role;
+
+vn_status vn_table_room(void *array, int64_t *cap, int64_t n, size_t size)
+{
+    if (n < *cap) return VN_OK;
+    int64_t more = *cap ? *cap * 2 : 256;
+    size_t bytes;
+    void *old, *grown = NULL;
+    memcpy(&old, array, sizeof old);
+    if (!vn_mul_size((size_t)more, size ? size : 1, &bytes) || !(grown = vn_realloc(old, bytes)))
+        return VN_FAIL(VN_E_MEMORY, "cannot get memory for %lld rows", (long long)more);
+    memcpy(array, &grown, sizeof grown);
+    *cap = more;
+    return VN_OK;
+}
+
+void vn_table_close(vn_table *t)
+{
+    if (!t) return;
+    vn_csv_close(&t->csv);
+    vn_names_close(&t->ids);
+    vn_arena_close(&t->arena);
+    vn_free(t->group);
+    vn_free(t->stamp);
+    vn_free(t->line);
+    vn_free(t->cell);
+    vn_free(t->stat);
+    vn_free(t->value);
+    vn_free(t->count);
+    t->group = NULL;
+    t->stamp = NULL;
+    t->line = NULL;
+    t->cell = t->stat = t->value = NULL;
+    t->count = NULL;
+}
+
+static bool same_word(const vn_csv_cell *cell, const char *word)
+{
+    size_t n = strlen(word);
+    if (cell->n != n) return false;
+    for (size_t i = 0; i < n; i++)
+        if ((cell->s[i] | 0x20) != word[i]) return false;
+    return true;
+}
+
+static bool is_missing(const vn_table *t, const vn_csv_cell *cell)
+{
+    if (cell->n == 0) return true;
+    for (int64_t i = 0; i < t->n_na; i++)
+        if (strlen(t->na[i]) == cell->n && !memcmp(t->na[i], cell->s, cell->n)) return true;
+    return same_word(cell, "na") || same_word(cell, "nan") || same_word(cell, "null");
+}
+
+static vn_status not_a_number(const vn_table *t, const vn_csv_cell *cell, const char *column)
+{
+    char shown[VN_CSV_SHOWN];
+    vn_csv_show(cell, shown);
+    if (memchr(cell->s, ',', cell->n) && strspn(shown, "+-0123456789.,eE") == strlen(shown))
+        return vn_csv_fail(&t->csv, cell->s,
+                           "expected a number in column '%s', got \"%s\" (decimals need a point)",
+                           column, shown);
+    return vn_csv_fail(&t->csv, cell->s,
+                       "expected a number in column '%s', got \"%s\" (missing values: --na %s)",
+                       column, shown, shown);
+}
+
+vn_status vn_table_number(const vn_table *t, const vn_csv_cell *cell, const char *column,
+                          float *out)
+{
+    double x;
+    char shown[VN_CSV_SHOWN];
+    *out = NAN;
+    if (cell->n == 0 || (t->n_na && is_missing(t, cell))) return VN_OK;
+    if (!vn_parse_f64(cell->s, cell->n, &x, NULL))
+        return is_missing(t, cell) ? VN_OK : not_a_number(t, cell, column);
+    if (isinf(x))
+        return vn_csv_fail(&t->csv, cell->s, "column '%s' holds an infinite value, \"%s\"", column,
+                           vn_csv_show(cell, shown));
+    if (fabs(x) > FLT_MAX)
+        return vn_csv_fail(&t->csv, cell->s,
+                           "column '%s' holds %s, beyond what 32-bit floats hold (3.4e38)", column,
+                           vn_csv_show(cell, shown));
+    *out = (float)x;
+    return VN_OK;
+}
+
+static int64_t column_called(const vn_table *t, const char *name)
+{
+    for (int64_t i = 0; i < t->n_columns; i++)
+        if (!strcmp(t->column[i], name)) return i;
+    return -1;
+}
+
+static const char *nth_column(int i, const void *ctx)
+{
+    const vn_table *t = ctx;
+    return i < t->n_columns ? t->column[i] : NULL;
+}
+
+static vn_status no_column(const vn_table *t, const char *option, const char *name)
+{
+    vn_text names = { 0 };
+    for (int64_t i = 0; i < t->n_columns && names.n < 300; i++)
+        vn_text_printf(&names, "%s%s", i ? ", " : "", t->column[i]);
+    const char *near = vn_nearest(name, nth_column, t);
+    vn_status st = names.failed ? VN_E_MEMORY
+                                : VN_FAIL(VN_E_DATA,
+                                          "%s:1: no column '%s' (option %s); the columns are %.320s%s%s%s",
+                                          t->name, name, option, names.s ? names.s : "",
+                                          near ? "; did you mean '" : "", near ? near : "",
+                                          near ? "'?" : "");
+    vn_text_close(&names);
+    return st;
+}
+
+/* Give the column called `name` a role. */
+static vn_status assign(vn_table *t, role *roles, const char *option, const char *name, role r)
+{
+    int64_t at = column_called(t, name);
+    if (at < 0) return no_column(t, option, name);
+    for (int64_t i = at + 1; i < t->n_columns; i++)
+        if (!strcmp(t->column[i], name))
+            return VN_FAIL(VN_E_DATA, "%s:1: columns %lld and %lld are both called '%s'", t->name,
+                           (long long)at + 1, (long long)i + 1, name);
+    if (roles[at].what != ROLE_NONE)
+        return VN_FAIL(VN_E_ARGUMENT, "column '%s' is asked for twice, the second time by option %s",
+                       name, option);
+    roles[at] = r;
+    return VN_OK;
+}
+
+/* "a, b" to names; *n stays 0 for an empty list. */
+static vn_status split_list(vn_arena *arena, const char *list, const char ***names, int64_t *n)
+{
+    *n = 0;
+    int64_t most = 1;
+    for (const char *p = list; *p; p++) most += *p == ',';
+    *names = vn_arena_array(arena, (size_t)most, sizeof **names);
+    if (!*names) return VN_E_MEMORY;
+    for (const char *p = list; *p;) {
+        p += strspn(p, " \t");
+        size_t size = strcspn(p, ","), keep = size;
+        while (keep && (p[keep - 1] == ' ' || p[keep - 1] == '\t')) keep--;
+        if (keep && !((*names)[(*n)++] = vn_arena_text(arena, p, keep))) return VN_E_MEMORY;
+        p += size + (p[size] == ',');
+    }
+    return VN_OK;
+}
+
+/* The time column: the option's, or else 'date', or else the first. */
+static vn_status find_time(const vn_table *t, int64_t *at)
+{
+    const char *name = t->options->time_col.s;
+    *at = column_called(t, name);
+    if (*at >= 0) return VN_OK;
+    if (strcmp(name, "ds")) return no_column(t, "time_col", name);
+    for (int64_t i = 0; i < t->n_columns; i++) {
+        vn_csv_cell cell = { t->column[i], strlen(t->column[i]), false };
+        if (same_word(&cell, "ds") || same_word(&cell, "date")) {
+            *at = i;
+            return VN_OK;
+        }
+    }
+    if (t->n_columns < 2 || !strcmp(t->column[0], t->options->id_col.s) ||
+        !strcmp(t->column[0], t->options->target_col.s))
+        return no_column(t, "time_col", name);
+    *at = 0;
+    return VN_OK;
+}
+
+static vn_status assign_list(vn_table *t, role *roles, const char *option, const char *const *names,
+                             int64_t n, int what, int64_t first)
+{
+    for (int64_t i = 0; i < n; i++)
+        VN_TRY(assign(t, roles, option, names[i], (role){ what, first + i }));
+    return VN_OK;
+}
+
+/* Feature columns; targets come first among the cells. */
+static vn_status assign_features(vn_table *t, role *roles)
+{
+    vn_panel *p = t->panel;
+    const vn_data_options *o = t->options;
+    VN_TRY(assign_list(t, roles, "hist_exog_list", p->hist_name, p->n_hist, ROLE_CELL, t->n_y));
+    VN_TRY(assign_list(t, roles, "futr_exog_list", p->futr_name, p->n_futr, ROLE_CELL,
+                       t->n_y + p->n_hist));
+    if (p->n_stat && t->format == VN_FORMAT_WIDE)
+        return VN_FAIL(VN_E_ARGUMENT, "a wide table cannot hold static features (stat_exog_list = %s)",
+                       o->stat_exog_list.s);
+    VN_TRY(assign_list(t, roles, "stat_exog_list", p->stat_name, p->n_stat, ROLE_STAT, 0));
+    t->n_cells = t->n_y + p->n_hist + p->n_futr;
+    return VN_OK;
+}
+
+static vn_status roles_long(vn_table *t, role *roles)
+{
+    const vn_data_options *o = t->options;
+    int64_t time, one, id = column_called(t, o->id_col.s);
+    if (id >= 0 || strcmp(o->id_col.s, "unique_id"))
+        VN_TRY(assign(t, roles, "id_col", o->id_col.s, (role){ ROLE_ID, 0 }));
+    VN_TRY(find_time(t, &time));
+    VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0 }));
+    t->n_y = o->target_col.s[0] != 0;
+    if (t->n_y)
+        VN_TRY(assign(t, roles, "target_col", o->target_col.s, (role){ ROLE_CELL, 0 }));
+    if (id < 0) VN_TRY(vn_names_add(&t->ids, o->target_col.s, strlen(o->target_col.s), &one));
+    return assign_features(t, roles);
+}
+
+static vn_status roles_wide(vn_table *t, role *roles)
+{
+    int64_t time, index;
+    VN_TRY(find_time(t, &time));
+    VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0 }));
+    t->n_y = t->n_columns - 1 - t->panel->n_hist - t->panel->n_futr;
+    VN_TRY(assign_features(t, roles));
+    for (int64_t i = 0; i < t->n_columns; i++) {
+        if (roles[i].what != ROLE_NONE) continue;
+        const char *name = t->column[i];
+        if (!*name)
+            return VN_FAIL(VN_E_DATA, "%s:1: column %lld has no name", t->name, (long long)i + 1);
+        int64_t known = t->ids.n;
+        VN_TRY(vn_names_add(&t->ids, name, strlen(name), &index));
+        if (index < known)
+            return VN_FAIL(VN_E_DATA, "%s:1: two columns are called '%s'", t->name, name);
+        roles[i] = (role){ ROLE_CELL, index };
+    }
+    if (t->n_y < 1)
+        return VN_FAIL(VN_E_DATA, "%s:1: a wide table needs a column for each series beside '%s'",
+                       t->name, t->column[time]);
+    return VN_OK;
+}
+
+static vn_status add_row(vn_table *t)
+{
+    int64_t cap[4] = { t->cap, t->cap, t->cap, t->cap };
+    VN_TRY(vn_table_room(&t->group, &cap[0], t->n, sizeof *t->group));
+    VN_TRY(vn_table_room(&t->stamp, &cap[1], t->n, sizeof *t->stamp));
+    VN_TRY(vn_table_room(&t->line, &cap[2], t->n, sizeof *t->line));
+    VN_TRY(vn_table_room(&t->cell, &cap[3], t->n, (size_t)t->n_cells * sizeof *t->cell));
+    t->cap = cap[0];
+    t->group[t->n] = 0;
+    t->line[t->n++] = (uint32_t)t->csv.record_line;
+    return VN_OK;
+}
+
+static vn_status take_stamp(vn_table *t, const vn_csv_cell *cell, int64_t column, int64_t *stamp)
+{
+    vn_stamp_kind kind = vn_stamp_parse(cell->s, cell->n, stamp);
+    bool same = t->kind == VN_STAMP_NONE || (t->kind == VN_STAMP_STEP) == (kind == VN_STAMP_STEP);
+    if (kind == VN_STAMP_NONE || !same) {
+        char shown[VN_CSV_SHOWN];
+        return vn_csv_fail(&t->csv, cell->s, "expected %s in column '%s', got \"%s\"",
+                           t->kind == VN_STAMP_NONE ? "a time stamp like 2016-07-01 13:00:00 or an integer step"
+                           : t->kind == VN_STAMP_STEP ? "an integer step as in the lines before"
+                                                      : "a time stamp like 2016-07-01 13:00:00",
+                           t->column[column], vn_csv_show(cell, shown));
+    }
+    if (t->kind != VN_STAMP_TIME) t->kind = kind;
+    return VN_OK;
+}
+
+static vn_status take_id(vn_table *t, const vn_csv_cell *cell, int32_t *group)
+{
+    if (cell->n == 0) return vn_csv_fail(&t->csv, cell->s, "the series id is empty");
+    const char *last = t->n > 1 ? t->ids.name[t->group[t->n - 2]] : NULL;
+    if (last && !cell->doubled && !strncmp(last, cell->s, cell->n) && !last[cell->n]) {
+        *group = t->group[t->n - 2];
+        return VN_OK;
+    }
+    int64_t index;
+    if (!cell->doubled) VN_TRY(vn_names_add(&t->ids, cell->s, cell->n, &index));
+    else {
+        vn_arena scratch = { 0 };
+        char *plain = vn_csv_plain(&scratch, cell);
+        vn_status st = plain ? vn_names_add(&t->ids, plain, strlen(plain), &index) : VN_E_MEMORY;
+        vn_arena_close(&scratch);
+        VN_TRY(st);
+    }
+    if (index >= INT32_MAX) return vn_csv_fail(&t->csv, cell->s, "more than %d series", INT32_MAX);
+    *group = (int32_t)index;
+    return VN_OK;
+}
+
+static vn_status take_stat(vn_table *t, int64_t group, int64_t at, const vn_csv_cell *cell)
+{
+    int64_t n_stat = t->panel->n_stat, before = t->stat_cap;
+    while (group >= t->stat_cap)
+        VN_TRY(vn_table_room(&t->stat, &t->stat_cap, t->stat_cap, (size_t)n_stat * sizeof(float)));
+    for (int64_t i = before * n_stat; i < t->stat_cap * n_stat; i++) t->stat[i] = NAN;
+    const char *name = t->panel->stat_name[at];
+    float x, *kept = &t->stat[group * n_stat + at];
+    VN_TRY(vn_table_number(t, cell, name, &x));
+    if (!isnan(x) && !isnan(*kept) && x != *kept) {
+        char was[VN_NUMBER_MAX], shown[VN_CSV_SHOWN];
+        return vn_csv_fail(&t->csv, cell->s,
+                           "static column '%s' changes within series '%s': %s after %s", name,
+                           t->ids.name[group], vn_csv_show(cell, shown), vn_format_f32(*kept, was));
+    }
+    if (!isnan(x)) *kept = x;
+    return VN_OK;
+}
+
+static vn_status take_row(vn_table *t, const role *roles, int64_t id_column)
+{
+    const vn_csv *csv = &t->csv;
+    VN_TRY(add_row(t));
+    int64_t row = t->n - 1;
+    if (id_column >= 0) VN_TRY(take_id(t, &csv->cell[id_column], &t->group[row]));
+    for (int64_t i = 0; i < csv->n; i++) {
+        const vn_csv_cell *cell = &csv->cell[i];
+        float *cells = t->cell + row * t->n_cells;
+        if (roles[i].what == ROLE_TIME) VN_TRY(take_stamp(t, cell, i, &t->stamp[row]));
+        if (roles[i].what == ROLE_CELL)
+            VN_TRY(vn_table_number(t, cell, t->column[i], &cells[roles[i].at]));
+        if (roles[i].what == ROLE_STAT) VN_TRY(take_stat(t, t->group[row], roles[i].at, cell));
+    }
+    return VN_OK;
+}
+
+static void name_ignored(const vn_table *t, const role *roles, const vn_log *log)
+{
+    vn_text names = { 0 };
+    for (int64_t i = 0; i < t->n_columns; i++)
+        if (roles[i].what == ROLE_NONE)
+            vn_text_printf(&names, "%s%s", names.n ? ", " : "", t->column[i]);
+    if (names.n && !names.failed)
+        vn_log_printf(log, VN_LOG_INFO, "%s: ignored columns: %s", t->name, names.s);
+    vn_text_close(&names);
+}
+
+/* Long and wide tables: a header, then records of as many cells. */
+static vn_status read_columns(vn_table *t, const vn_log *log)
+{
+    bool more;
+    role *roles = vn_arena_array(&t->arena, (size_t)t->n_columns, sizeof *roles);
+    if (!roles) return VN_E_MEMORY;
+    VN_TRY(t->format == VN_FORMAT_WIDE ? roles_wide(t, roles) : roles_long(t, roles));
+    name_ignored(t, roles, log);
+    int64_t id_column = -1;
+    for (int64_t i = 0; i < t->n_columns; i++)
+        if (roles[i].what == ROLE_ID) id_column = i;
+    VN_TRY(vn_csv_next(&t->csv, &more)); /* the header */
+    for (;;) {
+        VN_TRY(vn_csv_next(&t->csv, &more));
+        if (!more) break;
+        if (t->csv.n != t->n_columns)
+            return vn_csv_fail(&t->csv, t->csv.record, "expected %lld columns as in the header, found %lld",
+                               (long long)t->n_columns, (long long)t->csv.n);
+        VN_TRY(take_row(t, roles, id_column));
+    }
+    if (t->n == 0) return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
+    t->n_groups = t->format == VN_FORMAT_WIDE ? 1 : t->ids.n;
+    if (id_column < 0 && t->format == VN_FORMAT_LONG)
+        vn_log_printf(log, VN_LOG_INFO, "%s: no column '%s': one series, called '%s'", t->name,
+                      t->options->id_col.s, t->ids.name[0]);
+    return VN_OK;
+}
+
+static vn_status keep_header(vn_table *t)
+{
+    t->n_columns = t->csv.n;
+    t->column = vn_arena_array(&t->arena, (size_t)t->n_columns, sizeof *t->column);
+    if (!t->column) return VN_E_MEMORY;
+    for (int64_t i = 0; i < t->n_columns; i++)
+        if (!(t->column[i] = vn_csv_plain(&t->arena, &t->csv.cell[i]))) return VN_E_MEMORY;
+    return VN_OK;
+}
+
+static bool all_numbers(const vn_table *t)
+{
+    double x;
+    for (int64_t i = 1; i < t->csv.n; i++)
+        if (!is_missing(t, &t->csv.cell[i]) &&
+            !vn_parse_f64(t->csv.cell[i].s, t->csv.cell[i].n, &x, NULL))
+            return false;
+    return t->csv.n > 1;
+}
+
+static vn_stamp_kind first_cell_kind(const vn_table *t)
+{
+    int64_t stamp;
+    return t->csv.n ? vn_stamp_parse(t->csv.cell[0].s, t->csv.cell[0].n, &stamp) : VN_STAMP_NONE;
+}
+
+/* Which format it is: the header is kept, the csv stands at the first record after it. */
+static vn_status detect(vn_table *t, vn_stamp_kind header_kind, bool header_values, bool header_rows)
+{
+    const vn_data_options *o = t->options;
+    bool has_time = column_called(t, o->time_col.s) >= 0;
+    bool has_id = column_called(t, o->id_col.s) >= 0;
+    bool has_target = o->target_col.s[0] && column_called(t, o->target_col.s) >= 0;
+    bool no_target = !o->target_col.s[0] && has_time && t->panel->n_futr;
+    vn_stamp_kind kind = first_cell_kind(t);
+    if (header_kind > VN_STAMP_STEP)
+        return VN_FAIL(VN_E_DATA, "%s:1: no header: the first line begins with the time stamp \"%s\"",
+                       t->name, t->column[0]);
+    if (!header_rows && (has_target || (has_id && has_time) || no_target)) t->format = VN_FORMAT_LONG;
+    else if (header_rows) t->format = VN_FORMAT_ROWS;
+    else if (has_time || kind > VN_STAMP_STEP) t->format = VN_FORMAT_WIDE;
+    else if (header_values) t->format = VN_FORMAT_ROWS;
+    else if (all_numbers(t)) t->format = kind == VN_STAMP_STEP ? VN_FORMAT_WIDE : VN_FORMAT_ROWS;
+    else return no_column(t, "target_col", o->target_col.s);
+    return VN_OK;
+}
+
+bool vn_table_is_values(const vn_table *t) { return all_numbers(t); }
+
+bool vn_table_is_rows_header(const vn_table *t)
+{
+    return t->csv.n > 1 && same_word(&t->csv.cell[0], "v1") && same_word(&t->csv.cell[1], "v2");
+}
+
+static vn_status look(vn_table *t)
+{
+    bool more;
+    VN_TRY(vn_csv_next(&t->csv, &more));
+    vn_stamp_kind kind = first_cell_kind(t);
+    bool values = all_numbers(t), rows = vn_table_is_rows_header(t);
+    VN_TRY(keep_header(t));
+    VN_TRY(vn_csv_next(&t->csv, &more));
+    t->format = (vn_table_format)t->options->format;
+    if (t->format == VN_FORMAT_AUTO && !more && !values)
+        return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
+    if (t->format == VN_FORMAT_AUTO) VN_TRY(detect(t, kind, values, rows));
+    vn_csv_rewind(&t->csv);
+    return VN_OK;
+}
+
+vn_status vn_table_read(vn_table *t, const char *text, size_t n, const vn_log *log)
+{
+    vn_panel *p = t->panel;
+    const vn_data_options *o = t->options;
+    t->ids.arena = &p->arena;
+    VN_TRY(split_list(&t->arena, o->na.s, &t->na, &t->n_na));
+    VN_TRY(split_list(&p->arena, o->hist_exog_list.s, &p->hist_name, &p->n_hist));
+    VN_TRY(split_list(&p->arena, o->futr_exog_list.s, &p->futr_name, &p->n_futr));
+    VN_TRY(split_list(&p->arena, o->stat_exog_list.s, &p->stat_name, &p->n_stat));
+    VN_TRY(vn_csv_open(&t->csv, t->name, text, n));
+    VN_TRY(look(t));
+    if (t->format == VN_FORMAT_ROWS) return vn_table_read_rows(t);
+    return read_columns(t, log);
+}
