@@ -202,8 +202,9 @@ static vn_status take_word(parser *p)
 {
     char word[64];
     size_t first = p->at, n = 0, length = 0;
-    for (; p->at < p->n && (is_bare(p->s[p->at]) || strchr(".+:", p->s[p->at])); p->at++, length++) {
+    for (; p->at < p->n; p->at++, length++) {
         char c = p->s[p->at];
+        if (!is_bare(c) && c != '.' && c != '+' && c != ':') break;
         bool between = c == '_' && length && is_digit(p->s[p->at - 1]) && p->at + 1 < p->n &&
                        is_digit(p->s[p->at + 1]);
         if (!between && n < sizeof word) word[n++] = c;

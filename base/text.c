@@ -280,7 +280,7 @@ const char *vn_show_char(const char *s, size_t n, char out[VN_SHOWN_MAX])
 {
     size_t size = vn_utf8_size(s, n);
     if (n == 0) return "the end";
-    if (*s == '\n' || *s == '\r') return "the end of the line";
+    if (*s == '\n' || (*s == '\r' && n > 1 && s[1] == '\n')) return "the end of the line";
     if (size == 0 || (unsigned char)*s < 0x20 || *s == 0x7F)
         snprintf(out, VN_SHOWN_MAX, "byte 0x%02x", (unsigned)(unsigned char)*s);
     else snprintf(out, VN_SHOWN_MAX, "'%.*s'", (int)size, s);
