@@ -8,8 +8,10 @@
  * lane come out of that core's cache at a third of the rate. No lane waits for another. */
 #include "kernels_cpu/gemm/gemm.h"
 
-#include "device/scalar.h"
+#include <string.h>
+
 #include "kernels_cpu/gemm/tile.h"
+#include "kernels_cpu/simd/math.h"
 
 enum {
     BLOCK = 512, /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
@@ -42,26 +44,26 @@ static int64_t block_depth(int64_t k) { return ceil_div(k, ceil_div(k, BLOCK)); 
 vn_scratch VN_SIMD(gemm_scratch)(int64_t n, int64_t k)
 {
     int64_t panels = min_of(ceil_div(n, VN_TILE_COLS), GROUP);
-    int64_t floats = block_depth(k) * (panels * VN_TILE_COLS + VN_VEC);
+    int64_t floats = block_depth(k) * (panels * VN_TILE_COLS + VF_N);
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }
 
-/* Columns of B are contiguous along k: vectors of VN_VEC columns by transposition. Columns past the
+/* Columns of B are contiguous along k: vectors of VF_N columns by transposition. Columns past the
  * end repeat the last one; what they give is never stored. */
 static void pack_columns(const float *b, int64_t b_col, int64_t cols, int64_t depth, float *out)
 {
-    for (int half = 0; half < 2; half++, out += VN_VEC) {
-        const float *row[VN_VEC];
-        for (int i = 0; i < VN_VEC; i++) row[i] = b + min_of(half * VN_VEC + i, cols - 1) * b_col;
+    for (int half = 0; half < 2; half++, out += VF_N) {
+        const float *row[VF_N];
+        for (int i = 0; i < VF_N; i++) row[i] = b + min_of(half * VF_N + i, cols - 1) * b_col;
         int64_t k = 0;
         for (; k + 4 <= depth; k += 4) {
-            vn_vec v[4];
-            for (int i = 0; i < 4; i++) v[i] = vn_vec_gather4(row, i, k);
-            vn_vec_transpose4(v);
-            for (int i = 0; i < 4; i++) vn_vec_store(out + (k + i) * VN_TILE_COLS, v[i]);
+            vf v[4];
+            for (int i = 0; i < 4; i++) v[i] = vf_gather4(row, i, k);
+            vf_transpose4(v);
+            for (int i = 0; i < 4; i++) vf_store(out + (k + i) * VN_TILE_COLS, v[i]);
         }
         for (; k < depth; k++)
-            for (int i = 0; i < VN_VEC; i++) out[k * VN_TILE_COLS + i] = row[i][k];
+            for (int i = 0; i < VF_N; i++) out[k * VN_TILE_COLS + i] = row[i][k];
     }
 }
 
@@ -70,8 +72,8 @@ static void pack_rows(const float *b, int64_t b_k, int64_t cols, int64_t depth, 
 {
     for (int64_t k = 0; k < depth; k++, b += b_k, out += VN_TILE_COLS) {
         if (cols == VN_TILE_COLS) {
-            vn_vec_store(out, vn_vec_load(b));
-            vn_vec_store(out + VN_VEC, vn_vec_load(b + VN_VEC));
+            vf_store(out, vf_load(b));
+            vf_store(out + VF_N, vf_load(b + VF_N));
             continue;
         }
         for (int64_t j = 0; j < VN_TILE_COLS; j++) out[j] = j < cols ? b[j] : 0;
@@ -93,23 +95,33 @@ static void pack_panel(const job *w, int64_t panel, float *out)
         pack_columns(b, g->b_col, panel_cols(g, panel), w->depth, out);
 }
 
-/* A is transposed: the VN_VEC >= VN_TILE_ROWS floats from `a` on at every k. The last row of the
+/* A is transposed: the VF_N >= VN_TILE_ROWS floats from `a` on at every k. The last row of the
  * matrix may end before them. */
 static void pack_a(const job *w, int64_t row, float *out)
 {
     const vn_gemm *g = w->g;
     const float *a = w->a + w->k0 * g->a_k + row;
-    int64_t whole = row + VN_VEC > g->m && w->k0 + w->depth == g->k ? w->depth - 1 : w->depth;
-    for (int64_t k = 0; k < whole; k++) vn_vec_store(out + k * VN_VEC, vn_vec_load(a + k * g->a_k));
+    int64_t whole = row + VF_N > g->m && w->k0 + w->depth == g->k ? w->depth - 1 : w->depth;
+    for (int64_t k = 0; k < whole; k++) vf_store(out + k * VF_N, vf_load(a + k * g->a_k));
     if (whole < w->depth)
-        memcpy(out + whole * VN_VEC, a + whole * g->a_k, (size_t)(g->m - row) * sizeof(float));
+        memcpy(out + whole * VF_N, a + whole * g->a_k, (size_t)(g->m - row) * sizeof(float));
 }
 
-static void activate(const vn_gemm *g, const vn_tile *t, int rows, int64_t cols)
+VF_INLINE void map(int64_t act, float *y, int64_t n)
 {
-    for (int i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++)
-            t->c[i * t->c_row + j] = vn_unary_value_f32(g->act, t->c[i * t->c_row + j]);
+    for (int64_t i = 0; i < n; i += VF_N)
+        vf_store_upto(y + i, vf_unary(act, vf_load_upto(y + i, n - i)), n - i);
+}
+
+void VN_SIMD(gemm_activate)(int64_t act, float *y, int64_t n)
+{
+    switch (act) {
+#define VN_UNARY(NAME, name, from_y, doc) \
+    case VN_UNARY_##NAME: map(VN_UNARY_##NAME, y, n); break;
+#include "device/unary.def"
+#undef VN_UNARY
+    default: break;
+    }
 }
 
 /* The last panel may have fewer columns than the tile: it is computed aside. */
@@ -144,7 +156,7 @@ static void multiply(const job *w, int64_t index, int64_t panel, int64_t end, co
         pack_a(w, row, w->rows);
         t.a = w->rows;
         t.a_row = 1;
-        t.a_k = VN_VEC;
+        t.a_k = VF_N;
     }
     for (; panel < end; panel++) {
         int64_t col = panel * VN_TILE_COLS, cols = panel_cols(g, panel);
@@ -156,7 +168,7 @@ static void multiply(const job *w, int64_t index, int64_t panel, int64_t end, co
         else
             run_edge(&t, rows, cols);
         if (last && g->act != VN_UNARY_NONE && g->act != VN_UNARY_RELU)
-            activate(g, &t, rows, cols);
+            for (int i = 0; i < rows; i++) VN_SIMD(gemm_activate)(g->act, t.c + i * t.c_row, cols);
         if (packed) packed += w->depth * VN_TILE_COLS;
     }
 }
@@ -183,7 +195,7 @@ static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *
     job w = { .g = g, .a = g->a + group * g->m * g->k, .b = g->b + group * g->k * g->n,
               .c = g->c + group * g->m * g->n, .tiles = ceil_div(g->m, VN_TILE_ROWS),
               .rows = vn_cpu_scratch(s) };
-    w.panels = w.rows + block_depth(g->k) * VN_VEC;
+    w.panels = w.rows + block_depth(g->k) * VF_N;
     for (int64_t i = p->panel; i < p->panel_end; i += GROUP)
         run_group(&w, p, i, min_of(i + GROUP, p->panel_end));
 }

@@ -20,4 +20,7 @@ vn_scratch VN_SIMD(gemm_scratch)(int64_t n, int64_t k);
 /* Called on every lane; does its part and returns without waiting for the others. */
 void VN_SIMD(gemm)(const vn_gemm *g, vn_stream *s);
 
+/* y = f(y) for n floats, f a line of unary.def. */
+void VN_SIMD(gemm_activate)(int64_t act, float *y, int64_t n);
+
 #endif

@@ -1,8 +1,7 @@
 /* y = act(x W^T + b): layers. Up to FEW_ROWS rows are dot products along the rows of W, which is
  * read once and never packed; more rows are a packed product. */
-#include "device/scalar.h"
 #include "kernels_cpu/gemm/gemm.h"
-#include "kernels_cpu/gemm/vec.h"
+#include "kernels_cpu/gemm/lanes.h"
 
 enum { FEW_ROWS = 4, DOTS = 4 };
 
@@ -22,22 +21,22 @@ static layer describe(const vn_call *c)
 }
 
 /* Rows [row, row + DOTS) of W, the last ones repeated where W ends, with one row of x. Each sum is
- * VN_VEC interleaved sums and then the rest of k, whichever lane or call it falls to. */
+ * VF_N interleaved sums and then the rest of k, whichever lane or call it falls to. */
 static void dots(const layer *l, const float *x, int64_t row, float sum[DOTS])
 {
-    vn_vec s[DOTS];
+    vf s[DOTS];
     const float *w[DOTS];
     for (int i = 0; i < DOTS; i++) {
-        s[i] = vn_vec_all(0);
+        s[i] = vf_zero();
         w[i] = l->w + (row + i < l->n ? row + i : l->n - 1) * l->k;
     }
     int64_t k = 0;
-    for (; k + VN_VEC <= l->k; k += VN_VEC) {
-        vn_vec xk = vn_vec_load(x + k);
-        for (int i = 0; i < DOTS; i++) s[i] = vn_vec_fma(xk, vn_vec_load(w[i] + k), s[i]);
+    for (; k + VF_N <= l->k; k += VF_N) {
+        vf xk = vf_load(x + k);
+        for (int i = 0; i < DOTS; i++) s[i] = vf_fma(xk, vf_load(w[i] + k), s[i]);
     }
     for (int i = 0; i < DOTS; i++) {
-        sum[i] = vn_vec_sum(s[i]);
+        sum[i] = vf_sum(s[i]);
         for (int64_t j = k; j < l->k; j++) sum[i] += x[j] * w[i][j];
     }
 }
@@ -51,12 +50,13 @@ static void run_dots(const layer *l, const vn_lane *lane)
         for (int64_t i = 0; i < l->m; i++) {
             float sum[DOTS];
             dots(l, l->x + i * l->k, j, sum);
-            for (int64_t d = 0; d < DOTS && j + d < last; d++) {
-                float v = l->bias ? sum[d] + l->bias[j + d] : sum[d];
-                l->y[i * l->n + j + d] = vn_unary_value_f32(l->act, v);
-            }
+            for (int64_t d = 0; d < DOTS && j + d < last; d++)
+                l->y[i * l->n + j + d] = l->bias ? sum[d] + l->bias[j + d] : sum[d];
         }
     }
+    if (l->act == VN_UNARY_NONE) return;
+    for (int64_t i = 0; i < l->m; i++)
+        VN_SIMD(gemm_activate)(l->act, l->y + i * l->n + first, last - first);
 }
 
 static void launch(const vn_call *c, vn_stream *s)

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "kernels_cpu/gemm/vec.h"
+#include "kernels_cpu/gemm/lanes.h"
 
 /* What a tile is made of. `b` has VN_TILE_COLS columns; so has `c`, and `bias` where given. */
 typedef struct vn_tile {
@@ -23,39 +23,39 @@ typedef struct vn_tile {
     const float *bias;  /* added once the sum is complete; NULL: none */
 } vn_tile;
 
-/* Three rows share a pointer: five pointers and one step address 14 rows
- * without running out of registers. Macros and not loops, because a compiler that leaves one of
- * these loops rolled keeps the sums on the stack (a third of the speed). */
-#define VN_TILE_EACH(X)                                                              \
+/* Three rows share a pointer: five pointers and one step address 14 rows without running out of
+ * registers. Macros and not loops, because a compiler that leaves one of these loops rolled keeps
+ * the sums on the stack (a third of the speed). */
+#define VN_TILE_EACH(X)                                                                 \
     X(0, a0, 0) X(1, a0, 1) X(2, a0, 2) X(3, a1, 0) X(4, a1, 1) X(5, a1, 2) X(6, a2, 0) \
     X(7, a2, 1) X(8, a2, 2) X(9, a3, 0) X(10, a3, 1) X(11, a3, 2) X(12, a4, 0) X(13, a4, 1)
-#define VN_TILE_ZERO(i, at, n) vn_vec c##i##0 = vn_vec_all(0), c##i##1 = c##i##0;
-#define VN_TILE_FMA(i, at, n)                                   \
-    if (i < rows) {                                         \
-        vn_vec a = vn_vec_all(at[n * step]);          \
-        c##i##0 = vn_vec_fma(a, b0, c##i##0);               \
-        c##i##1 = vn_vec_fma(a, b1, c##i##1);               \
+#define VN_TILE_ZERO(i, at, n) vf c##i##0 = vf_zero(), c##i##1 = c##i##0;
+#define VN_TILE_FMA(i, at, n)             \
+    if (i < rows) {                       \
+        vf a = vf_set(at[n * step]);      \
+        c##i##0 = vf_fma(a, b0, c##i##0); \
+        c##i##1 = vf_fma(a, b1, c##i##1); \
     }
 #define VN_TILE_STORE(i, at, n) \
     if (i < rows) tile_store(t, i, c##i##0, c##i##1);
 
-static inline void tile_store(const vn_tile *t, int64_t i, vn_vec v0, vn_vec v1)
+static inline void tile_store(const vn_tile *t, int64_t i, vf v0, vf v1)
 {
     float *c = t->c + i * t->c_row;
     if (t->add) {
-        v0 = vn_vec_add(vn_vec_load(c), v0);
-        v1 = vn_vec_add(vn_vec_load(c + VN_VEC), v1);
+        v0 = vf_add(vf_load(c), v0);
+        v1 = vf_add(vf_load(c + VF_N), v1);
     }
     if (t->bias) {
-        v0 = vn_vec_add(v0, vn_vec_load(t->bias));
-        v1 = vn_vec_add(v1, vn_vec_load(t->bias + VN_VEC));
+        v0 = vf_add(v0, vf_load(t->bias));
+        v1 = vf_add(v1, vf_load(t->bias + VF_N));
     }
     if (t->relu) {
-        v0 = vn_vec_relu(v0);
-        v1 = vn_vec_relu(v1);
+        v0 = vf_max(vf_zero(), v0);
+        v1 = vf_max(vf_zero(), v1);
     }
-    vn_vec_store(c, v0);
-    vn_vec_store(c + VN_VEC, v1);
+    vf_store(c, v0);
+    vf_store(c + VF_N, v1);
 }
 
 static inline __attribute__((always_inline)) void tile_rows(const vn_tile *t, const int rows)
@@ -65,7 +65,7 @@ static inline __attribute__((always_inline)) void tile_rows(const vn_tile *t, co
     const float *a4 = a3 + 3 * step, *b = t->b;
     VN_TILE_EACH(VN_TILE_ZERO)
     for (int64_t k = t->k; k > 0; k--) {
-        vn_vec b0 = vn_vec_load(b), b1 = vn_vec_load(b + VN_VEC);
+        vf b0 = vf_load(b), b1 = vf_load(b + VF_N);
         VN_TILE_EACH(VN_TILE_FMA)
         a0 += a_k, a1 += a_k, a2 += a_k, a3 += a_k, a4 += a_k, b += b_k;
     }

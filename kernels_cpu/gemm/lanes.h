@@ -1,0 +1,74 @@
+/* What products need of a vector beyond simd/simd.h: sums across it and transposition, one block
+ * per ISA. VN_TILE_ROWS is how many rows of sums the registers hold beside two vectors of B. */
+#ifndef VN_KERNELS_CPU_GEMM_LANES_H
+#define VN_KERNELS_CPU_GEMM_LANES_H
+
+#include "kernels_cpu/simd/simd.h"
+
+#if defined(VN_ISA_AVX512)
+/* 14 x 2 sums, 2 of B and 1 of A fill 31 of 32 registers. */
+#define VN_TILE_ROWS 14
+VF_INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
+/* a[j][i] -> b[i][j] in each 128-bit lane. */
+VF_INLINE void vf_transpose4(vf r[4])
+{
+    vf a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
+    vf c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm512_shuffle_ps(a, c, 0x44);
+    r[1] = _mm512_shuffle_ps(a, c, 0xee);
+    r[2] = _mm512_shuffle_ps(b, d, 0x44);
+    r[3] = _mm512_shuffle_ps(b, d, 0xee);
+}
+/* Four floats of each of the rows row[i], row[i + 4], row[i + 8], row[i + 12]. */
+VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
+{
+    vf v = _mm512_castps128_ps512(_mm_loadu_ps(row[i] + k));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(row[i + 4] + k), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(row[i + 8] + k), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps(row[i + 12] + k), 3);
+}
+
+#elif defined(VN_ISA_AVX2)
+/* 6 x 2 sums, 2 of B and 1 of A fill 15 of 16 registers. */
+#define VN_TILE_ROWS 6
+VF_INLINE float vf_sum(vf a)
+{
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+VF_INLINE void vf_transpose4(vf r[4])
+{
+    vf a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+    vf c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm256_shuffle_ps(a, c, 0x44);
+    r[1] = _mm256_shuffle_ps(a, c, 0xee);
+    r[2] = _mm256_shuffle_ps(b, d, 0x44);
+    r[3] = _mm256_shuffle_ps(b, d, 0xee);
+}
+VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[i] + k)),
+                                _mm_loadu_ps(row[i + 4] + k), 1);
+}
+
+#else
+/* Four floats at a time by the compiler's vectors: SSE2, NEON, or whatever it makes of them. No
+ * fused product, so the sums differ from the other levels in their last bits. */
+#define VN_TILE_ROWS 4
+VF_INLINE float vf_sum(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+VF_INLINE void vf_transpose4(vf r[4])
+{
+    vf c[4];
+    for (int i = 0; i < 4; i++) c[i] = (vf){ r[0][i], r[1][i], r[2][i], r[3][i] };
+    for (int i = 0; i < 4; i++) r[i] = c[i];
+}
+VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
+{
+    return vf_load(row[i] + k);
+}
+#endif
+
+#define VN_TILE_COLS (2 * VF_N)
+
+#endif
