@@ -9,11 +9,16 @@
 
 bool vn_wants(const vn_graph *g, vn_val v) { return v > 0 && v < g->n_wants && g->wants[v]; }
 
+static bool is_param(const vn_graph *g, vn_val v)
+{
+    return g->values[v].home == VN_HOME_PARAM && g->values[v].param >= 0;
+}
+
 /* Mark what depends on a parameter or on `wrt` through differentiable ops. */
 static void mark_wanted(vn_graph *g, const vn_val *wrt, int n)
 {
     for (vn_val v = 1; v < g->n_wants; v++)
-        g->wants[v] = g->values[v].home == VN_HOME_PARAM && g->values[v].param >= 0;
+        g->wants[v] = is_param(g, v);
     for (int i = 0; i < n; i++) g->wants[wrt[i]] = true;
     for (int k = 0; k < g->n_nodes; k++) {
         const vn_node *node = &g->nodes[k];
@@ -34,7 +39,7 @@ static void enter_scope(vn_graph *g, const char *path)
 }
 
 /* Emit the gradients of one node's inputs and add them to what the inputs have already. */
-static void backward(vn_graph *g, int k, vn_val *adjoint)
+static void backward(vn_graph *g, int k, vn_val *adjoint, const bool *split)
 {
     vn_node node = g->nodes[k]; /* a copy: emitting may move the array */
     const vn_op_def *def = vn_op_def_of(node.op);
@@ -45,7 +50,7 @@ static void backward(vn_graph *g, int k, vn_val *adjoint)
         any |= dout[i] != 0;
     }
     for (int i = 0; i < node.n_in; i++) wanted |= vn_wants(g, node.in[i]);
-    if (!any || !wanted || !def->grad) return;
+    if (!any || !wanted || !def->grad || split[node.in[0]]) return;
     enter_scope(g, node.path);
     def->grad(g, &node, dout, din);
     for (int i = 0; i < node.n_in && !g->status; i++) {
@@ -55,14 +60,46 @@ static void backward(vn_graph *g, int k, vn_val *adjoint)
     }
 }
 
-/* Leave `grad` in the slot of parameter `entry`: in place if nothing else lives there. */
-static void bind(vn_graph *g, vn_val grad, int entry)
+/* Leave `grad` in the slot of parameter `entry`, `shift` bytes from its begin: made there, unless the
+ * value has another place already. */
+static void bind(vn_graph *g, vn_val grad, int entry, size_t shift)
 {
     const vn_value *v = &g->values[grad];
     if (v->home != VN_HOME_WORK || v->base || v->node < 0) grad = vn_affine(g, grad, 1, 0);
     if (!grad) return;
     g->values[grad].home = VN_HOME_GRAD;
     g->values[grad].param = entry;
+    g->values[grad].base_bytes = shift;
+}
+
+/* True if nodes [0, n) use parameter p through disjoint views only, as N-HiTS uses the rows of its
+ * output layer. Each view's gradient can then be made in its own part of the slot: no padding, no
+ * sums. Parts without a gradient stay zero, as the block was when it was allocated. */
+static bool only_views(const vn_graph *g, vn_val p, int n)
+{
+    size_t end = 0; /* views are made in ascending order or counted as overlapping */
+    for (int k = 0; k < n; k++) {
+        const vn_node *node = &g->nodes[k];
+        for (int i = 0; i < node->n_in; i++) {
+            if (node->in[i] != p) continue;
+            const vn_value *out = &g->values[node->out[0]];
+            if (!vn_op_about(node->op)->view || out->base_bytes < end) return false;
+            end = out->base_bytes + (size_t)vn_count(&out->t) * vn_dtype_bytes(out->t.dtype);
+        }
+    }
+    return end > 0;
+}
+
+/* Bind what the walk left at the parameters, or at their views where those are bound singly. */
+static void bind_all(vn_graph *g, const vn_val *adjoint, const bool *split, int n_values)
+{
+    for (vn_val v = 1; v < n_values && !g->status; v++) {
+        vn_val base = g->values[v].base;
+        if (!adjoint[v]) continue;
+        if (is_param(g, v)) bind(g, adjoint[v], g->values[v].param, 0);
+        else if (base && split[base])
+            bind(g, adjoint[v], g->values[base].param, g->values[v].base_bytes);
+    }
 }
 
 void vn_gradients(vn_graph *g, vn_val loss, const vn_val *wrt, int n, vn_val *grads)
@@ -78,18 +115,21 @@ void vn_gradients(vn_graph *g, vn_val loss, const vn_val *wrt, int n, vn_val *gr
     g->n_wants = n_values;
     g->wants = vn_calloc((size_t)n_values, sizeof *g->wants);
     vn_val *adjoint = vn_calloc((size_t)n_values, sizeof *adjoint);
-    if (!g->wants || !adjoint) {
+    bool *split = vn_calloc((size_t)n_values, sizeof *split); /* parameters bound view by view */
+    if (!g->wants || !adjoint || !split) {
         vn_refuse(g, VN_E_MEMORY, "%s", vn_last_message());
         goto done;
     }
     mark_wanted(g, wrt, n);
+    int n_nodes = g->n_nodes;
+    for (vn_val v = 1; v < n_values; v++) split[v] = is_param(g, v) && only_views(g, v, n_nodes);
+    for (int i = 0; i < n; i++) split[wrt[i]] = false; /* its own gradient is asked for */
     adjoint[loss] = seed;
-    for (int k = g->values[loss].node; k >= 0 && !g->status; k--) backward(g, k, adjoint);
-    for (vn_val v = 1; v < n_values && !g->status; v++)
-        if (g->values[v].home == VN_HOME_PARAM && g->values[v].param >= 0 && adjoint[v])
-            bind(g, adjoint[v], g->values[v].param);
+    for (int k = g->values[loss].node; k >= 0 && !g->status; k--) backward(g, k, adjoint, split);
+    bind_all(g, adjoint, split, n_values);
     for (int i = 0; i < n && !g->status; i++) grads[i] = adjoint[wrt[i]];
 done:
+    vn_free(split);
     vn_free(adjoint);
     vn_free(g->wants);
     g->wants = NULL;

@@ -29,7 +29,7 @@ typedef struct vn_value {
     vn_home home;
     int node, slot;    /* who makes it; node -1 for leaves */
     vn_val base;       /* an alias of this value (view or in-place result); 0: storage of its own */
-    size_t base_bytes; /* where the alias begins in it */
+    size_t base_bytes; /* where the alias begins in it; GRAD: in its parameter's slot */
     int param;         /* PARAM, GRAD: entry of vn_params; -1: the whole block */
     const void *fixed; /* CONST: the numbers, in the graph's arena */
 } vn_value;

@@ -49,7 +49,8 @@ static size_t offset_in_block(const vn_graph *g, const vn_place *p, size_t state
     if (p->home == VN_HOME_STATE) return state_offset;
     if (p->home < VN_HOME_PARAM) return p->offset;
     if (value->param < 0) return 0; /* the whole block */
-    return (size_t)g->params->entry[value->param].offset * vn_dtype_bytes(g->real);
+    size_t slot = (size_t)g->params->entry[value->param].offset * vn_dtype_bytes(g->real);
+    return slot + value->base_bytes;
 }
 
 static vn_status give_addresses(vn_plan *plan, const vn_graph *g)
