@@ -36,4 +36,13 @@ static inline void *vn_cpu_scratch(vn_stream *s) { return ((vn_cpu_stream *)s)->
 #define VN_SIMD(name) VN_PASTE(vn_##name##_f32_, VN_ISA, , )
 #define VN_SIMD_NAME(name) #name "_f32_" VN_STRING(VN_ISA)
 
+/* What the fast kernels of this unit need. */
+#if defined(VN_ISA_AVX512)
+#define VN_SIMD_NEED (VN_CPU_AVX2 | VN_CPU_AVX512)
+#elif defined(VN_ISA_AVX2)
+#define VN_SIMD_NEED VN_CPU_AVX2
+#else
+#define VN_SIMD_NEED 0
+#endif
+
 #endif

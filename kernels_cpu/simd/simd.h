@@ -11,15 +11,11 @@
 
 #define VF_INLINE static inline __attribute__((always_inline, unused))
 
-/* VN_SIMD_NEED: the capability bit of this unit's kernels. */
 #if defined(VN_ISA_AVX512)
-#define VN_SIMD_NEED VN_CPU_AVX512
 #include "kernels_cpu/simd/avx512.h"
 #elif defined(VN_ISA_AVX2)
-#define VN_SIMD_NEED VN_CPU_AVX2
 #include "kernels_cpu/simd/avx2.h"
 #else
-#define VN_SIMD_NEED 0
 #include "kernels_cpu/simd/generic.h"
 #endif
 
