@@ -1,0 +1,221 @@
+/* Plans: what is kept, where it lies, when it runs, and what the probes find. */
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "graph/build.h"
+#include "tests/graph/kit.h"
+
+static vn_plan_info about(const kit *k)
+{
+    vn_plan_info info;
+    vn_plan_about(k->plan, &info);
+    return info;
+}
+
+START_TEST(nodes_nobody_needs_are_not_run)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(8));
+    vn_val used = vn_apply(k.g, VN_UNARY_RELU, x);
+    vn_apply(k.g, VN_UNARY_EXP, vn_apply(k.g, VN_UNARY_TANH, x));
+    vn_output(k.g, used);
+    kit_plan(&k);
+    ck_assert_int_eq(about(&k).n_steps, 1);
+    kit_close(&k);
+}
+END_TEST
+
+/* A chain of n values needs room for two at a time. */
+START_TEST(values_that_never_meet_share_memory)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(64)), v = x;
+    for (int i = 0; i < 10; i++) v = vn_affine(k.g, v, 1, 1);
+    v = vn_output(k.g, vn_affine(k.g, v, 2, 0));
+    kit_plan(&k);
+    ck_assert_uint_eq(about(&k).values_bytes, 10 * 256);
+    ck_assert_uint_eq(about(&k).work_bytes, 2 * 256);
+    float *in = vn_plan_feed(k.plan, x);
+    for (int i = 0; i < 64; i++) in[i] = (float)i;
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    const float *y = vn_plan_read(k.plan, v);
+    for (int i = 0; i < 64; i++) ck_assert_float_eq(y[i], 2 * ((float)i + 10));
+    kit_close(&k);
+}
+END_TEST
+
+/* A long-lived value must survive the reuse around it: compare with the sum done by hand. */
+START_TEST(a_value_used_late_is_not_overwritten)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(100));
+    vn_val early = vn_affine(k.g, x, 3, 0), v = x;
+    for (int i = 0; i < 7; i++) v = vn_apply(k.g, VN_UNARY_NEG, v);
+    vn_val y = vn_output(k.g, vn_add(k.g, v, vn_reshape(k.g, early, VN_DIMS(100))));
+    kit_plan(&k);
+    float *in = vn_plan_feed(k.plan, x);
+    for (int i = 0; i < 100; i++) in[i] = (float)i;
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    for (int i = 0; i < 100; i++) ck_assert_float_eq(((const float *)vn_plan_read(k.plan, y))[i], 2 * (float)i);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(the_prologue_runs_when_parameters_change_only)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(1));
+    vn_val w = vn_param(k.g, "w", VN_DIMS(1), (vn_init){ VN_INIT_CONSTANT, 5 });
+    vn_val y = vn_output(k.g, vn_mul(k.g, vn_affine(k.g, w, 2, 0), x));
+    kit_plan(&k);
+    ck_assert_int_eq(about(&k).n_prologue, 1);
+    ck_assert_int_eq(about(&k).n_steps, 1);
+    *(float *)vn_plan_feed(k.plan, x) = 1;
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    ck_assert_float_eq(*(const float *)vn_plan_read(k.plan, y), 10);
+    *(float *)k.home[VN_HOME_PARAM] = 7; /* unannounced: the derived value stays */
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    ck_assert_float_eq(*(const float *)vn_plan_read(k.plan, y), 10);
+    k.params->version++;
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    ck_assert_float_eq(*(const float *)vn_plan_read(k.plan, y), 14);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(running_allocates_nothing)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(33, 65));
+    vn_output(k.g, vn_dense(k.g, "fc", x, 17, VN_UNARY_RELU));
+    kit_plan(&k);
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    int64_t before = vn_fault_seen(VN_FAULT_ALLOC);
+    for (int i = 0; i < 100; i++) ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    ck_assert_int_eq(vn_fault_seen(VN_FAULT_ALLOC), before);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(the_hunt_names_the_first_node_that_is_not_finite)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(4));
+    vn_push(k.g, "head");
+    vn_val v = vn_apply(k.g, VN_UNARY_SQRT, x);
+    vn_pop(k.g);
+    vn_output(k.g, vn_affine(k.g, v, 2, 0));
+    kit_plan(&k);
+    float *in = vn_plan_feed(k.plan, x);
+    char where[128];
+    for (int i = 0; i < 4; i++) in[i] = 4;
+    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_str_eq(where, "");
+    in[2] = -1;
+    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_msg(strncmp(where, "head/unary", 10) == 0 && strstr(where, "(unary)"), "%s", where);
+    kit_close(&k);
+}
+END_TEST
+
+/* Two devices of different level agree on every step; changed parameters are found by name. */
+START_TEST(comparing_two_plans_names_the_first_step_that_differs)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(9, 31));
+    vn_val y = vn_dense(k.g, "first", x, 45, VN_UNARY_TANH);
+    vn_output(k.g, vn_dense(k.g, "second", y, 3, VN_UNARY_NONE));
+    kit_plan(&k);
+    vn_device *plain;
+    vn_device_config level = { .threads = 1, .level = "generic" };
+    ck_assert_int_eq(vn_device_open("cpu", 0, &level, &plain), VN_OK);
+    vn_plan_config config = { .dev = plain, .seed = 1, .version = &k.params->version };
+    float other[4096];
+    ck_assert_int_lt(k.params->n_block, 4096);
+    memcpy(other, k.home[VN_HOME_PARAM], k.block_bytes);
+    config.home[VN_HOME_PARAM] = other;
+    vn_plan *b;
+    ck_assert_msg(vn_plan_make(k.g, &config, &b) == VN_OK, "%s", vn_last_message());
+    float *in = vn_plan_feed(k.plan, x);
+    for (int i = 0; i < 9 * 31; i++) in[i] = (float)(i % 13) - 6;
+    char where[128];
+    ck_assert_int_eq(vn_plan_compare(k.plan, b, 1e-5, where, sizeof where), VN_OK);
+    ck_assert_str_eq(where, "");
+    other[k.params->entry[vn_params_find(k.params, "second.weight")].offset] += 1;
+    ck_assert_int_eq(vn_plan_compare(k.plan, b, 1e-5, where, sizeof where), VN_OK);
+    ck_assert_msg(strstr(where, "linear") != NULL, "'%s'", where);
+    vn_plan_close(b);
+    vn_device_close(plain);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(the_dump_shows_kernels_places_and_reasons)
+{
+    kit k;
+    kit_open(&k, VN_F64); /* fast kernels are f32: every step has a reason to show */
+    vn_val x = vn_input(k.g, "x", VN_F64, VN_DIMS(2, 3));
+    vn_output(k.g, vn_dense(k.g, "fc", x, 4, VN_UNARY_RELU));
+    kit_plan(&k);
+    vn_text out = { 0 };
+    vn_plan_dump(k.plan, true, &out);
+    ck_assert_ptr_nonnull(strstr(out.s, "linear_f64_ref"));
+    ck_assert_ptr_nonnull(strstr(out.s, "[2, 3]"));
+    ck_assert_ptr_nonnull(strstr(out.s, "read+0"));
+    ck_assert_ptr_nonnull(strstr(out.s, "not linear_f32_ref: "));
+    vn_text_close(&out);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(planning_survives_every_failed_allocation)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(5, 6));
+    vn_output(k.g, vn_dense(k.g, "fc", vn_dense(k.g, "in", x, 7, VN_UNARY_RELU), 2, VN_UNARY_NONE));
+    kit_plan(&k);
+    vn_plan_config config = { .dev = k.dev, .seed = 1, .why = true };
+    for (int h = 0; h < VN_HOME_COUNT; h++) config.home[h] = k.home[h];
+    for (int n = 1; n < 1000; n++) {
+        vn_plan *plan = NULL;
+        vn_fault_arm(VN_FAULT_ALLOC, n);
+        vn_status st = vn_plan_make(k.g, &config, &plan);
+        vn_fault_arm(VN_FAULT_ALLOC, 0);
+        if (!st) {
+            ck_assert_int_gt(n, 3); /* some did fail */
+            vn_plan_close(plan);
+            kit_close(&k);
+            return;
+        }
+        ck_assert_int_eq(st, VN_E_MEMORY);
+    }
+    ck_abort_msg("1000 failures were not enough");
+}
+END_TEST
+
+Suite *vn_suite_plan(void)
+{
+    Suite *s = suite_create("plan");
+    TCase *t = tcase_create("plan");
+    tcase_add_test(t, nodes_nobody_needs_are_not_run);
+    tcase_add_test(t, values_that_never_meet_share_memory);
+    tcase_add_test(t, a_value_used_late_is_not_overwritten);
+    tcase_add_test(t, the_prologue_runs_when_parameters_change_only);
+    tcase_add_test(t, running_allocates_nothing);
+    tcase_add_test(t, the_hunt_names_the_first_node_that_is_not_finite);
+    tcase_add_test(t, comparing_two_plans_names_the_first_step_that_differs);
+    tcase_add_test(t, the_dump_shows_kernels_places_and_reasons);
+    tcase_add_test(t, planning_survives_every_failed_allocation);
+    suite_add_tcase(s, t);
+    return s;
+}
