@@ -1,0 +1,253 @@
+/* The models against the reference implementation: same weights, same inputs, forecast and gradients
+ * of the mean absolute error. README.md of tests/golden says what the files hold. */
+#include <check.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "tests/golden.h"
+#include "tests/model_kit.h"
+
+static const char *const cases[] = {
+    "nlinear", "dlinear_3", "dlinear_25",
+    "nhits_default", "nhits_avg_nearest", "nhits_cubic", "nhits_exog_mask", "nhits_ragged_pool",
+    "nhits_ragged_avg_exog", "nhits_blocks", "nhits_deep_mlp", "nhits_paper",
+    "nbeats_generic", "nbeats_default", "nbeats_degree3_harmonics1", "nbeats_mask", "nbeats_shared",
+    "nbeats_paper",
+};
+enum { N_CASES = sizeof cases / sizeof *cases };
+
+/* ---- hyperparameters from metadata ---- */
+
+static void set(const vn_model_def *def, void *hparams, const char *name, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    const vn_option *option = vn_option_find(def->options, name);
+    ck_assert_msg(option != NULL, "%s has no option %s", def->name, name);
+    ck_assert_msg(vn_option_set(option, hparams, text) == VN_OK, "%s", vn_last_message());
+}
+
+static void set_list(const vn_model_def *def, void *hparams, const char *name,
+                     const vn_golden *golden, const char *key)
+{
+    set(def, hparams, name, "[%s]", vn_golden_text(golden, key));
+}
+
+static bool is_paper(const vn_golden *golden)
+{
+    return !strcmp(vn_golden_text(golden, "compat"), "paper");
+}
+
+/* The paper variant activates the first layer too: one more in mlp_units. */
+static void set_layers(const vn_model_def *def, void *hparams, const vn_golden *golden)
+{
+    char units[128] = "[";
+    int64_t n = vn_golden_int(golden, "mlp_layers") + is_paper(golden);
+    for (int64_t i = 0; i < n; i++) {
+        strcat(units, i ? ", " : "");
+        strcat(units, vn_golden_text(golden, "mlp_width"));
+    }
+    set(def, hparams, "mlp_units", "%s]", units);
+    set(def, hparams, "compat", is_paper(golden) ? "none" : "nixtla");
+    set_list(def, hparams, "n_blocks", golden, "n_blocks");
+}
+
+static void *hparams_of(const vn_golden *golden, const vn_model_def **out)
+{
+    const char *model = vn_golden_text(golden, "model");
+    bool linear = strstr(model, "linear") != NULL;
+    const vn_model_def *def = *out = vn_model_find(linear ? "linear" : model);
+    void *hp = vn_calloc(1, def->options_bytes);
+    ck_assert_int_eq(vn_options_preset(def->options, hp), VN_OK);
+    if (linear) {
+        set(def, hp, "variant", "%s", model);
+        if (!strcmp(model, "dlinear"))
+            set(def, hp, "moving_avg_window", "%s", vn_golden_text(golden, "moving_avg_window"));
+        return hp;
+    }
+    set_layers(def, hp, golden);
+    if (!strcmp(model, "nhits")) {
+        set_list(def, hp, "n_pool_kernel_size", golden, "n_pool_kernel_size");
+        set_list(def, hp, "n_freq_downsample", golden, "n_freq_downsample");
+        bool avg = !strcmp(vn_golden_text(golden, "pooling_mode"), "AvgPool1d");
+        set(def, hp, "pooling_mode", avg ? "avg" : "max");
+        set(def, hp, "interpolation_mode", "%s", vn_golden_text(golden, "interpolation_mode"));
+    } else {
+        set_list(def, hp, "stack_types", golden, "stack_types");
+        set(def, hp, "n_polynomials", "%s", vn_golden_text(golden, "n_basis"));
+        set(def, hp, "n_harmonics", "%s", vn_golden_text(golden, "n_harmonics"));
+        set(def, hp, "shared_weights", "%s", vn_golden_text(golden, "shared_weights"));
+    }
+    return hp;
+}
+
+/* ---- names ---- */
+
+/* Position in the reference's list of layers: Linear, then Linear and activation in turn. */
+static int layer_of(const vn_golden *golden, const char *part)
+{
+    int hidden = (int)vn_golden_int(golden, "mlp_layers");
+    if (!strncmp(part, "theta", 5)) return 1 + 2 * hidden;
+    int j = atoi(part + 2) - is_paper(golden); /* j-th layer after the first */
+    return j ? 2 * j - 1 : 0;
+}
+
+/* "stack1/block0/fc2.weight" -> "blocks.1.layers.3.weight", "trend.bias" -> "linear_trend.bias" */
+static void reference_name(const vn_golden *golden, const char *name, char out[128])
+{
+    const char *kind = strrchr(name, '.');
+    int stack, block, at;
+    if (sscanf(name, "stack%d/block%d/%n", &stack, &block, &at) != 2) {
+        const char *prefix = strncmp(name, "linear", 6) ? "linear_" : "";
+        snprintf(out, 128, "%s%s", prefix, name);
+        return;
+    }
+    const char *n_blocks = vn_golden_text(golden, "n_blocks");
+    for (int s = 0; s < stack; s++) {
+        block += atoi(n_blocks);
+        n_blocks = strchr(n_blocks, ',') + 1;
+    }
+    snprintf(out, 128, "blocks.%d.layers.%d%s", block, layer_of(golden, name + at), kind);
+}
+
+static void load_weights(const vn_golden *golden, vn_params *params)
+{
+    ck_assert_int_eq(params->n, vn_golden_count(golden, "grad."));
+    for (int i = 0; i < params->n; i++) {
+        char name[128];
+        int64_t n = 0;
+        reference_name(golden, params->entry[i].name, name);
+        const float *weights = vn_golden_find(golden, name, &n);
+        ck_assert_msg(weights && n == vn_count(&params->entry[i].t), "%s: no %s of %lld numbers",
+                      params->entry[i].name, name, (long long)vn_count(&params->entry[i].t));
+        memcpy(params->block + params->entry[i].offset, weights, (size_t)n * sizeof *weights);
+    }
+}
+
+/* ---- a run ---- */
+
+static void feed(vn_kit *kit, vn_val v, const vn_golden *golden, const char *name)
+{
+    int64_t n = 0;
+    const float *numbers = vn_golden_find(golden, name, &n);
+    ck_assert_int_eq(n, vn_kit_size(kit, v));
+    if (numbers) vn_kit_feed(kit, v, numbers);
+}
+
+static void open_case(const vn_golden *golden, vn_dtype real, const vn_model_def *def, void *hp,
+                      vn_kit *kit)
+{
+    vn_kit_config config = {
+        .model = def, .hparams = hp, .real = real, .loss = VN_LOSS_MAE, .mode = VN_KIT_GRADIENT,
+        .B = vn_golden_int(golden, "batch"), .L = vn_golden_int(golden, "input_size"),
+        .H = vn_golden_int(golden, "h"), .X = vn_golden_int(golden, "hist_exog_size"),
+        .F = vn_golden_int(golden, "futr_exog_size"), .S = vn_golden_int(golden, "stat_exog_size"),
+    };
+    ck_assert_msg(vn_kit_open(&config, kit) == VN_OK, "%s", vn_last_message());
+    load_weights(golden, kit->params);
+    ck_assert_int_eq(vn_kit_upload(kit, NULL), VN_OK);
+    feed(kit, kit->y, golden, "insample_y");
+    feed(kit, kit->mask, golden, "insample_mask");
+    feed(kit, kit->hist, golden, "hist_exog");
+    feed(kit, kit->futr, golden, "futr_exog");
+    feed(kit, kit->stat, golden, "stat_exog");
+    feed(kit, kit->target, golden, "target");
+    ck_assert_msg(vn_kit_run(kit) == VN_OK, "%s", vn_last_message());
+}
+
+/* vn_worst of numbers against a golden tensor. */
+static double gap(const double *got, const vn_golden *golden, const char *name)
+{
+    int64_t n;
+    const float *want = vn_golden_find(golden, name, &n);
+    ck_assert_msg(want != NULL, "no %s", name);
+    double *wide = vn_malloc((size_t)n * sizeof *wide);
+    for (int64_t i = 0; i < n; i++) wide[i] = want[i];
+    double worst = vn_worst(got, wide, n);
+    vn_free(wide);
+    return worst;
+}
+
+static double forecast_gap(const vn_kit *kit, const vn_golden *golden)
+{
+    int64_t n = vn_kit_size(kit, kit->yhat);
+    double *got = vn_malloc((size_t)n * sizeof *got);
+    for (int64_t i = 0; i < n; i++) got[i] = vn_kit_read(kit, kit->yhat, i);
+    double worst = gap(got, golden, "y_hat");
+    vn_free(got);
+    return worst;
+}
+
+static double gradient_gap(vn_kit *kit, const vn_golden *golden, char where[160])
+{
+    double *block = vn_malloc((size_t)kit->params->n_block * sizeof *block), worst = 0;
+    ck_assert_int_eq(vn_kit_block(kit, VN_HOME_GRAD, block), VN_OK);
+    where[0] = 0;
+    for (int i = 0; i < kit->params->n; i++) {
+        const vn_param_entry *e = &kit->params->entry[i];
+        char name[128], grad[160];
+        reference_name(golden, e->name, name);
+        snprintf(grad, sizeof grad, "grad.%s", name);
+        double here = gap(block + e->offset, golden, grad);
+        if (here > worst) snprintf(where, 160, "%s", e->name);
+        worst = fmax(worst, here);
+    }
+    vn_free(block);
+    return worst;
+}
+
+static void compare(const char *name, vn_dtype real, double forecast_limit, double grad_limit)
+{
+    vn_golden golden;
+    ck_assert_msg(vn_golden_open(name, &golden) == VN_OK, "%s", vn_last_message());
+    const vn_model_def *def;
+    void *hp = hparams_of(&golden, &def);
+    vn_kit kit;
+    open_case(&golden, real, def, hp, &kit);
+    char where[160];
+    double forecast = forecast_gap(&kit, &golden), grad = gradient_gap(&kit, &golden, where);
+    double loss = vn_kit_read(&kit, kit.loss, 0);
+    double loss_gap = gap(&loss, &golden, "loss");
+    if (getenv("VANE_TEST_FIGURES"))
+        printf("%s %s forecast %.2g gradient %.2g (%s) loss %.2g\n", name, vn_dtype_name(real),
+               forecast, grad, where, loss_gap);
+    ck_assert_msg(forecast <= forecast_limit, "%s: forecast differs by %.3g", name, forecast);
+    ck_assert_msg(loss_gap <= forecast_limit, "%s: loss differs by %.3g", name, loss_gap);
+    ck_assert_msg(grad <= grad_limit, "%s: gradient of %s differs by %.3g", name, where, grad);
+    vn_kit_close(&kit);
+    vn_free(hp);
+    vn_golden_close(&golden);
+}
+
+START_TEST(a_model_forecasts_and_learns_as_the_reference_does)
+{
+    compare(cases[_i], VN_F32, 1e-5, 1e-4);
+}
+END_TEST
+
+/* The vectors are f32 roundings of an f64 run: half a unit in the last place is 6e-8. */
+START_TEST(a_model_in_f64_is_the_reference_to_the_last_f32_digit)
+{
+    compare(cases[_i], VN_F64, 2e-7, 1e-6);
+}
+END_TEST
+
+Suite *vn_suite_models_golden(void);
+
+Suite *vn_suite_models_golden(void)
+{
+    Suite *s = suite_create("models_golden");
+    TCase *tc = tcase_create("reference");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, a_model_forecasts_and_learns_as_the_reference_does, 0, N_CASES);
+    tcase_add_loop_test(tc, a_model_in_f64_is_the_reference_to_the_last_f32_digit, 0, N_CASES);
+    suite_add_tcase(s, tc);
+    return s;
+}
