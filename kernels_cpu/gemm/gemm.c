@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "kernels_cpu/gemm/tile.h"
-#include "kernels_cpu/simd/math.h"
 
 enum {
     BLOCK = 512, /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
@@ -105,23 +104,6 @@ static void pack_a(const job *w, int64_t row, float *out)
     for (int64_t k = 0; k < whole; k++) vf_store(out + k * VF_N, vf_load(a + k * g->a_k));
     if (whole < w->depth)
         memcpy(out + whole * VF_N, a + whole * g->a_k, (size_t)(g->m - row) * sizeof(float));
-}
-
-VF_INLINE void map(int64_t act, float *y, int64_t n)
-{
-    for (int64_t i = 0; i < n; i += VF_N)
-        vf_store_upto(y + i, vf_unary(act, vf_load_upto(y + i, n - i)), n - i);
-}
-
-void VN_SIMD(gemm_activate)(int64_t act, float *y, int64_t n)
-{
-    switch (act) {
-#define VN_UNARY(NAME, name, from_y, doc) \
-    case VN_UNARY_##NAME: map(VN_UNARY_##NAME, y, n); break;
-#include "device/unary.def"
-#undef VN_UNARY
-    default: break;
-    }
 }
 
 /* The last panel may have fewer columns than the tile: it is computed aside. */
