@@ -1,0 +1,129 @@
+/* Forecasts with two plans over one copy of the weights: one for a batch, one for a single window, whose
+ * latency is what a caller with one series waits for. Opening allocates; running does not. */
+#include "host/infer/predictor.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+enum { BATCH = 256 }; /* weights stay in cache over this many rows; more only costs memory */
+
+typedef struct route {
+    vn_plan *plan;
+    vn_model_graph graph; /* its values; the graph is closed */
+    int64_t batch;
+} route;
+
+struct vn_predictor {
+    const vn_fitted *m;
+    vn_device *dev;
+    vn_stream *stream;
+    void *param;
+    uint64_t version; /* of the weights on the device */
+    route one, many;
+};
+
+static size_t block_bytes(const vn_predictor *p)
+{
+    return (size_t)p->m->params->n_block * sizeof(float);
+}
+
+static vn_status upload(vn_predictor *p)
+{
+    VN_TRY(vn_stream_copy(p->stream, p->param, p->m->params->block, block_bytes(p), VN_TO_DEVICE));
+    VN_TRY(vn_stream_wait(p->stream));
+    p->version = p->m->params->version;
+    return VN_OK;
+}
+
+static vn_status open_route(vn_predictor *p, int64_t batch, route *r)
+{
+    vn_plan_config config = { .dev = p->dev, .seed = (uint64_t)p->m->train.seed,
+                              .version = &p->version };
+    config.home[VN_HOME_PARAM] = p->param;
+    r->batch = batch;
+    VN_TRY(vn_model_graph_open(p->m, VN_MODE_FORECAST, batch, VN_F32, &r->graph));
+    vn_status st = vn_plan_make(r->graph.g, &config, &r->plan);
+    vn_graph_close(r->graph.g);
+    r->graph.g = NULL;
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
+static vn_status open_all(vn_predictor *p, int64_t batch)
+{
+    VN_TRY(vn_stream_open(p->dev, &p->stream));
+    VN_TRY(vn_device_alloc(p->dev, VN_MEM_DEVICE, block_bytes(p), &p->param));
+    VN_TRY(upload(p));
+    VN_TRY(open_route(p, 1, &p->one));
+    if (batch > 1) VN_TRY(open_route(p, batch, &p->many));
+    return VN_OK;
+}
+
+vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_predictor **out)
+{
+    *out = NULL;
+    if (batch < 0)
+        return VN_FAIL(VN_E_ARGUMENT, "a batch of %" PRId64 " windows, expected 1 or more", batch);
+    if (!m->params || !m->params->closed)
+        return VN_FAIL(VN_E_BUG, "a model without weights cannot forecast");
+    vn_predictor *p = vn_calloc(1, sizeof *p);
+    if (!p) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    p->m = m;
+    p->dev = dev;
+    vn_status st = open_all(p, batch ? batch : BATCH);
+    if (st) {
+        vn_predictor_close(p);
+        return vn_trail(st, __FILE__, __LINE__);
+    }
+    *out = p;
+    return VN_OK;
+}
+
+void vn_predictor_close(vn_predictor *p)
+{
+    if (!p) return;
+    vn_plan_close(p->one.plan);
+    vn_plan_close(p->many.plan);
+    if (p->param) vn_device_free(p->dev, VN_MEM_DEVICE, p->param, block_bytes(p));
+    if (p->stream) vn_stream_close(p->stream);
+    vn_free(p);
+}
+
+static vn_status check(const vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n)
+{
+    VN_TRY(vn_fitted_match(p->m, panel));
+    for (int64_t i = 0; i < n; i++)
+        if (pairs[2 * i] < 0 || pairs[2 * i] >= panel->n_series)
+            return VN_FAIL(VN_E_ARGUMENT, "window %" PRId64 " is of series %" PRId32 ", the data have %"
+                           PRId64, i, pairs[2 * i], panel->n_series);
+    return VN_OK;
+}
+
+/* Up to r->batch windows; pairs of -1 fill the rest. */
+static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs, int64_t n,
+                           float *out)
+{
+    int32_t *feed = vn_plan_feed(r->plan, r->graph.pairs);
+    memcpy(feed, pairs, (size_t)n * 2 * sizeof *feed);
+    for (int64_t i = 2 * n; i < 2 * r->batch; i++) feed[i] = -1;
+    VN_TRY(vn_plan_run(r->plan));
+    memcpy(out, vn_plan_read(r->plan, r->graph.yhat), (size_t)(n * p->m->train.h) * sizeof *out);
+    return VN_OK;
+}
+
+vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
+                           float *out)
+{
+    VN_TRY(check(p, panel, pairs, n));
+    if (p->version != p->m->params->version) VN_TRY(upload(p));
+    route *r = n > 1 && p->many.plan ? &p->many : &p->one;
+    vn_panel_view view = vn_panel_view_of(panel);
+    memcpy(vn_plan_feed(r->plan, r->graph.panel), &view, sizeof view);
+    for (int64_t i = 0; i < n; i += r->batch) {
+        int64_t left = n - i;
+        VN_TRY(run_batch(p, r, pairs + 2 * i, left < r->batch ? left : r->batch,
+                         out + i * p->m->train.h));
+    }
+    return VN_OK;
+}

@@ -1,0 +1,123 @@
+/* Checkpoints: a safetensors file of the whole parameter, moment and best-weights blocks, padding
+ * included, so that a block is one read; with the description of the model beside them. */
+#include "host/train/checkpoint.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "host/train/checksum.h"
+#include "host/train/fitted.h"
+
+static const char format[] = "vane.checkpoint", data_key[] = "data";
+
+enum { N_COUNTS = 3, N_LOSSES = 3, N_TENSORS = 6 };
+
+uint64_t vn_panel_fingerprint(const vn_panel *p)
+{
+    size_t rows = (size_t)p->n_rows, n = (size_t)p->n_series, real = sizeof(float);
+    uint64_t h = vn_xxh64(p->indptr, (n + 1) * sizeof *p->indptr, 0);
+    h = vn_xxh64(p->y, rows * real, h);
+    h = vn_xxh64(p->mask, rows * real, h);
+    if (p->n_hist) h = vn_xxh64(p->hist, rows * (size_t)p->n_hist * real, h);
+    if (p->n_futr) h = vn_xxh64(p->futr, rows * (size_t)p->n_futr * real, h);
+    if (p->n_stat) h = vn_xxh64(p->stat, n * (size_t)p->n_stat * real, h);
+    return h;
+}
+
+static vn_stored vector(const char *name, vn_dtype dtype, int64_t n, const void *data)
+{
+    return (vn_stored){ .name = name, .dtype = dtype, .rank = 1, .dim = { n }, .data = data,
+                        .bytes = (size_t)n * vn_dtype_bytes(dtype) };
+}
+
+vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data,
+                             const vn_fit_state *s, const vn_fit_blocks *b)
+{
+    int64_t counts[N_COUNTS] = { s->step, s->best_step, s->wait }, n = m->params->n_block;
+    double losses[N_LOSSES] = { s->loss, s->valid, s->best };
+    vn_stored tensor[N_TENSORS] = {
+        vector("run.counts", VN_I64, N_COUNTS, counts), vector("run.losses", VN_F64, N_LOSSES, losses),
+        vector("block.param", VN_F32, n, b->param),     vector("block.m", VN_F32, n, b->m),
+        vector("block.v", VN_F32, n, b->v),             vector("block.best", VN_F32, n, m->params->block),
+    };
+    vn_meta_list meta = { 0 };
+    vn_status st = VN_OK;
+    vn_meta_put(&meta, data_key, "%016" PRIx64, data);
+    VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
+    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, N_TENSORS));
+done:
+    vn_meta_close(&meta);
+    return st;
+}
+
+/* The file must describe this very run. */
+static vn_status compare(const vn_safetensors *file, const vn_meta_list *want)
+{
+    for (int i = 0; i < want->n; i++) {
+        const char *key = want->v[i].key, *now = want->v[i].value, *then;
+        then = vn_safetensors_meta(file, key);
+        if (!then)
+            return VN_FAIL(VN_E_MODEL, "\"%s\": there is no \"%s\" in its metadata", file->path, key);
+        if (!strcmp(then, now)) continue;
+        if (!strcmp(key, data_key))
+            return VN_FAIL(VN_E_DATA, "checkpoint \"%s\" was made with other data", file->path);
+        if (!strcmp(key, "format") || !strcmp(key, "format_version"))
+            return VN_FAIL(VN_E_MODEL, "\"%s\": \"%s\" is \"%.64s\", expected \"%s\"", file->path, key,
+                           then, now);
+        const char *dot = strchr(key, '.');
+        return VN_FAIL(VN_E_ARGUMENT, "checkpoint \"%s\" was made with %s = %.64s, now it is %.64s: a "
+                       "run goes on only with the options it began with", file->path,
+                       dot ? dot + 1 : key, then, now);
+    }
+    if (file->n_meta != want->n + 1) /* and the checksum */
+        return VN_FAIL(VN_E_MODEL, "\"%s\" has metadata unknown to this version", file->path);
+    return VN_OK;
+}
+
+static vn_status take(const vn_safetensors *file, const char *name, vn_dtype dtype, int64_t n,
+                      void *out)
+{
+    vn_tensor shape = { .dtype = dtype, .rank = 1, .dim = { n } };
+    const void *data = NULL;
+    VN_TRY(vn_safetensors_need(file, name, &shape, &data));
+    memcpy(out, data, (size_t)n * vn_dtype_bytes(dtype));
+    return VN_OK;
+}
+
+static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit_state *s,
+                          const vn_fit_blocks *b)
+{
+    int64_t counts[N_COUNTS], n = m->params->n_block;
+    double losses[N_LOSSES];
+    VN_TRY(take(file, "run.counts", VN_I64, N_COUNTS, counts));
+    VN_TRY(take(file, "run.losses", VN_F64, N_LOSSES, losses));
+    VN_TRY(take(file, "block.param", VN_F32, n, b->param));
+    VN_TRY(take(file, "block.m", VN_F32, n, b->m));
+    VN_TRY(take(file, "block.v", VN_F32, n, b->v));
+    VN_TRY(take(file, "block.best", VN_F32, n, m->params->block));
+    *s = (vn_fit_state){ .step = counts[0], .best_step = counts[1], .wait = counts[2],
+                         .loss = losses[0], .valid = losses[1], .best = losses[2] };
+    if (file->n_tensors != N_TENSORS || s->step < 0 || s->step > m->train.max_steps ||
+        s->best_step < -1 || s->best_step > s->step || s->wait < 0)
+        return VN_FAIL(VN_E_MODEL, "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "
+                       "state a run can have", file->path, s->step, s->best_step, file->n_tensors);
+    return VN_OK;
+}
+
+vn_status vn_checkpoint_load(const char *path, const vn_fitted *m, uint64_t data,
+                             vn_fit_state *state, const vn_fit_blocks *blocks)
+{
+    vn_safetensors *file = NULL;
+    vn_meta_list want = { 0 };
+    vn_status st = VN_OK;
+    VN_TRY_DONE(vn_safetensors_read(path, &file));
+    VN_TRY_DONE(vn_safetensors_verify(file));
+    vn_meta_put(&want, data_key, "%016" PRIx64, data);
+    VN_TRY_DONE(vn_fitted_describe(m, format, &want));
+    VN_TRY_DONE(compare(file, &want));
+    VN_TRY_DONE(take_all(file, m, state, blocks));
+done:
+    vn_meta_close(&want);
+    vn_safetensors_close(file);
+    return st;
+}

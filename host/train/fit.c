@@ -1,0 +1,334 @@
+/* The training loop.
+ *
+ * One run owns the device's blocks (parameters, gradients, moments, flag) and two plans over them,
+ * training and validation. m->params->block on the host is where the best weights so far are kept;
+ * without validation the last ones are copied there at the end. After the plans are made nothing
+ * allocates; a checkpoint does, while it is written. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/os.h"
+#include "host/data/window.h"
+#include "host/train/checkpoint.h"
+
+enum { VALID_BATCH = 512, STATE_BYTES = 256 };
+
+static const double report_every_s = 0.1;
+
+typedef struct run {
+    vn_fitted *m;
+    const vn_panel *panel;
+    vn_device *dev;
+    const vn_fit_hooks *hooks;
+    vn_stream *stream;
+    void *block[VN_HOME_COUNT];
+    vn_windows windows;
+    vn_plan *train, *valid;       /* valid: NULL without validation */
+    vn_model_graph tg, vg;        /* their values; the graphs themselves are closed */
+    int32_t *valid_pairs;         /* [valid_n, 2], padded with -1 to whole batches */
+    int64_t valid_n, valid_batch;
+    vn_fit_blocks host;           /* for checkpoints, else NULL */
+    uint64_t fingerprint;
+    vn_fit_state at;
+    int64_t first;                /* step this run began with */
+    double begun_s, told_s, sum;  /* clock; losses since the last report */
+    int64_t n_sum;
+    bool interrupted;
+} run;
+
+static size_t block_bytes(const run *r) { return (size_t)r->m->params->n_block * sizeof(float); }
+
+/* ---- opening ---- */
+
+static vn_status prepare_params(vn_fitted *m)
+{
+    if (m->params->closed) return VN_OK; /* training goes on from weights it has */
+    VN_TRY(vn_fitted_declare(m));
+    VN_TRY(vn_params_layout(m->params));
+    vn_params_draw(m->params, (uint64_t)m->train.seed);
+    return VN_OK;
+}
+
+static const vn_home own[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V, VN_HOME_STATE };
+enum { N_OWN = sizeof own / sizeof *own };
+
+static size_t bytes_of(const run *r, vn_home home)
+{
+    return home == VN_HOME_STATE ? STATE_BYTES : block_bytes(r);
+}
+
+static vn_status open_blocks(run *r)
+{
+    VN_TRY(vn_stream_open(r->dev, &r->stream));
+    for (int i = 0; i < N_OWN; i++)
+        VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes_of(r, own[i]), &r->block[own[i]]));
+    VN_TRY(vn_stream_fill(r->stream, r->block[VN_HOME_STATE], 0xff, STATE_BYTES)); /* -1: no bad step */
+    VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
+                          VN_TO_DEVICE));
+    return vn_stream_wait(r->stream);
+}
+
+static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *graph, vn_plan **plan)
+{
+    vn_plan_config config = { .dev = r->dev, .seed = (uint64_t)r->m->train.seed,
+                              .version = &r->m->params->version };
+    memcpy(config.home, r->block, sizeof config.home);
+    VN_TRY(vn_model_graph_open(r->m, mode, batch, VN_F32, graph));
+    vn_status st = vn_plan_make(graph->g, &config, plan);
+    vn_graph_close(graph->g);
+    graph->g = NULL;
+    if (st) return vn_trail(st, __FILE__, __LINE__);
+    vn_panel_view view = vn_panel_view_of(r->panel);
+    memcpy(vn_plan_feed(*plan, graph->panel), &view, sizeof view);
+    return VN_OK;
+}
+
+static vn_windows_config windows_config(const vn_train_options *o)
+{
+    return (vn_windows_config){ .n_in = o->input_size, .h = o->h, .last_cutoffs = o->last_cutoffs,
+                                .step_size = o->step_size, .start_padding = (int)o->start_padding,
+                                .partial_targets = o->partial_targets, .by_series = o->sampling == 1,
+                                .split = vn_split_from(o), .part = 0 };
+}
+
+/* The validation windows: at most val_windows, evenly spread over all. */
+static vn_status choose_valid(run *r)
+{
+    const vn_train_options *o = &r->m->train;
+    vn_windows all = { 0 };
+    vn_windows_config config = windows_config(o);
+    config.part = 1;
+    config.last_cutoffs = 0;
+    config.step_size = 1;
+    config.partial_targets = false;
+    VN_TRY(vn_windows_open(r->panel, &config, &all));
+    int64_t n = all.n < o->val_windows ? all.n : o->val_windows;
+    r->valid_batch = n < VALID_BATCH ? n : VALID_BATCH;
+    int64_t room = (n + r->valid_batch - 1) / r->valid_batch * r->valid_batch;
+    r->valid_pairs = vn_calloc((size_t)room, 2 * sizeof *r->valid_pairs);
+    for (int64_t i = 0; r->valid_pairs && i < room; i++) {
+        int32_t *pair = r->valid_pairs + 2 * i;
+        if (i < n) vn_windows_at(&all, all.n / n * i + all.n % n * i / n, pair);
+        else pair[0] = pair[1] = -1;
+    }
+    r->valid_n = room;
+    vn_windows_close(&all);
+    return r->valid_pairs ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+}
+
+static vn_status open_host_blocks(run *r)
+{
+    if (!r->hooks->checkpoint && !r->hooks->resume) return VN_OK;
+    float **each[] = { &r->host.param, &r->host.m, &r->host.v };
+    for (int i = 0; i < 3; i++) {
+        *each[i] = vn_alloc_aligned(block_bytes(r), 256);
+        if (!*each[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    r->fingerprint = vn_panel_fingerprint(r->panel);
+    return VN_OK;
+}
+
+/* param, m and v between device and host. */
+static vn_status move_blocks(run *r, vn_dir dir)
+{
+    float *host[] = { r->host.param, r->host.m, r->host.v };
+    void *device[] = { r->block[VN_HOME_PARAM], r->block[VN_HOME_M], r->block[VN_HOME_V] };
+    for (int i = 0; i < 3; i++) {
+        bool in = dir == VN_TO_DEVICE;
+        VN_TRY(vn_stream_copy(r->stream, in ? device[i] : (void *)host[i],
+                              in ? (void *)host[i] : device[i], block_bytes(r), dir));
+    }
+    return vn_stream_wait(r->stream);
+}
+
+static vn_status open_run(run *r)
+{
+    vn_windows_config config;
+    r->at = (vn_fit_state){ .best_step = -1, .loss = NAN, .valid = NAN, .best = NAN };
+    VN_TRY(vn_fit_resolve(r->m, r->panel, &r->hooks->log));
+    config = windows_config(&r->m->train);
+    VN_TRY(vn_windows_open(r->panel, &config, &r->windows));
+    VN_TRY(prepare_params(r->m));
+    VN_TRY(open_host_blocks(r));
+    VN_TRY(open_blocks(r));
+    VN_TRY(open_plan(r, VN_MODE_TRAIN, r->m->train.windows_batch_size, &r->tg, &r->train));
+    if (config.split.val > 0) {
+        VN_TRY(choose_valid(r));
+        VN_TRY(open_plan(r, VN_MODE_VALID, r->valid_batch, &r->vg, &r->valid));
+    }
+    if (r->hooks->resume) {
+        VN_TRY(vn_checkpoint_load(r->hooks->resume, r->m, r->fingerprint, &r->at, &r->host));
+        VN_TRY(move_blocks(r, VN_TO_DEVICE));
+    }
+    r->m->params->version++;
+    r->first = r->at.step;
+    r->begun_s = r->told_s = vn_now_s();
+    return VN_OK;
+}
+
+static void close_run(run *r)
+{
+    vn_plan_close(r->train);
+    vn_plan_close(r->valid);
+    for (int i = 0; i < N_OWN; i++)
+        if (r->block[own[i]])
+            vn_device_free(r->dev, VN_MEM_DEVICE, r->block[own[i]], bytes_of(r, own[i]));
+    vn_free_aligned(r->host.param, block_bytes(r));
+    vn_free_aligned(r->host.m, block_bytes(r));
+    vn_free_aligned(r->host.v, block_bytes(r));
+    vn_free(r->valid_pairs);
+    vn_windows_close(&r->windows);
+    if (r->stream) vn_stream_close(r->stream);
+}
+
+/* ---- the loop ---- */
+
+/* The device's weights become the model's. */
+static vn_status keep_weights(run *r)
+{
+    VN_TRY(vn_stream_copy(r->stream, r->m->params->block, r->block[VN_HOME_PARAM], block_bytes(r),
+                          VN_TO_HOST));
+    VN_TRY(vn_stream_wait(r->stream));
+    r->m->params->version++;
+    return VN_OK;
+}
+
+/* The loss or the gradient is no number. The optimizer has skipped a step without a finite gradient, and
+ * the batch still lies in the feed: the hunt sees what the step saw. */
+static vn_status name_bad_step(run *r, int64_t bad)
+{
+    char where[256];
+    VN_TRY(vn_plan_hunt(r->train, where, sizeof where));
+    return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s", bad,
+                   where[0] ? "first bad node " : "every node is, but not the gradient's norm", where);
+}
+
+static vn_status train_step(run *r)
+{
+    const vn_train_options *o = &r->m->train;
+    int32_t *pairs = vn_plan_feed(r->train, r->tg.pairs);
+    int64_t step = r->at.step, bad = -1;
+    for (int64_t slot = 0; slot < o->windows_batch_size; slot++)
+        vn_windows_draw(&r->windows, (uint64_t)o->seed, step, slot, pairs + 2 * slot);
+    vn_plan_set_step(r->train, step);
+    vn_plan_set(r->train, VN_LR, (float)vn_lr_at(o, step));
+    VN_TRY(vn_plan_run(r->train));
+    VN_TRY(vn_stream_copy(r->stream, &bad, r->block[VN_HOME_STATE], sizeof bad, VN_TO_HOST));
+    VN_TRY(vn_stream_wait(r->stream));
+    if (bad >= 0) return name_bad_step(r, bad);
+    const float *num = vn_plan_read(r->train, r->tg.num), *den = vn_plan_read(r->train, r->tg.den);
+    r->at.loss = *den > 0 ? (double)*num / (double)*den : 0;
+    r->at.step++;
+    r->m->params->version++;
+    r->sum += r->at.loss;
+    r->n_sum++;
+    return VN_OK;
+}
+
+static vn_status validate(run *r)
+{
+    double num = 0, den = 0;
+    size_t batch_bytes = (size_t)r->valid_batch * 2 * sizeof *r->valid_pairs;
+    for (int64_t i = 0; i < r->valid_n; i += r->valid_batch) {
+        memcpy(vn_plan_feed(r->valid, r->vg.pairs), r->valid_pairs + 2 * i, batch_bytes);
+        VN_TRY(vn_plan_run(r->valid));
+        num += (double)*(const float *)vn_plan_read(r->valid, r->vg.num);
+        den += (double)*(const float *)vn_plan_read(r->valid, r->vg.den);
+    }
+    if (!(den > 0))
+        return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
+    r->at.valid = num / den;
+    bool better = isfinite(r->at.valid) && (r->at.best_step < 0 || r->at.valid < r->at.best);
+    r->at.wait = better ? 0 : r->at.wait + 1;
+    if (!better) return VN_OK;
+    r->at.best = r->at.valid;
+    r->at.best_step = r->at.step;
+    return keep_weights(r);
+}
+
+static void report(run *r, bool validated)
+{
+    double now = vn_now_s();
+    bool last = r->at.step == r->m->train.max_steps;
+    if (!r->hooks->progress || (!validated && !last && now - r->told_s < report_every_s)) return;
+    int64_t done = r->at.step - r->first, left = r->m->train.max_steps - r->at.step;
+    double rate = now > r->begun_s ? (double)done / (now - r->begun_s) : 0;
+    vn_progress p = { .step = r->at.step, .max_steps = r->m->train.max_steps,
+                      .loss = r->n_sum ? r->sum / (double)r->n_sum : r->at.loss,
+                      .valid = r->at.valid, .best = r->at.best,
+                      .lr = vn_lr_at(&r->m->train, r->at.step - 1),
+                      .windows_per_s = rate * (double)r->m->train.windows_batch_size,
+                      .eta_s = rate > 0 ? (double)left / rate : NAN, .validated = validated };
+    r->hooks->progress(r->hooks->ctx, &p);
+    r->told_s = now;
+    r->sum = 0;
+    r->n_sum = 0;
+}
+
+static vn_status write_checkpoint(run *r)
+{
+    VN_TRY(move_blocks(r, VN_TO_HOST));
+    return vn_checkpoint_save(r->hooks->checkpoint, r->m, r->fingerprint, &r->at, &r->host);
+}
+
+/* Enough validations in a row without improvement; a patience of 0 stops at the first, as 1 does. */
+static bool out_of_patience(const run *r)
+{
+    int64_t patience = r->m->train.early_stop_patience_steps;
+    return patience >= 0 && r->at.wait >= (patience > 1 ? patience : 1);
+}
+
+static vn_status loop(run *r)
+{
+    const vn_train_options *o = &r->m->train;
+    const vn_fit_hooks *hooks = r->hooks;
+    while (r->at.step < o->max_steps && !out_of_patience(r) && !r->interrupted) {
+        VN_TRY(train_step(r));
+        bool last = r->at.step == o->max_steps;
+        bool check = r->valid && (r->at.step % o->val_check_steps == 0 || last);
+        if (check) VN_TRY(validate(r));
+        report(r, check);
+        r->interrupted = !last && hooks->stop && hooks->stop(hooks->ctx);
+        bool due = hooks->checkpoint_steps > 0 && r->at.step % hooks->checkpoint_steps == 0;
+        if (hooks->checkpoint && (due || r->interrupted)) VN_TRY(write_checkpoint(r));
+    }
+    return VN_OK;
+}
+
+/* ---- the end ---- */
+
+static void sum_up(const run *r, vn_fit_report *report)
+{
+    vn_plan_info info;
+    vn_plan_about(r->train, &info);
+    *report = (vn_fit_report){ .steps = r->at.step,
+                               .best_step = r->at.best_step < 0 ? r->at.step : r->at.best_step,
+                               .loss = r->at.loss, .valid = r->at.valid, .best = r->at.best,
+                               .seconds = vn_now_s() - r->begun_s,
+                               .stopped_early = out_of_patience(r) && !r->interrupted &&
+                                                r->at.step < r->m->train.max_steps,
+                               .interrupted = r->interrupted, .work_bytes = info.work_bytes,
+                               .values_bytes = info.values_bytes };
+}
+
+vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_fit_hooks *hooks,
+                 vn_fit_report *report)
+{
+    static const vn_fit_hooks none = { 0 };
+    run r = { .m = m, .panel = panel, .dev = dev, .hooks = hooks ? hooks : &none };
+    vn_fit_report unused;
+    *(report ? report : &unused) = (vn_fit_report){ 0 };
+    vn_status st = open_run(&r);
+    if (!st) {
+        st = loop(&r);
+        if ((!st || st == VN_E_NUMERIC) && r.at.best_step < 0) {
+            vn_status kept = keep_weights(&r); /* nothing was validated: the last weights are the best */
+            if (!st) st = kept;
+        }
+        sum_up(&r, report ? report : &unused);
+    }
+    close_run(&r);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}

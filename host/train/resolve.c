@@ -1,0 +1,92 @@
+/* Settling what the options leave open, and refusing what cannot be trained, before anything is built. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/fault.h"
+#include "host/train/train.h"
+
+vn_split vn_split_from(const vn_train_options *o)
+{
+    if (o->split.n == 3) return (vn_split){ o->split.v[0], o->split.v[1], o->split.v[2] };
+    return (vn_split){ .val = o->val_size, .test = o->test_size };
+}
+
+static vn_status check_split(const vn_train_options *o)
+{
+    if (o->split.n != 0 && o->split.n != 3)
+        return VN_FAIL(VN_E_ARGUMENT, "split has %" PRId64 " numbers, expected train:val:test",
+                       o->split.n);
+    if (o->split.n && (o->val_size || o->test_size))
+        return VN_FAIL(VN_E_ARGUMENT, "give split, or val_size and test_size, but not both");
+    if (o->split.n && o->split.v[0] < 1)
+        return VN_FAIL(VN_E_ARGUMENT, "split has no rows to train on");
+    int64_t val = vn_split_from(o).val;
+    if (val > 0 && val < o->h)
+        return VN_FAIL(VN_E_ARGUMENT, "%" PRId64 " rows of validation are fewer than the horizon of %"
+                       PRId64, val, o->h);
+    if (val == 0 && o->early_stop_patience_steps >= 0)
+        return VN_FAIL(VN_E_ARGUMENT, "early stopping needs validation: give val_size (at least h = %"
+                       PRId64 ") or split", o->h);
+    return VN_OK;
+}
+
+static vn_status check_weights(const vn_train_options *o)
+{
+    if (o->horizon_weight.n == 0) return VN_OK;
+    if (o->horizon_weight.n != o->h)
+        return VN_FAIL(VN_E_ARGUMENT, "horizon_weight has %" PRId64 " numbers, h is %" PRId64,
+                       o->horizon_weight.n, o->h);
+    double sum = 0;
+    for (int64_t i = 0; i < o->horizon_weight.n; i++) sum += o->horizon_weight.v[i];
+    return sum > 0 ? VN_OK : VN_FAIL(VN_E_ARGUMENT, "every horizon_weight is 0");
+}
+
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Rows to train on of the middle series by length. */
+static vn_status middle_length(const vn_panel *panel, vn_split split, int64_t *out)
+{
+    int64_t *rows = vn_calloc((size_t)panel->n_series + 1, sizeof *rows);
+    if (!rows) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < panel->n_series; i++) {
+        int64_t n = panel->n_past[i];
+        rows[i] = split.train ? (split.train < n ? split.train : n) : n - split.val - split.test;
+    }
+    qsort(rows, (size_t)panel->n_series, sizeof *rows, ascending);
+    *out = panel->n_series ? rows[panel->n_series / 2] : 0;
+    vn_free(rows);
+    return VN_OK;
+}
+
+/* Five horizons (N-HiTS' choice) and at least two seasons, but of a short series no more than leaves
+ * as many windows to learn from as a window has steps. */
+static vn_status choose_input_size(vn_fitted *m, const vn_panel *panel, const vn_log *log)
+{
+    vn_train_options *o = &m->train;
+    int64_t length = 0, want = 5 * o->h > 2 * m->season ? 5 * o->h : 2 * m->season;
+    VN_TRY(middle_length(panel, vn_split_from(o), &length));
+    int64_t most = (length - o->h) / 2;
+    o->input_size = want < most ? want : most > 1 ? most : 1;
+    if (log)
+        vn_log_printf(log, VN_LOG_INFO, "input_size %" PRId64 " (%s)", o->input_size,
+                      o->input_size < want ? "half of what the series leave beside the horizon"
+                      : want == 5 * o->h   ? "five horizons"
+                                           : "two seasons");
+    return VN_OK;
+}
+
+vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
+{
+    if (m->train.h < 1)
+        return VN_FAIL(VN_E_ARGUMENT, "h is %" PRId64 ": give the number of steps to forecast",
+                       m->train.h);
+    VN_TRY(check_split(&m->train));
+    VN_TRY(check_weights(&m->train));
+    VN_TRY(vn_fitted_match(m, panel));
+    if (m->train.input_size == 0) VN_TRY(choose_input_size(m, panel, log));
+    return VN_OK;
+}
