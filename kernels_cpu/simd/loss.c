@@ -1,0 +1,138 @@
+/* The masked, weighted sum of a training loss, its weight, and its gradient, a row of the horizon at
+ * a time. Masked elements are picked away, never multiplied away: they may be NaN. */
+#include "kernels_cpu/simd/simd.h"
+
+enum { ROWS = 64 }; /* windows a lane takes at a time */
+
+VF_INLINE vf loss_value(int64_t kind, vf delta, vf yhat, vf y)
+{
+    vf e = vf_sub(yhat, y), size = vf_abs(e), half = vf_set(0.5f), zero = vf_zero();
+    switch (kind) {
+    case VN_LOSS_MSE: return vf_mul(e, e);
+    case VN_LOSS_HUBER:
+        return vf_pick(vf_le(size, delta), vf_mul(half, vf_mul(e, e)),
+                       vf_mul(delta, vf_fnma(half, delta, size)));
+    case VN_LOSS_SMAPE: {
+        vf sum = vf_add(vf_abs(y), vf_abs(yhat));
+        return vf_pick(vf_eq(sum, zero), zero, vf_div(vf_add(size, size), sum));
+    }
+    case VN_LOSS_MAPE: return vf_pick(vf_eq(y, zero), zero, vf_div(size, vf_abs(y)));
+    default: return size;
+    }
+}
+
+/* -1, 0 or 1; NaN stays. */
+VF_INLINE vf sign_of(vf e)
+{
+    vf zero = vf_zero(), one = vf_set(1);
+    return vf_pick(vf_lt(zero, e), one, vf_pick(vf_lt(e, zero), vf_neg(one), e));
+}
+
+VF_INLINE vf loss_slope(int64_t kind, vf delta, vf yhat, vf y)
+{
+    vf e = vf_sub(yhat, y), size = vf_abs(e), zero = vf_zero(), sign = sign_of(e);
+    switch (kind) {
+    case VN_LOSS_MSE: return vf_add(e, e);
+    case VN_LOSS_HUBER: return vf_pick(vf_le(size, delta), e, vf_mul(delta, sign));
+    case VN_LOSS_SMAPE: {
+        vf sum = vf_add(vf_abs(y), vf_abs(yhat));
+        vf part = vf_fnma(vf_div(size, sum), sign_of(yhat), sign);
+        return vf_pick(vf_eq(sum, zero), zero, vf_div(vf_add(part, part), sum));
+    }
+    case VN_LOSS_MAPE: return vf_pick(vf_eq(y, zero), zero, vf_div(sign, vf_abs(y)));
+    default: return sign;
+    }
+}
+
+/* One window's row of each input. */
+typedef struct row {
+    const float *yhat, *y, *mask, *weight; /* weight may be NULL */
+    vf scale;
+} row;
+
+static row row_of(const vn_call *c, int64_t b, int64_t h)
+{
+    const float *scale = c->in[4].data;
+    return (row){ (const float *)c->in[0].data + b * h, (const float *)c->in[1].data + b * h,
+                  (const float *)c->in[2].data + b * h, c->in[3].data,
+                  vf_set(scale ? scale[b] : 1) };
+}
+
+VF_INLINE vf share_of(const row *r, int64_t i, int64_t n)
+{
+    vf mask = vf_load_upto(r->mask + i, n);
+    return r->weight ? vf_mul(mask, vf_load_upto(r->weight + i, n)) : mask;
+}
+
+static int64_t tiles_of(const vn_call *c) { return (c->in[0].dim[0] + ROWS - 1) / ROWS; }
+
+static vn_scratch scratch(const vn_call *c)
+{
+    return (vn_scratch){ (size_t)tiles_of(c) * 2 * sizeof(double), 0 };
+}
+
+/* Sums of windows [lo, hi) into part[0], weights into part[1]. */
+static void sum_rows(const vn_call *c, int64_t lo, int64_t hi, double part[2])
+{
+    const vn_attr_loss *a = c->attr;
+    vf_acc sum = vf_acc_zero(), weights = sum;
+    vf delta = vf_set((float)a->delta);
+    int64_t h = c->in[0].dim[1];
+    for (int64_t b = lo; b < hi; b++) {
+        row r = row_of(c, b, h);
+        for (int64_t i = 0; i < h; i += VF_N) {
+            vf w = share_of(&r, i, h - i);
+            vf l = loss_value(a->kind, delta, vf_load_upto(r.yhat + i, h - i),
+                              vf_load_upto(r.y + i, h - i));
+            l = vf_mul(vf_div(l, r.scale), w);
+            sum = vf_acc_add(sum, vf_pick(vf_eq(w, vf_zero()), vf_zero(), l));
+            weights = vf_acc_add(weights, w);
+        }
+    }
+    part[0] = vf_acc_sum(sum);
+    part[1] = vf_acc_sum(weights);
+}
+
+static void loss(const vn_call *c, vn_stream *s)
+{
+    vn_lane *lane = vn_cpu_lane(s);
+    double(*part)[2] = c->scratch, sum = 0, weights = 0;
+    int64_t lo, hi;
+    vn_lane_share(lane, c->in[0].dim[0], ROWS, &lo, &hi);
+    for (int64_t b = lo; b < hi; b += ROWS)
+        sum_rows(c, b, b + ROWS < hi ? b + ROWS : hi, part[b / ROWS]);
+    vn_team_meet(lane);
+    if (lane->rank) return;
+    for (int64_t t = 0; t < tiles_of(c); t++) {
+        sum += part[t][0];
+        weights += part[t][1];
+    }
+    if (c->out[0].data) *(float *)c->out[0].data = (float)sum;
+    if (c->out[1].data) *(float *)c->out[1].data = (float)weights;
+}
+
+static void loss_grad(const vn_call *c, vn_stream *s)
+{
+    const vn_attr_loss *a = c->attr;
+    int64_t h = c->in[0].dim[1], lo, hi;
+    if (!c->out[0].data) return;
+    vf delta = vf_set((float)a->delta), dsum = vf_set(*(const float *)c->in[5].data);
+    vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
+    for (int64_t b = lo; b < hi; b++) {
+        row r = row_of(c, b, h);
+        float *d = (float *)c->out[0].data + b * h;
+        for (int64_t i = 0; i < h; i += VF_N) {
+            vf w = share_of(&r, i, h - i);
+            vf g = loss_slope(a->kind, delta, vf_load_upto(r.yhat + i, h - i),
+                              vf_load_upto(r.y + i, h - i));
+            g = vf_mul(vf_mul(vf_div(g, r.scale), w), dsum);
+            vf_store_upto(d + i, vf_pick(vf_eq(w, vf_zero()), vf_zero(), g), h - i);
+        }
+    }
+}
+
+static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
+
+const vn_kernel VN_SIMD(loss) = { VN_SIMD_NAME(loss), VN_SIMD_NEED, unfit, scratch, loss };
+const vn_kernel VN_SIMD(loss_grad) = { VN_SIMD_NAME(loss_grad), VN_SIMD_NEED, unfit, NULL,
+                                       loss_grad };
