@@ -43,22 +43,30 @@ typedef struct vn_panel {
     int64_t n_gap_rows, n_missing; /* rows inserted for gaps; targets missing, gaps included */
 } vn_panel;
 
-/* Read a table in any of the formats ("-": standard input). Messages are "file:line:col: ...". */
+/* Read a table in any of the formats ("-": standard input). Messages are "file:line:col: ...". An
+ * empty target_col reads a table of future features, all of whose rows lie past n_past = 0; without
+ * an id column its one series is called "". */
 vn_status vn_panel_read(const char *path, const vn_data_options *options, const vn_log *log,
                         vn_panel **panel);
 
-/* A panel from arrays in memory (the C API): all copied. ids and arrays as in vn_panel; mask, hist,
- * futr, stat may be NULL. */
+/* A panel from arrays in memory (the C API): all copied. ids and arrays as in vn_panel; mask may be
+ * NULL (where y is NaN the point is missing), start may be NULL (1, or 1970-01-01). */
 vn_status vn_panel_from_arrays(int64_t n_series, const char *const *id, const int64_t *indptr,
                                const float *y, const float *mask, const int64_t *start,
                                vn_freq freq, int64_t season, vn_panel **panel);
 void vn_panel_close(vn_panel *panel);
 
+/* For builders: give a panel whose n_hist, n_futr and n_stat are set the arrays for series of these
+ * lengths, all zero. */
+vn_status vn_panel_room(vn_panel *panel, int64_t n_series, const int64_t *length);
+
 /* What the `window` op reads; borrowed from the panel. */
 vn_panel_view vn_panel_view_of(const vn_panel *panel);
 
 /* Append the rows of `more` (the actuals of a test file, or future features) to the series of the
- * same id; stamps must continue, integer-step and `rows` tables always do. A new panel. */
+ * same id; stamps must continue at row n_past, integer-step and `rows` tables always do. Rows past
+ * n_past are replaced. Panels of one series each match whatever the new one is called if that is "".
+ * A new panel. */
 vn_status vn_panel_append(const vn_panel *panel, const vn_panel *more, vn_panel **joined);
 
 /* Stamp of row t of series i, t may lie past the end; and its text ("2016-07-01 01:00:00", "619"). */

@@ -6,16 +6,27 @@
 #include "base/text.h"
 #include "host/data/table.h"
 
-/* A header: V1, V2, ...; or text where values should be; or an id column and 1, 2, 3, ... */
+/* A header: V1, V2, ...; or no number where values should be; or an id column and 1, 2, 3, ... */
 static bool is_header(const vn_table *t)
 {
-    if (vn_table_is_rows_header(t) || !vn_table_is_values(t)) return true;
+    int64_t n_numbers = 0, n_counting = 0, step;
+    double x;
+    if (vn_table_is_rows_header(t)) return true;
     for (int64_t i = 1; i < t->csv.n; i++) {
-        int64_t step;
-        if (!vn_parse_i64(t->csv.cell[i].s, t->csv.cell[i].n, &step, NULL) || step != i)
-            return false;
+        const vn_csv_cell *cell = &t->csv.cell[i];
+        n_numbers += vn_parse_f64(cell->s, cell->n, &x, NULL);
+        n_counting += vn_parse_i64(cell->s, cell->n, &step, NULL) && step == i;
     }
-    return t->csv.n > 3;
+    return (n_numbers == 0 && !vn_table_is_values(t)) || (n_counting > 2 && n_counting == t->csv.n - 1);
+}
+
+/* Names for messages where the file has none: V1, V2, ... as in the M4 files. */
+static vn_status name_columns(vn_table *t)
+{
+    for (int64_t i = 0; i < t->n_columns; i++)
+        if (!(t->column[i] = vn_arena_printf(&t->arena, "V%lld", (long long)i + 1)))
+            return VN_E_MEMORY;
+    return VN_OK;
 }
 
 static vn_status take_series(vn_table *t)
@@ -34,8 +45,7 @@ static vn_status take_series(vn_table *t)
     for (int64_t i = 1; i < csv->n; i++) {
         VN_TRY(vn_table_room(&t->value, &t->value_cap, t->n + i, sizeof *t->value));
         float *value = &t->value[t->n + i - 1];
-        VN_TRY(vn_table_number(t, &csv->cell[i],
-                               i < t->n_columns ? t->column[i] : "after the id", value));
+        VN_TRY(vn_table_number(t, &csv->cell[i], i < t->n_columns ? t->column[i] : "V", value));
         if (!isnan(*value)) keep = i;
     }
     if (!keep) return vn_csv_fail(csv, csv->record, "series '%s' has no values", name);
@@ -57,6 +67,7 @@ vn_status vn_table_read_rows(vn_table *t)
             header = true;
             continue;
         }
+        if (first) VN_TRY(name_columns(t));
         if (header && t->csv.n > t->n_columns)
             return vn_csv_fail(&t->csv, t->csv.record,
                                "expected at most %lld columns as in the header, found %lld",

@@ -43,7 +43,7 @@ vn_status vn_table_read(vn_table *table, const char *text, size_t n, const vn_lo
 void vn_table_close(vn_table *table);
 
 /* Order the rows, find the frequency, put them on its grid and fill table->panel. */
-vn_status vn_table_grid(vn_table *table, const vn_log *log);
+vn_status vn_table_grid(vn_table *table);
 
 /* One value out of a cell: NaN if missing. `column` is for the message. */
 vn_status vn_table_number(const vn_table *table, const vn_csv_cell *cell, const char *column,

@@ -1,0 +1,163 @@
+/* A panel continued by another one: actuals of a test file, or future features. */
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "host/data/names.h"
+#include "host/data/calendar.h"
+#include "host/data/panel.h"
+
+static const char *nth_id(int i, const void *ctx)
+{
+    const vn_panel *p = ctx;
+    return i < p->n_series ? p->id[i] : NULL;
+}
+
+/* tail[i] is the series of `more` that continues series i, -1 if none. */
+static vn_status match(const vn_panel *p, const vn_panel *more, int64_t *tail)
+{
+    vn_arena scratch = { 0 };
+    vn_names names = { .arena = &scratch };
+    vn_status st = VN_OK;
+    for (int64_t i = 0; i < p->n_series; i++) {
+        int64_t index;
+        VN_TRY_DONE(vn_names_add(&names, p->id[i], strlen(p->id[i]), &index));
+        tail[i] = -1;
+    }
+    for (int64_t j = 0; j < more->n_series; j++) {
+        int64_t i = vn_names_find(&names, more->id[j], strlen(more->id[j]));
+        if (i < 0 && p->n_series == 1 && more->n_series == 1 && !*more->id[j]) i = 0;
+        if (i < 0) {
+            const char *near = p->n_series <= 10000 ? vn_nearest(more->id[j], nth_id, p) : NULL;
+            st = VN_FAIL(VN_E_DATA, "series '%s' is not among the %lld series it should continue%s%s%s",
+                         more->id[j], (long long)p->n_series, near ? "; did you mean '" : "",
+                         near ? near : "", near ? "'?" : "");
+            goto done;
+        }
+        tail[i] = j;
+    }
+done:
+    vn_names_close(&names);
+    vn_arena_close(&scratch);
+    return st;
+}
+
+static vn_status check_features(const vn_panel *p, const vn_panel *more)
+{
+    bool known = more->n_futr == p->n_futr, past = more->n_hist == p->n_hist;
+    for (int64_t i = 0; known && i < p->n_futr; i++)
+        known = !strcmp(p->futr_name[i], more->futr_name[i]);
+    for (int64_t i = 0; past && i < p->n_hist; i++)
+        past = !strcmp(p->hist_name[i], more->hist_name[i]);
+    if (!known)
+        return VN_FAIL(VN_E_DATA, "the new rows have %lld future features, expected the same %lld in the "
+                       "same order", (long long)more->n_futr, (long long)p->n_futr);
+    for (int64_t j = 0; !past && j < more->n_series; j++)
+        if (more->n_past[j])
+            return VN_FAIL(VN_E_DATA, "the new rows have %lld past features, expected the same %lld in "
+                           "the same order", (long long)more->n_hist, (long long)p->n_hist);
+    return VN_OK;
+}
+
+/* The stamps of series j must be those of rows n_past, n_past + 1, ... of series i. */
+static vn_status check_stamps(const vn_panel *p, const vn_panel *more, int64_t i, int64_t j)
+{
+    if (p->freq.unit == VN_FREQ_STEP && more->freq.unit == VN_FREQ_STEP) return VN_OK;
+    if (p->freq.unit == VN_FREQ_STEP || more->freq.unit == VN_FREQ_STEP)
+        return VN_FAIL(VN_E_DATA, "series '%s' cannot continue: one table has time stamps, the other "
+                       "integer steps", p->id[i]);
+    int64_t n = more->indptr[j + 1] - more->indptr[j];
+    for (int64_t t = 0; t < n; t += n > 1 ? n - 1 : 1) { /* the first and the last row */
+        int64_t expected = vn_panel_stamp(p, i, p->n_past[i] + t), found = vn_panel_stamp(more, j, t);
+        if (expected == found) continue;
+        char a[VN_STAMP_TEXT], b[VN_STAMP_TEXT];
+        return VN_FAIL(VN_E_DATA, "row %lld of series '%s' should continue at %s, but its time stamp is %s",
+                       (long long)t + 1, p->id[i], vn_stamp_text(p->freq, expected, a),
+                       vn_stamp_text(p->freq, found, b));
+    }
+    return VN_OK;
+}
+
+/* Rows first .. first + n of series i of `from` to row `to` of the joined panel. */
+static void copy_rows(vn_panel *out, int64_t to, const vn_panel *from, int64_t first, int64_t n)
+{
+    size_t rows = (size_t)n, wide = sizeof(float);
+    memcpy(out->y + to, from->y + first, rows * wide);
+    memcpy(out->mask + to, from->mask + first, rows * wide);
+    if (out->n_hist && out->n_hist == from->n_hist)
+        memcpy(out->hist + to * out->n_hist, from->hist + first * from->n_hist,
+               rows * wide * (size_t)out->n_hist);
+    if (out->n_futr)
+        memcpy(out->futr + to * out->n_futr, from->futr + first * from->n_futr,
+               rows * wide * (size_t)out->n_futr);
+}
+
+static vn_status copy_names(vn_arena *arena, const char *const *from, int64_t n, const char ***to)
+{
+    const char **names = vn_arena_array(arena, (size_t)n, sizeof *names);
+    if (!names) return VN_E_MEMORY;
+    for (int64_t i = 0; i < n; i++)
+        if (!(names[i] = vn_arena_text(arena, from[i], strlen(from[i])))) return VN_E_MEMORY;
+    *to = names;
+    return VN_OK;
+}
+
+static void join_series(vn_panel *out, const vn_panel *p, const vn_panel *more, int64_t i, int64_t j)
+{
+    int64_t keep = j < 0 ? p->indptr[i + 1] - p->indptr[i] : p->n_past[i], to = out->indptr[i];
+    copy_rows(out, to, p, p->indptr[i], keep);
+    out->start[i] = p->start[i];
+    out->n_past[i] = p->n_past[i];
+    if (j < 0) return;
+    copy_rows(out, to + keep, more, more->indptr[j], more->indptr[j + 1] - more->indptr[j]);
+    if (more->n_past[j]) out->n_past[i] = keep + more->n_past[j];
+}
+
+static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, const int64_t *tail,
+                      int64_t *length)
+{
+    out->n_hist = p->n_hist;
+    out->n_futr = p->n_futr;
+    out->n_stat = p->n_stat;
+    out->freq = p->freq;
+    out->season = p->season;
+    for (int64_t i = 0; i < p->n_series; i++) {
+        int64_t j = tail[i];
+        if (j >= 0) VN_TRY(check_stamps(p, more, i, j));
+        length[i] = j < 0 ? p->indptr[i + 1] - p->indptr[i]
+                          : p->n_past[i] + more->indptr[j + 1] - more->indptr[j];
+        if (length[i] > INT32_MAX)
+            return VN_FAIL(VN_E_DATA, "series '%s' would have more than %d rows", p->id[i], INT32_MAX);
+    }
+    VN_TRY(vn_panel_room(out, p->n_series, length));
+    VN_TRY(copy_names(&out->arena, p->id, p->n_series, &out->id));
+    VN_TRY(copy_names(&out->arena, p->hist_name, p->n_hist, &out->hist_name));
+    VN_TRY(copy_names(&out->arena, p->futr_name, p->n_futr, &out->futr_name));
+    VN_TRY(copy_names(&out->arena, p->stat_name, p->n_stat, &out->stat_name));
+    for (int64_t i = 0; i < p->n_series; i++) {
+        join_series(out, p, more, i, tail[i]);
+        for (int64_t t = 0; t < out->n_past[i]; t++)
+            out->n_missing += out->mask[out->indptr[i] + t] == 0.0f;
+    }
+    if (p->n_stat)
+        memcpy(out->stat, p->stat, (size_t)(p->n_series * p->n_stat) * sizeof *out->stat);
+    out->n_gap_rows = p->n_gap_rows + more->n_gap_rows;
+    return VN_OK;
+}
+
+vn_status vn_panel_append(const vn_panel *p, const vn_panel *more, vn_panel **joined)
+{
+    *joined = NULL;
+    VN_TRY(check_features(p, more));
+    vn_status st = VN_E_MEMORY;
+    vn_panel *out = vn_calloc(1, sizeof *out);
+    int64_t *tail = vn_calloc((size_t)p->n_series * 2, sizeof *tail);
+    if (!out || !tail) goto done;
+    VN_TRY_DONE(match(p, more, tail));
+    VN_TRY_DONE(join(out, p, more, tail, tail + p->n_series));
+    *joined = out;
+done:
+    vn_free(tail);
+    if (st) vn_panel_close(out);
+    return st;
+}
