@@ -22,12 +22,14 @@ static const variant variants[] = {
     { "linear", { { NULL } } },
     { "linear", { { NULL } }, .X = 2, .F = 1, .S = 3 },
     { "linear", { { "variant", "dlinear" }, { "moving_avg_window", "5" } }, .F = 2, .P = 3 },
-    { "nhits", { { "mlp_units", "[12, 9]" }, { "activation", "tanh" } } },
+    { "nhits", { { "mlp_units", "[12, 9]" }, { "activation", "tanh" },
+                 { "dropout_prob_theta", "0.25" } } },
     { "nhits", { { "mlp_units", "[12, 9]" }, { "activation", "softplus" }, { "compat", "nixtla" },
                  { "interpolation_mode", "cubic" } }, .X = 2, .F = 1, .S = 3 },
     { "nhits", { { "mlp_units", "[8]" }, { "activation", "sigmoid" }, { "pooling", "auto" },
                  { "pooling_mode", "avg" }, { "n_blocks", "[2, 1]" } }, .P = 3 },
-    { "nbeats", { { "mlp_units", "[12, 9]" }, { "activation", "tanh" } } },
+    { "nbeats", { { "mlp_units", "[12, 9]" }, { "activation", "tanh" },
+                  { "dropout_prob_theta", "0.25" } } },
     { "nbeats", { { "mlp_units", "[12, 9]" }, { "activation", "selu" }, { "n_blocks", "[2, 2, 2]" },
                   { "shared_weights", "true" } }, .X = 2, .F = 1, .S = 3 },
     { "nbeats", { { "mlp_units", "[8]" }, { "activation", "sigmoid" }, { "compat", "nixtla" } },
@@ -219,6 +221,28 @@ START_TEST(training_gives_the_same_bits_twice_and_for_any_number_of_threads)
 }
 END_TEST
 
+static const int with_dropout[] = { 3, 6 }; /* of variants */
+
+START_TEST(dropout_acts_in_training_and_nowhere_else)
+{
+    double yhat[3][4 * 6];
+    for (int k = 0; k < 3; k++) { /* forecasting, and two training steps */
+        vn_kit kit;
+        open_variant(&variants[with_dropout[_i]],
+                     (vn_kit_config){ .real = VN_F32, .loss = VN_LOSS_MSE, .dropout = k > 0 }, &kit);
+        vn_plan_set_step(kit.plan, k);
+        forecast(&kit, yhat[k]);
+        vn_text dump = { 0 };
+        vn_plan_dump(kit.plan, false, &dump);
+        ck_assert_int_eq(strstr(dump.s, "dropout") != NULL, k > 0);
+        vn_text_close(&dump);
+        close_variant(&kit);
+    }
+    ck_assert(vn_worst(yhat[1], yhat[0], 24) > 1e-3);
+    ck_assert(vn_worst(yhat[1], yhat[2], 24) > 1e-3);
+}
+END_TEST
+
 START_TEST(optimizer_steps_lower_the_loss)
 {
     vn_kit kit;
@@ -396,6 +420,7 @@ static void add_each(Suite *s)
     tcase_add_loop_test(tc, a_model_in_f32_is_near_its_f64_run, 0, N_VARIANTS);
     tcase_add_loop_test(tc, training_gives_the_same_bits_twice_and_for_any_number_of_threads, 0,
                         N_VARIANTS);
+    tcase_add_loop_test(tc, dropout_acts_in_training_and_nowhere_else, 0, 2);
     tcase_add_loop_test(tc, optimizer_steps_lower_the_loss, 0, N_VARIANTS);
     tcase_add_loop_test(tc, a_hundred_runs_allocate_nothing, 0, N_VARIANTS);
     suite_add_tcase(s, tc);
