@@ -45,7 +45,7 @@ VN_SHARED VN_T VN_S(vn_unary_slope)(int64_t fn, VN_T x, VN_T y)
     case VN_UNARY_LOG: return 1 / x;
     case VN_UNARY_SQRT: return (VN_T)0.5 / y;
     case VN_UNARY_SQUARE: return 2 * x;
-    case VN_UNARY_ABS: return (VN_T)((x > 0) - (x < 0));
+    case VN_UNARY_ABS: return x > 0 ? (VN_T)1 : x < 0 ? (VN_T)-1 : x; /* 0 or NaN at the end */
     case VN_UNARY_NEG: return -1;
     case VN_UNARY_ASINH: return 1 / VN_M(sqrt)(x * x + 1);
     case VN_UNARY_SINH: return VN_M(cosh)(x);
@@ -90,8 +90,9 @@ VN_SHARED VN_T VN_S(vn_loss_slope)(int64_t kind, VN_T delta, VN_T yhat, VN_T y)
     case VN_LOSS_HUBER: return size <= delta ? e : delta * sign;
     case VN_LOSS_SMAPE: {
         VN_T sum = VN_M(fabs)(y) + VN_M(fabs)(yhat);
-        VN_T up = (VN_T)((yhat > 0) - (yhat < 0));
-        return sum == 0 ? 0 : 2 * (sign - size / sum * up) / sum;
+        VN_T factor = yhat == 0 ? 2 : 4; /* |yhat| has no slope at 0 */
+        bool apart = (y < 0 && yhat > 0) || (y > 0 && yhat < 0); /* there l is 2 */
+        return sum == 0 || apart ? 0 : factor * sign * (VN_M(fabs)(y) / sum) / sum;
     }
     case VN_LOSS_MAPE: return y == 0 ? 0 : sign / VN_M(fabs)(y);
     default: return sign;

@@ -36,8 +36,10 @@ VF_INLINE vf loss_slope(int64_t kind, vf delta, vf yhat, vf y)
     case VN_LOSS_HUBER: return vf_pick(vf_le(size, delta), e, vf_mul(delta, sign));
     case VN_LOSS_SMAPE: {
         vf sum = vf_add(vf_abs(y), vf_abs(yhat));
-        vf part = vf_fnma(vf_div(size, sum), sign_of(yhat), sign);
-        return vf_pick(vf_eq(sum, zero), zero, vf_div(vf_add(part, part), sum));
+        vf factor = vf_pick(vf_eq(yhat, zero), vf_set(2), vf_set(4)); /* |yhat| has no slope at 0 */
+        vf slope = vf_div(vf_mul(vf_mul(factor, sign), vf_div(vf_abs(y), sum)), sum);
+        vf_mask apart = vf_lt(vf_mul(sign_of(y), sign_of(yhat)), zero); /* there l is 2 */
+        return vf_pick(vf_eq(sum, zero), zero, vf_pick(apart, zero, slope));
     }
     case VN_LOSS_MAPE: return vf_pick(vf_eq(y, zero), zero, vf_div(sign, vf_abs(y)));
     default: return sign;

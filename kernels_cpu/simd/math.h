@@ -220,7 +220,8 @@ VF_INLINE vf vf_slope(int64_t fn, vf x, vf y)
     case VN_UNARY_LOG: return vf_div(one, x);
     case VN_UNARY_SQRT: return vf_div(vf_set(0.5f), y);
     case VN_UNARY_SQUARE: return vf_add(x, x);
-    case VN_UNARY_ABS: return vf_pick(vf_eq(x, zero), zero, vf_with_sign(one, x));
+    case VN_UNARY_ABS:
+        return vf_pick(vf_lt(zero, x), one, vf_pick(vf_lt(x, zero), vf_neg(one), x));
     case VN_UNARY_NEG: return vf_set(-1);
     case VN_UNARY_ASINH: return vf_div(one, vf_sqrt(vf_fma(x, x, one)));
     case VN_UNARY_SINH: return vf_cosh(x);
