@@ -83,6 +83,30 @@ static vn_status not_a_number(const vn_table *t, const vn_csv_cell *cell, const 
                        column, shown, shown);
 }
 
+/* Plain decimals of up to 18 digits, without the exact parser's 0.4 us for those over 15. Digits over a
+ * power of ten err by at most 2^-52 in f64; where both ends of twice that range round to one f32, it is
+ * the f32 of the exact f64 too. False: not sure. */
+static bool quick_number(const vn_csv_cell *cell, float *out)
+{
+    static const double power10[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                      1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18 };
+    const char *s = cell->s, *end = s + cell->n;
+    bool negative = *s == '-';
+    s += negative;
+    if (end - s > 19 || s == end || *s == '.' || end[-1] == '.') return false;
+    int64_t digits = 0, point = -1;
+    for (const char *p = s; p < end; p++) {
+        if (*p == '.' && point < 0) point = end - p - 1;
+        else if (*p < '0' || *p > '9') return false;
+        else digits = digits * 10 + (*p - '0');
+    }
+    if (point < 0 && end - s > 18) return false; /* 19 digits may not fit */
+    double x = (double)digits / power10[point < 0 ? 0 : point];
+    float lo = (float)(x * (1 - 0x1p-51)), hi = (float)(x * (1 + 0x1p-51));
+    *out = negative ? -lo : lo;
+    return lo == hi;
+}
+
 vn_status vn_table_number(const vn_table *t, const vn_csv_cell *cell, const char *column,
                           float *out)
 {
@@ -90,6 +114,8 @@ vn_status vn_table_number(const vn_table *t, const vn_csv_cell *cell, const char
     char shown[VN_CSV_SHOWN];
     *out = NAN;
     if (cell->n == 0 || (t->n_na && is_missing(t, cell))) return VN_OK;
+    if (quick_number(cell, out)) return VN_OK;
+    *out = NAN;
     if (!vn_parse_f64(cell->s, cell->n, &x, NULL))
         return is_missing(t, cell) ? VN_OK : not_a_number(t, cell, column);
     if (isinf(x))
