@@ -1,0 +1,15 @@
+/* Launching one kernel on one call: by hand on a given number of lanes, and through a recording. */
+#ifndef VN_TESTS_OPS_LAUNCH_H
+#define VN_TESTS_OPS_LAUNCH_H
+
+#include "base/team.h"
+#include "tests/ops/ops.h"
+
+/* Launch by hand on `lanes` lanes, with canaries around the scratch. Aborts the test, naming case and
+ * kernel, if one is overwritten. */
+void vn_launch_direct(vn_op_run *run, const vn_kernel *kernel, vn_team *team, int lanes);
+
+/* Record the call on the device, replay it `times` times. */
+void vn_launch_replayed(vn_op_run *run, const vn_kernel *kernel, vn_device *dev, int times);
+
+#endif
