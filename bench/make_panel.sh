@@ -26,7 +26,8 @@ BEGIN {
     state = (seed * 69621 + 1) % 2147483646 + 1
     for (i = 0; i < 10; i++) uniform()
     pi = atan2(0, -1)
-    print "unique_id,ds,y" (features ? ",event" : "")
+    header = features ? "unique_id,ds,y,event" : "unique_id,ds,y"
+    print header
     for (s = 1; s <= n; s++) {
         level = 50 + 100 * uniform(); trend = (uniform() - 0.5) * 0.02
         day = 5 + 20 * uniform(); week = 10 * uniform(); phase = 24 * uniform()
@@ -36,7 +37,8 @@ BEGIN {
             event = features ? (uniform() < 0.05) : 0
             y = level + trend * t + day * sin(2 * pi * (t + phase) / 24) +
                 week * sin(2 * pi * t / 168) + noise * normal() + lift * event
-            printf "S%d,%s %02d:00:00,%.2f%s\n", s, today, t % 24, y, features ? "," event : ""
+            extra = features ? "," event : ""
+            printf "S%d,%s %02d:00:00,%.2f%s\n", s, today, t % 24, y, extra
         }
     }
 }'
