@@ -35,8 +35,8 @@ BEGIN {
         for (t = 0; t < steps; t++) {
             if (t % 24 == 0) today = date(18262 + t / 24)  # from 2020-01-01
             event = features ? (uniform() < 0.05) : 0
-            y = level + trend * t + day * sin(2 * pi * (t + phase) / 24) +
-                week * sin(2 * pi * t / 168) + noise * normal() + lift * event
+            season = day * sin(2 * pi * (t + phase) / 24) + week * sin(2 * pi * t / 168)
+            y = level + trend * t + season + noise * normal() + lift * event
             extra = features ? "," event : ""
             printf "S%d,%s %02d:00:00,%.2f%s\n", s, today, t % 24, y, extra
         }
