@@ -21,7 +21,7 @@ static layer describe(const vn_call *c)
 }
 
 /* Rows [row, row + DOTS) of W, the last ones repeated where W ends, with one row of x. Each sum is
- * VF_N interleaved sums and then the rest of k, whichever lane or call it falls to. */
+ * VF_N interleaved sums added up at the end, whichever lane it falls to. */
 static void dots(const layer *l, const float *x, int64_t row, float sum[DOTS])
 {
     vf s[DOTS];
@@ -30,15 +30,12 @@ static void dots(const layer *l, const float *x, int64_t row, float sum[DOTS])
         s[i] = vf_zero();
         w[i] = l->w + (row + i < l->n ? row + i : l->n - 1) * l->k;
     }
-    int64_t k = 0;
-    for (; k + VF_N <= l->k; k += VF_N) {
-        vf xk = vf_load(x + k);
-        for (int i = 0; i < DOTS; i++) s[i] = vf_fma(xk, vf_load(w[i] + k), s[i]);
+    for (int64_t k = 0; k < l->k; k += VF_N) {
+        vf xk = vf_load_upto(x + k, l->k - k);
+        for (int i = 0; i < DOTS; i++)
+            s[i] = vf_fma(xk, vf_load_upto(w[i] + k, l->k - k), s[i]);
     }
-    for (int i = 0; i < DOTS; i++) {
-        sum[i] = vf_sum(s[i]);
-        for (int64_t j = k; j < l->k; j++) sum[i] += x[j] * w[i][j];
-    }
+    for (int i = 0; i < DOTS; i++) sum[i] = vf_sum(s[i]);
 }
 
 /* Lanes take rows of W, so each reads its share once; the rows of x stay in the first cache. */
