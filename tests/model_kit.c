@@ -87,7 +87,7 @@ vn_status vn_kit_open(const vn_kit_config *config, vn_kit *kit)
 {
     *kit = (vn_kit){ .c = *config, .params = config->params };
     if (!kit->c.P) kit->c.P = 1;
-    vn_device_config device = { .threads = config->threads ? config->threads : 2 };
+    vn_device_config device = { config->threads ? config->threads : 2, config->level };
     VN_TRY(vn_device_open("cpu", 0, &device, &kit->dev));
     VN_TRY(vn_stream_open(kit->dev, &kit->stream));
     if (!kit->params) VN_TRY(vn_params_open(&kit->params));

@@ -1,5 +1,5 @@
-/* A model alone, as tests want it: inputs fed by hand, the model, a loss, perhaps its gradients and an
- * optimizer, planned on the CPU device in f32 or f64. */
+/* A model alone, as tests want it: inputs fed by hand, the model, a loss, perhaps its gradients and
+ * an optimizer, planned on the CPU device in f32 or f64. */
 #ifndef VN_TESTS_MODEL_KIT_H
 #define VN_TESTS_MODEL_KIT_H
 
@@ -18,6 +18,7 @@ typedef struct vn_kit_config {
     vn_kit_mode mode;
     bool dropout;      /* the task says it trains */
     int threads;       /* 0: 2 */
+    const char *level; /* widest kernels ("generic", "avx2"); NULL: what the machine has */
     vn_params *params; /* borrowed, laid out; NULL: own ones, drawn from seed 1 */
 } vn_kit_config;
 
@@ -33,8 +34,8 @@ typedef struct vn_kit {
     void *home[VN_HOME_COUNT];
 } vn_kit;
 
-/* Build, plan, upload the parameters; masks are fed with ones, the rest with zeros. Close it even when
- * opening failed. */
+/* Build, plan, upload the parameters; masks are fed with ones, the rest with zeros. Close it even
+ * when opening failed. */
 vn_status vn_kit_open(const vn_kit_config *config, vn_kit *kit);
 void vn_kit_close(vn_kit *kit);
 

@@ -17,7 +17,7 @@ typedef struct variant {
     int64_t X, F, S, P;
 } variant;
 
-/* Smooth activations, so that differences converge; max pooling has corners, met by no stream here. */
+/* Smooth activations, so that differences converge; no corner of max pooling is met here. */
 static const variant variants[] = {
     { "linear", { { NULL } } },
     { "linear", { { NULL } }, .X = 2, .F = 1, .S = 3 },
@@ -101,7 +101,8 @@ START_TEST(the_gradient_of_a_model_is_the_slope_of_its_loss)
     open_variant(&variants[_i], (vn_kit_config){ .real = VN_F64, .loss = VN_LOSS_MSE,
                                                  .mode = VN_KIT_GRADIENT }, &kit);
     int64_t n = kit.params->n_block;
-    double *p = vn_calloc(4 * (size_t)n, sizeof *p), *grad = p + n, *d = p + 2 * n, *moved = p + 3 * n;
+    double *p = vn_calloc(4 * (size_t)n, sizeof *p);
+    double *grad = p + n, *d = p + 2 * n, *moved = p + 3 * n;
     for (int64_t i = 0; i < n; i++) p[i] = kit.params->block[i];
     run(&kit);
     ck_assert_int_eq(vn_kit_block(&kit, VN_HOME_GRAD, grad), VN_OK);
@@ -229,7 +230,8 @@ START_TEST(dropout_acts_in_training_and_nowhere_else)
     for (int k = 0; k < 3; k++) { /* forecasting, and two training steps */
         vn_kit kit;
         open_variant(&variants[with_dropout[_i]],
-                     (vn_kit_config){ .real = VN_F32, .loss = VN_LOSS_MSE, .dropout = k > 0 }, &kit);
+                     (vn_kit_config){ .real = VN_F32, .loss = VN_LOSS_MSE, .dropout = k > 0 },
+                     &kit);
         vn_plan_set_step(kit.plan, k);
         forecast(&kit, yhat[k]);
         vn_text dump = { 0 };

@@ -167,8 +167,8 @@ static const int64_t scaled[] = { VN_SCALER_STANDARD, VN_SCALER_ROBUST, VN_SCALE
                                   VN_SCALER_MINMAX1, VN_SCALER_INVARIANT };
 enum { N_SCALED = sizeof scaled / sizeof *scaled };
 
-/* The file's last window, of which nothing is observed, is left out: there the reference has a scale
- * of 1 + 1e-6, or none, and Vane has 1. */
+/* The file's last window, of which nothing is observed, is left out: there the reference has a
+ * scale of 1 + 1e-6, or none, and Vane has 1. */
 static void check_scaler(int real, int64_t type)
 {
     rig r = open_rig("scalers", real);
