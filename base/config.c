@@ -46,7 +46,10 @@ static vn_status fail_expected(const parser *p, const char *wanted)
                 vn_show_char(p->s + p->at, p->n - p->at, shown));
 }
 
-static char peek(const parser *p) { return p->at < p->n ? p->s[p->at] : '\n'; }
+static char peek(const parser *p)
+{
+    return p->at < p->n ? p->s[p->at] : '\n';
+}
 
 static bool at_line_end(const parser *p)
 {
@@ -58,7 +61,10 @@ static void skip_blanks(parser *p)
     while (p->at < p->n && (p->s[p->at] == ' ' || p->s[p->at] == '\t')) p->at++;
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 static bool is_bare(char c)
 {
@@ -71,8 +77,7 @@ static vn_status take_char(parser *p)
     size_t size = vn_utf8_size(p->s + p->at, p->n - p->at);
     unsigned char c = (unsigned char)p->s[p->at];
     if (size == 0) return fail(p, p->at, "byte 0x%02x is not UTF-8", c);
-    if ((c < 0x20 && c != '\t') || c == 0x7F)
-        return fail(p, p->at, "control character 0x%02x", c);
+    if ((c < 0x20 && c != '\t') || c == 0x7F) return fail(p, p->at, "control character 0x%02x", c);
     p->at += size;
     return VN_OK;
 }
@@ -248,8 +253,10 @@ static vn_status take_list(parser *p)
         if (!first) vn_text_put(&p->value, ", ", 2);
         VN_TRY(take_element(p));
         skip_blanks(p);
-        if (peek(p) == ',') p->at++;
-        else if (peek(p) != ']' && !at_line_end(p)) return fail_expected(p, "',' or ']'");
+        if (peek(p) == ',')
+            p->at++;
+        else if (peek(p) != ']' && !at_line_end(p))
+            return fail_expected(p, "',' or ']'");
     }
     p->at++;
     vn_text_put(&p->value, "]", 1);

@@ -21,7 +21,10 @@ void vn_fault_arm(vn_fault kind, int64_t n)
     atomic_store(&fail_at[kind], n > 0 ? atomic_load(&seen[kind]) + n : 0);
 }
 
-int64_t vn_fault_seen(vn_fault kind) { return atomic_load(&seen[kind]); }
+int64_t vn_fault_seen(vn_fault kind)
+{
+    return atomic_load(&seen[kind]);
+}
 
 bool vn_fault_hit(vn_fault kind)
 {
@@ -54,9 +57,15 @@ void *vn_realloc(void *old, size_t bytes)
     return or_fail(vn_fault_hit(VN_FAULT_ALLOC) ? NULL : realloc(old, bytes ? bytes : 1), bytes);
 }
 
-void vn_free(void *p) { free(p); }
+void vn_free(void *p)
+{
+    free(p);
+}
 
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
 
 /* Zeroed pages from the system: map `align` bytes too many, give back what lies outside. */
 static void *map_aligned(size_t bytes, size_t align)
@@ -92,8 +101,10 @@ void *vn_alloc_aligned(size_t bytes, size_t align)
 void vn_free_aligned(void *p, size_t bytes)
 {
     if (!p) return;
-    if (bytes >= map_from) munmap(p, round_up(bytes, small_page));
-    else free(p);
+    if (bytes >= map_from)
+        munmap(p, round_up(bytes, small_page));
+    else
+        free(p);
 }
 
 bool vn_mul_size(size_t a, size_t b, size_t *out)

@@ -19,8 +19,8 @@ typedef struct parser {
     const char *s;
     size_t n, at, line_start;
     int line, depth;
-    vn_json *open[DEPTH_MAX];   /* containers around the current place, outermost first */
-    vn_json **tail[DEPTH_MAX];  /* where the next child of each is linked */
+    vn_json *open[DEPTH_MAX];  /* containers around the current place, outermost first */
+    vn_json **tail[DEPTH_MAX]; /* where the next child of each is linked */
 } parser;
 
 static vn_status fail(const parser *p, size_t at, const char *fmt, ...) VN_PRINTF(3, 4);
@@ -43,7 +43,10 @@ static vn_status fail_expected(const parser *p, const char *wanted)
 }
 
 /* The current byte; 0 at the end (a zero byte in the text fits nowhere either). */
-static char peek(const parser *p) { return p->at < p->n ? p->s[p->at] : 0; }
+static char peek(const parser *p)
+{
+    return p->at < p->n ? p->s[p->at] : 0;
+}
 
 static void skip_blanks(parser *p)
 {
@@ -58,7 +61,10 @@ static void skip_blanks(parser *p)
     }
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* Four hex digits at the current place. */
 static vn_status take_hex4(parser *p, uint32_t *out)
@@ -98,9 +104,12 @@ static vn_status take_escape(parser *p, char **out)
     char c = peek(p);
     const char *found = c ? strchr(letter, c) : NULL;
     p->at++;
-    if (found) *(*out)++ = plain[found - letter];
-    else if (c == 'u') return take_unicode(p, out);
-    else return fail(p, p->at - 2, "unknown escape in a string");
+    if (found)
+        *(*out)++ = plain[found - letter];
+    else if (c == 'u')
+        return take_unicode(p, out);
+    else
+        return fail(p, p->at - 2, "unknown escape in a string");
     return VN_OK;
 }
 
@@ -150,8 +159,10 @@ static vn_status take_number(parser *p, vn_json *v)
     size_t first = p->at;
     bool plain = true; /* without point and exponent */
     if (peek(p) == '-') p->at++;
-    if (peek(p) == '0') p->at++;
-    else VN_TRY(take_digits(p));
+    if (peek(p) == '0')
+        p->at++;
+    else
+        VN_TRY(take_digits(p));
     if (is_digit(peek(p))) return fail(p, first, "a number may not start with 0");
     if (peek(p) == '.') {
         plain = false;
@@ -177,7 +188,9 @@ static vn_status take_word(parser *p, vn_json *v)
         const char *word;
         vn_json_type type;
         int64_t i;
-    } words[] = { { "null", VN_JSON_NULL, 0 }, { "true", VN_JSON_BOOL, 1 }, { "false", VN_JSON_BOOL, 0 } };
+    } words[] = { { "null", VN_JSON_NULL, 0 },
+                  { "true", VN_JSON_BOOL, 1 },
+                  { "false", VN_JSON_BOOL, 0 } };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         size_t n = strlen(words[i].word);
         if (p->n - p->at < n || memcmp(p->s + p->at, words[i].word, n)) continue;
@@ -246,7 +259,8 @@ static int compare(const vn_json *a, const vn_json *b)
 {
     int order = strcmp(a->key, b->key);
     if (order) return order;
-    return a->line != b->line ? (a->line < b->line ? -1 : 1) : (a->col > b->col) - (a->col < b->col);
+    return a->line != b->line ? (a->line < b->line ? -1 : 1)
+                              : (a->col > b->col) - (a->col < b->col);
 }
 
 static void sift(const vn_json **v, size_t at, size_t n)

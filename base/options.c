@@ -1,7 +1,7 @@
 /* Option text to fields and back, as the tables say.
  *
- * Everything is strict: no blanks inside numbers, no nan or inf, nothing behind the value. A refused
- * text leaves the field as it was. */
+ * Everything is strict: no blanks inside numbers, no nan or inf, nothing behind the value. A
+ * refused text leaves the field as it was. */
 #include "base/options.h"
 
 #include <math.h>
@@ -16,7 +16,10 @@ typedef struct piece {
     size_t n;
 } piece;
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
 
 static piece trim(const char *text)
 {
@@ -26,7 +29,10 @@ static piece trim(const char *text)
     return p;
 }
 
-static char fold(char c) { return c == '-' ? '_' : c; }
+static char fold(char c)
+{
+    return c == '-' ? '_' : c;
+}
 
 const vn_option *vn_option_find(const vn_option *table, const char *name)
 {
@@ -49,9 +55,15 @@ static piece choice(const char *choices, int64_t i)
     return i >= 0 ? (piece){ "", 0 } : p;
 }
 
-static bool bounded(const vn_option *o) { return o->lo != 0 || o->hi != 0; }
+static bool bounded(const vn_option *o)
+{
+    return o->lo != 0 || o->hi != 0;
+}
 
-static bool inside(const vn_option *o, double x) { return !bounded(o) || (x >= o->lo && x <= o->hi); }
+static bool inside(const vn_option *o, double x)
+{
+    return !bounded(o) || (x >= o->lo && x <= o->hi);
+}
 
 /* "an integer from 1 to 10", "a number of at least 0". */
 static void expected(const vn_option *o, const char *what, char *out, size_t size)
@@ -59,10 +71,14 @@ static void expected(const vn_option *o, const char *what, char *out, size_t siz
     char lo[VN_NUMBER_MAX], hi[VN_NUMBER_MAX];
     vn_format_f64(o->lo, lo);
     vn_format_f64(o->hi, hi);
-    if (!bounded(o) || (isinf(o->lo) && isinf(o->hi))) snprintf(out, size, "%s", what);
-    else if (isinf(o->hi)) snprintf(out, size, "%s of at least %s", what, lo);
-    else if (isinf(o->lo)) snprintf(out, size, "%s of at most %s", what, hi);
-    else snprintf(out, size, "%s from %s to %s", what, lo, hi);
+    if (!bounded(o) || (isinf(o->lo) && isinf(o->hi)))
+        snprintf(out, size, "%s", what);
+    else if (isinf(o->hi))
+        snprintf(out, size, "%s of at least %s", what, lo);
+    else if (isinf(o->lo))
+        snprintf(out, size, "%s of at most %s", what, hi);
+    else
+        snprintf(out, size, "%s from %s to %s", what, lo, hi);
 }
 
 /* `name: expected WANTED, got "text"HINT`; element: 1, 2, ... in a list, 0 outside. */
@@ -103,7 +119,8 @@ static vn_status set_float(const vn_option *o, int64_t element, piece p, double 
 static bool same_word(piece p, const char *word)
 {
     size_t i = 0;
-    while (i < p.n && word[i] && (p.s[i] >= 'A' && p.s[i] <= 'Z' ? p.s[i] | 0x20 : p.s[i]) == word[i])
+    while (i < p.n && word[i] &&
+           (p.s[i] >= 'A' && p.s[i] <= 'Z' ? p.s[i] | 0x20 : p.s[i]) == word[i])
         i++;
     return i == p.n && !word[i];
 }
@@ -170,7 +187,9 @@ static vn_status set_text(const vn_option *o, const char *text, vn_opt_TEXT *out
     return VN_OK;
 }
 
-/* Cuts "[2, 2 1]" into its elements. False if the brackets or commas are wrong. */
+static bool is_comma(char c) { return c == ',' || c == ':'; }
+
+/* Cuts "[2, 2 1]" or "8640:2880:2880" into its elements. False if the brackets or commas are wrong. */
 static bool cut_list(piece p, piece *element, int64_t max, int64_t *n)
 {
     *n = 0;
@@ -180,13 +199,13 @@ static bool cut_list(piece p, piece *element, int64_t max, int64_t *n)
     }
     bool comma = false; /* one has been read and its element has not */
     for (size_t i = 0; i < p.n;) {
-        if (is_blank(p.s[i]) || p.s[i] == ',') {
-            if (p.s[i] == ',' && (comma || *n == 0)) return false;
-            comma |= p.s[i++] == ',';
+        if (is_blank(p.s[i]) || is_comma(p.s[i])) {
+            if (is_comma(p.s[i]) && (comma || *n == 0)) return false;
+            comma |= is_comma(p.s[i++]);
             continue;
         }
         size_t first = i;
-        while (i < p.n && !is_blank(p.s[i]) && p.s[i] != ',') i++;
+        while (i < p.n && !is_blank(p.s[i]) && !is_comma(p.s[i])) i++;
         if (*n < max) element[*n] = (piece){ p.s + first, i - first };
         ++*n;
         comma = false;
@@ -206,12 +225,17 @@ static vn_status set_list(const vn_option *o, void *field, piece p)
     vn_opt_INTS ints = { .n = n };
     vn_opt_FLOATS floats = { .n = n };
     for (int64_t i = 0; i < n; i++) {
-        if (o->type == VN_OPT_INTS) VN_TRY(set_int(o, i + 1, element[i], &ints.v[i]));
-        else if (o->type == VN_OPT_ENUMS) VN_TRY(set_enum(o, i + 1, element[i], &ints.v[i]));
-        else VN_TRY(set_float(o, i + 1, element[i], &floats.v[i]));
+        if (o->type == VN_OPT_INTS)
+            VN_TRY(set_int(o, i + 1, element[i], &ints.v[i]));
+        else if (o->type == VN_OPT_ENUMS)
+            VN_TRY(set_enum(o, i + 1, element[i], &ints.v[i]));
+        else
+            VN_TRY(set_float(o, i + 1, element[i], &floats.v[i]));
     }
-    if (o->type == VN_OPT_FLOATS) *(vn_opt_FLOATS *)field = floats;
-    else *(vn_opt_INTS *)field = ints;
+    if (o->type == VN_OPT_FLOATS)
+        *(vn_opt_FLOATS *)field = floats;
+    else
+        *(vn_opt_INTS *)field = ints;
     return VN_OK;
 }
 
@@ -220,14 +244,20 @@ vn_status vn_option_set(const vn_option *o, void *target, const char *text)
     void *field = (char *)target + o->offset;
     piece p = trim(text);
     switch (o->type) {
-    case VN_OPT_INT: return set_int(o, 0, p, field);
-    case VN_OPT_FLOAT: return set_float(o, 0, p, field);
-    case VN_OPT_BOOL: return set_bool(o, p, field);
-    case VN_OPT_TEXT: return set_text(o, text, field);
-    case VN_OPT_ENUM: return set_enum(o, 0, p, field);
+    case VN_OPT_INT:
+        return set_int(o, 0, p, field);
+    case VN_OPT_FLOAT:
+        return set_float(o, 0, p, field);
+    case VN_OPT_BOOL:
+        return set_bool(o, p, field);
+    case VN_OPT_TEXT:
+        return set_text(o, text, field);
+    case VN_OPT_ENUM:
+        return set_enum(o, 0, p, field);
     case VN_OPT_INTS:
     case VN_OPT_FLOATS:
-    case VN_OPT_ENUMS: return set_list(o, field, p);
+    case VN_OPT_ENUMS:
+        return set_list(o, field, p);
     }
     return VN_FAIL(VN_E_BUG, "option %s has the unknown type %d", o->name, (int)o->type);
 }
@@ -262,22 +292,39 @@ void vn_option_get(const vn_option *o, const void *target, vn_text *out)
     bool is_list = false;
     int64_t n = 0;
     switch (o->type) {
-    case VN_OPT_INT: vn_text_printf(out, "%lld", (long long)*(const vn_opt_INT *)field); break;
-    case VN_OPT_FLOAT: put_number(out, *(const vn_opt_FLOAT *)field); break;
-    case VN_OPT_BOOL: vn_text_printf(out, *(const vn_opt_BOOL *)field ? "true" : "false"); break;
-    case VN_OPT_TEXT: vn_text_printf(out, "%s", ((const vn_opt_TEXT *)field)->s); break;
-    case VN_OPT_ENUM: put_choice(out, o, *(const vn_opt_ENUM *)field); break;
+    case VN_OPT_INT:
+        vn_text_printf(out, "%lld", (long long)*(const vn_opt_INT *)field);
+        break;
+    case VN_OPT_FLOAT:
+        put_number(out, *(const vn_opt_FLOAT *)field);
+        break;
+    case VN_OPT_BOOL:
+        vn_text_printf(out, *(const vn_opt_BOOL *)field ? "true" : "false");
+        break;
+    case VN_OPT_TEXT:
+        vn_text_printf(out, "%s", ((const vn_opt_TEXT *)field)->s);
+        break;
+    case VN_OPT_ENUM:
+        put_choice(out, o, *(const vn_opt_ENUM *)field);
+        break;
     case VN_OPT_INTS:
-    case VN_OPT_ENUMS: is_list = true, n = ints->n; break;
-    case VN_OPT_FLOATS: is_list = true, n = floats->n; break;
+    case VN_OPT_ENUMS:
+        is_list = true, n = ints->n;
+        break;
+    case VN_OPT_FLOATS:
+        is_list = true, n = floats->n;
+        break;
     }
     if (!is_list) return;
     vn_text_put(out, "[", 1);
     for (int64_t i = 0; i < n; i++) {
         if (i) vn_text_put(out, ", ", 2);
-        if (o->type == VN_OPT_INTS) vn_text_printf(out, "%lld", (long long)ints->v[i]);
-        else if (o->type == VN_OPT_ENUMS) put_choice(out, o, ints->v[i]);
-        else put_number(out, floats->v[i]);
+        if (o->type == VN_OPT_INTS)
+            vn_text_printf(out, "%lld", (long long)ints->v[i]);
+        else if (o->type == VN_OPT_ENUMS)
+            put_choice(out, o, ints->v[i]);
+        else
+            put_number(out, floats->v[i]);
     }
     vn_text_put(out, "]", 1);
 }
@@ -299,21 +346,27 @@ bool vn_option_same(const vn_option *o, const void *a, const void *b)
     const void *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
     switch (o->type) {
     case VN_OPT_INT:
-    case VN_OPT_ENUM: return *(const int64_t *)x == *(const int64_t *)y;
-    case VN_OPT_FLOAT: return *(const double *)x == *(const double *)y;
-    case VN_OPT_BOOL: return *(const bool *)x == *(const bool *)y;
-    case VN_OPT_TEXT: return !strcmp(((const vn_opt_TEXT *)x)->s, ((const vn_opt_TEXT *)y)->s);
+    case VN_OPT_ENUM:
+        return *(const int64_t *)x == *(const int64_t *)y;
+    case VN_OPT_FLOAT:
+        return *(const double *)x == *(const double *)y;
+    case VN_OPT_BOOL:
+        return *(const bool *)x == *(const bool *)y;
+    case VN_OPT_TEXT:
+        return !strcmp(((const vn_opt_TEXT *)x)->s, ((const vn_opt_TEXT *)y)->s);
     case VN_OPT_INTS:
-    case VN_OPT_ENUMS: return same_ints(x, y);
-    case VN_OPT_FLOATS: return same_floats(x, y);
+    case VN_OPT_ENUMS:
+        return same_ints(x, y);
+    case VN_OPT_FLOATS:
+        return same_floats(x, y);
     }
     return false;
 }
 
 void vn_option_accepts(const vn_option *o, vn_text *out)
 {
-    static const char *const words[] = { "int", "float", "true | false", "text", "",
-                                         "list of int", "list of float", "list of " };
+    static const char *const words[] = { "int", "float",       "true | false",  "text",
+                                         "",    "list of int", "list of float", "list of " };
     vn_text_printf(out, "%s", words[o->type]);
     if (o->type == VN_OPT_ENUM || o->type == VN_OPT_ENUMS) {
         for (const char *s = o->choices; *s; s++)

@@ -25,9 +25,9 @@
 enum { BUFFER = 1 << 16, NAME_KEPT = 200, TEMPORARIES_MAX = 10000 };
 
 struct vn_out {
-    int fd;          /* -1 when closed */
-    bool replaces;   /* a temporary that commit renames; else standard output or a device */
-    bool broken;     /* a write failed: nothing can be committed any more */
+    int fd;        /* -1 when closed */
+    bool replaces; /* a temporary that commit renames; else standard output or a device */
+    bool broken;   /* a write failed: nothing can be committed any more */
     bool committed;
     char *path;      /* as the caller named it, for messages */
     char *target;    /* after symbolic links */
@@ -104,8 +104,9 @@ static vn_status read_all(int fd, const char *path, size_t max, size_t guess, ch
         if (got == 0) break;
         if (got > 0) used += (size_t)got;
         if (got < 0 || (max && used > max)) {
-            vn_status st = got < 0 ? io_fail("read", path)
-                                   : VN_FAIL(VN_E_DATA, "\"%s\" has more than %zu bytes", path, max);
+            vn_status st = got < 0
+                               ? io_fail("read", path)
+                               : VN_FAIL(VN_E_DATA, "\"%s\" has more than %zu bytes", path, max);
             vn_free(s);
             return st;
         }
@@ -128,10 +129,12 @@ vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n)
     struct stat st;
     vn_status status = VN_OK;
     size_t guess = BUFFER;
-    if (fstat(fd, &st)) status = io_fail("read", path);
+    if (fstat(fd, &st))
+        status = io_fail("read", path);
     else if (S_ISDIR(st.st_mode))
         status = VN_FAIL(VN_E_ARGUMENT, "\"%s\" is a folder, expected a file", path);
-    else if (S_ISREG(st.st_mode) && st.st_size >= 0) guess = (size_t)st.st_size;
+    else if (S_ISREG(st.st_mode) && st.st_size >= 0)
+        guess = (size_t)st.st_size;
     if (!status && max && S_ISREG(st.st_mode) && guess > max)
         status = VN_FAIL(VN_E_DATA, "\"%s\" has %zu bytes, more than %zu", path, guess, max);
     if (!status) status = read_all(fd, is_stdin ? "standard input" : path, max, guess, data, n);
@@ -274,7 +277,8 @@ vn_status vn_out_commit(vn_out *out)
 {
     if (out->broken || out->committed)
         return VN_FAIL(VN_E_IO, "\"%s\" %s", out->path,
-                       out->broken ? "is incomplete: an earlier write failed" : "is already written");
+                       out->broken ? "is incomplete: an earlier write failed"
+                                   : "is already written");
     if (out->replaces) {
         VN_TRY(flush(out));
         VN_TRY(replace(out));

@@ -1,7 +1,8 @@
 /* The last failure of each thread: its code, its sentence and the frames it passed.
  *
  * Everything lives in fixed thread-local storage, so reporting "no memory" needs no memory. A
- * message is cut at 1 KiB and a trail at 16 frames (the innermost, which say most); both show it. */
+ * message is cut at 1 KiB and a trail at 16 frames (the innermost, which say most); both show it.
+ */
 #include "base/status.h"
 
 #include <stdio.h>
@@ -68,7 +69,10 @@ vn_status vn_fail_in(vn_status code, const char *fmt, ...)
     return code;
 }
 
-const char *vn_last_message(void) { return last.message; }
+const char *vn_last_message(void)
+{
+    return last.message;
+}
 
 const char *vn_last_trail(void)
 {
@@ -87,13 +91,19 @@ const char *vn_last_trail(void)
     return last.trail;
 }
 
-vn_status vn_last_status(void) { return last.code; }
+vn_status vn_last_status(void)
+{
+    return last.code;
+}
 
 const char *vn_status_word(vn_status code)
 {
     switch (code) {
-    case VN_OK: return "ok";
-#define VN_STATUS(NAME, value, word, text) case VN_E_##NAME: return word;
+    case VN_OK:
+        return "ok";
+#define VN_STATUS(NAME, value, word, text)                                                         \
+    case VN_E_##NAME:                                                                              \
+        return word;
 #include "base/status.def"
 #undef VN_STATUS
     }

@@ -5,8 +5,9 @@
  * The sanitizer cannot see into OpenMP's runtime; `started` and `finished` repeat the order of fork
  * and join in atomics it understands (they cost two uncontended additions a region).
  *
- * A child of fork() has OpenMP's books but none of its threads, and a region would wait for them for
- * ever. Once a process has run a team of several lanes, its children run every team with one. */
+ * A child of fork() has OpenMP's books but none of its threads, and a region would wait for them
+ * for ever. Once a process has run a team of several lanes, its children run every team with one.
+ */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/team.h"
 
@@ -35,7 +36,7 @@ struct vn_team {
     void (*fn)(void *arg, vn_lane *lane);
     void *arg;
     _Alignas(LINE) atomic_uint started, finished;
-    int delivered;                 /* lanes of the last region, written by lane 0 */
+    int delivered; /* lanes of the last region, written by lane 0 */
     _Alignas(LINE) atomic_uint arrived;
     _Alignas(LINE) atomic_uint generation; /* the futex word */
     atomic_uint sleepers;
@@ -50,7 +51,10 @@ static void after_fork(void)
     if (atomic_load(&has_threads)) atomic_store(&is_forked, true);
 }
 
-static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork); }
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, after_fork);
+}
 
 static int affinity_count(void)
 {
@@ -130,9 +134,15 @@ vn_status vn_team_open(int n, vn_team **out)
     return VN_OK;
 }
 
-void vn_team_close(vn_team *team) { vn_free_aligned(team, sizeof *team); }
+void vn_team_close(vn_team *team)
+{
+    vn_free_aligned(team, sizeof *team);
+}
 
-int vn_team_size(const vn_team *team) { return team->size; }
+int vn_team_size(const vn_team *team)
+{
+    return team->size;
+}
 
 static __attribute__((noinline)) void run_lane(vn_team *team, int rank, int size)
 {

@@ -30,13 +30,18 @@ typedef struct decimal {
     char digit[DIGITS_MAX + 16]; /* room for the rest marker and an exponent */
 } decimal;
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 static void take_digit(decimal *d, char c)
 {
     if (d->n == 0 && c == '0') return;
-    if (d->n < DIGITS_MAX) d->digit[d->n++] = c;
-    else if (c != '0') d->cut_rest = true;
+    if (d->n < DIGITS_MAX)
+        d->digit[d->n++] = c;
+    else if (c != '0')
+        d->cut_rest = true;
 }
 
 /* The digits around the point; false if there is none. */
@@ -192,8 +197,10 @@ static char *format(double x, bool is_f32, char *out)
     char *p = out;
     if (signbit(x)) *p++ = '-';
     x = fabs(x);
-    if (isinf(x)) memcpy(p, "inf", 4);
-    else if (x == 0) memcpy(p, "0", 2);
+    if (isinf(x))
+        memcpy(p, "inf", 4);
+    else if (x == 0)
+        memcpy(p, "0", 2);
     if (isinf(x) || x == 0) return out;
     /* The fewest digits every normal number keeps, the most any needs. Subnormals keep fewer. */
     int low = is_f32 ? 6 : 15, high = is_f32 ? 9 : 17, n = 0, exp = 0;
@@ -207,9 +214,15 @@ static char *format(double x, bool is_f32, char *out)
     return out;
 }
 
-char *vn_format_f64(double x, char out[VN_NUMBER_MAX]) { return format(x, false, out); }
+char *vn_format_f64(double x, char out[VN_NUMBER_MAX])
+{
+    return format(x, false, out);
+}
 
-char *vn_format_f32(float x, char out[VN_NUMBER_MAX]) { return format((double)x, true, out); }
+char *vn_format_f32(float x, char out[VN_NUMBER_MAX])
+{
+    return format((double)x, true, out);
+}
 
 /* Room for n more bytes and a zero. */
 static bool reserve(vn_text *t, size_t n)
@@ -283,7 +296,8 @@ const char *vn_show_char(const char *s, size_t n, char out[VN_SHOWN_MAX])
     if (*s == '\n' || (*s == '\r' && n > 1 && s[1] == '\n')) return "the end of the line";
     if (size == 0 || (unsigned char)*s < 0x20 || *s == 0x7F)
         snprintf(out, VN_SHOWN_MAX, "byte 0x%02x", (unsigned)(unsigned char)*s);
-    else snprintf(out, VN_SHOWN_MAX, "'%.*s'", (int)size, s);
+    else
+        snprintf(out, VN_SHOWN_MAX, "'%.*s'", (int)size, s);
     return out;
 }
 
@@ -291,8 +305,10 @@ static void put_escaped(vn_text *t, char c)
 {
     static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
     const char *at = strchr(plain, c);
-    if (at) vn_text_printf(t, "\\%c", letter[at - plain]);
-    else vn_text_printf(t, "\\u%04x", (unsigned)(unsigned char)c);
+    if (at)
+        vn_text_printf(t, "\\%c", letter[at - plain]);
+    else
+        vn_text_printf(t, "\\u%04x", (unsigned)(unsigned char)c);
 }
 
 void vn_text_json(vn_text *t, const char *s)
@@ -301,10 +317,12 @@ void vn_text_json(vn_text *t, const char *s)
     vn_text_put(t, "\"", 1);
     while (left) {
         size_t size = vn_utf8_size(s, left);
-        if (size == 0) vn_text_put(t, "\xEF\xBF\xBD", 3); /* JSON is UTF-8: U+FFFD for the rest */
+        if (size == 0)
+            vn_text_put(t, "\xEF\xBF\xBD", 3); /* JSON is UTF-8: U+FFFD for the rest */
         else if (size == 1 && ((unsigned char)*s < 0x20 || *s == '"' || *s == '\\'))
             put_escaped(t, *s);
-        else vn_text_put(t, s, size);
+        else
+            vn_text_put(t, s, size);
         s += size ? size : 1;
         left -= size ? size : 1;
     }
@@ -327,7 +345,10 @@ void vn_text_close(vn_text *t)
 
 enum { WORD_MAX = 64 };
 
-static int fold(char c) { return c == '-' ? '_' : tolower((unsigned char)c); }
+static int fold(char c)
+{
+    return c == '-' ? '_' : tolower((unsigned char)c);
+}
 
 /* Edits (insert, delete, replace, swap neighbours) from a[0..n) to b[0..m), both below WORD_MAX. */
 static int distance(const char *a, int n, const char *b, int m)
@@ -356,7 +377,8 @@ const char *vn_nearest(const char *word, const char *(*get)(int i, const void *c
 {
     size_t n = strlen(word);
     if (n == 0 || n > WORD_MAX) return NULL;
-    int best = n / 3 > 1 ? (int)(n / 3) + 1 : 2; /* a third of the word may be wrong, one letter always */
+    int best =
+        n / 3 > 1 ? (int)(n / 3) + 1 : 2; /* a third of the word may be wrong, one letter always */
     const char *nearest = NULL, *candidate;
     for (int i = 0; (candidate = get(i, ctx)); i++) {
         size_t m = strlen(candidate);

@@ -6,7 +6,8 @@
 #include "base/fault.h"
 #include "base/options.h"
 
-static vn_status collect(void *ctx, const char *section, const char *key, const char *value, int line)
+static vn_status collect(void *ctx, const char *section, const char *key, const char *value,
+                         int line)
 {
     if (!strcmp(key, "refused")) return VN_FAIL(VN_E_ARGUMENT, "refused: no");
     vn_text_printf(ctx, "%d %s.%s=%s\n", line, section, key, value);
@@ -51,11 +52,16 @@ START_TEST(errors_name_file_line_and_column)
         { "a = 1\nb 2\n", "c.toml:2:3: expected '=', found '2'" },
         { "a =\n", "c.toml:1:4: expected a value, found the end of the line" },
         { "a = 1 2\n", "c.toml:1:7: expected the end of the line, found '2'" },
-        { "a = hello\n", "c.toml:1:5: expected a number, true, false or a text in quotes, found \"hello\"" },
-        { "a = 012\n", "c.toml:1:5: expected a number, true, false or a text in quotes, found \"012\"" },
-        { "a = .5\n", "c.toml:1:5: expected a number, true, false or a text in quotes, found \".5\"" },
-        { "a = nan\n", "c.toml:1:5: expected a number, true, false or a text in quotes, found \"nan\"" },
-        { "a = 1__0\n", "c.toml:1:5: expected a number, true, false or a text in quotes, found \"1__0\"" },
+        { "a = hello\n",
+          "c.toml:1:5: expected a number, true, false or a text in quotes, found \"hello\"" },
+        { "a = 012\n",
+          "c.toml:1:5: expected a number, true, false or a text in quotes, found \"012\"" },
+        { "a = .5\n",
+          "c.toml:1:5: expected a number, true, false or a text in quotes, found \".5\"" },
+        { "a = nan\n",
+          "c.toml:1:5: expected a number, true, false or a text in quotes, found \"nan\"" },
+        { "a = 1__0\n",
+          "c.toml:1:5: expected a number, true, false or a text in quotes, found \"1__0\"" },
         { "a = \"open\n", "c.toml:1:5: the string has no closing \"" },
         { "a = \"\\q\"\n", "c.toml:1:6: unknown escape; in 'single quotes' \\ is plain" },
         { "a = \"\\u0000\"\n", "c.toml:1:6: \\u needs 4 hex digits of a character" },
@@ -64,7 +70,8 @@ START_TEST(errors_name_file_line_and_column)
         { "a = [1 2]\n", "c.toml:1:8: expected ',' or ']', found '2'" },
         { "a = [[1]]\n", "c.toml:1:6: lists of lists are not supported" },
         { "a = [,]\n", "c.toml:1:6: expected a value, found ','" },
-        { "a = ['x y']\n", "c.toml:1:6: a text in a list may not be empty or hold blanks, commas or brackets" },
+        { "a = ['x y']\n",
+          "c.toml:1:6: a text in a list may not be empty or hold blanks, commas or brackets" },
         { "a = {}\n", "c.toml:1:5: inline tables are not supported" },
         { "a.b = 1\n", "c.toml:1:2: dotted keys are not supported; use a [section]" },
         { "\"a\" = 1\n", "c.toml:1:1: quoted keys are not supported" },

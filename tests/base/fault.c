@@ -37,8 +37,10 @@ START_TEST(every_kind_of_request_is_counted_and_can_fail)
     for (int i = 0; i < 4; i++) {
         vn_fault_arm(VN_FAULT_ALLOC, 1);
         VN_FAIL(VN_E_BUG, "older");
-        void *got = i == 0 ? vn_calloc(1, 1) : i == 1 ? vn_realloc(p, 99)
-                  : i == 2 ? vn_alloc_aligned(64, 64) : vn_alloc_aligned(2 << 20, 64);
+        void *got = i == 0   ? vn_calloc(1, 1)
+                    : i == 1 ? vn_realloc(p, 99)
+                    : i == 2 ? vn_alloc_aligned(64, 64)
+                             : vn_alloc_aligned(2 << 20, 64);
         ck_assert_ptr_null(got);
         ck_assert_int_eq(vn_last_status(), VN_E_MEMORY);
     }
@@ -48,8 +50,17 @@ END_TEST
 
 START_TEST(aligned_blocks_are_aligned_and_zeroed_at_every_size)
 {
-    static const size_t sizes[] = { 0, 1, 63, 64, 4097, (1 << 20) - 1, 1 << 20, (1 << 20) + 1,
-                                    (2 << 20) - 1, 2 << 20, (5 << 20) + 123 };
+    static const size_t sizes[] = { 0,
+                                    1,
+                                    63,
+                                    64,
+                                    4097,
+                                    (1 << 20) - 1,
+                                    1 << 20,
+                                    (1 << 20) + 1,
+                                    (2 << 20) - 1,
+                                    2 << 20,
+                                    (5 << 20) + 123 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t align = 1; align <= 8192; align *= 2) {
             unsigned char *p = vn_alloc_aligned(sizes[i], align);

@@ -145,7 +145,8 @@ static vn_status parse_copy(const char *text, size_t n)
 
 START_TEST(every_prefix_is_refused_and_every_damage_survived)
 {
-    static const char text[] = "{\"a\":[1,-2.5e3,\"\\ud83d\\ude00x\"],\"b\":{\"c\":null,\"d\":true}}";
+    static const char text[] =
+        "{\"a\":[1,-2.5e3,\"\\ud83d\\ude00x\"],\"b\":{\"c\":null,\"d\":true}}";
     size_t n = sizeof text - 1;
     ck_assert_int_eq(parse_copy(text, n), VN_OK);
     for (size_t i = 0; i < n; i++) ck_assert_int_eq(parse_copy(text, i), VN_E_DATA);
@@ -164,7 +165,8 @@ END_TEST
 START_TEST(every_failing_allocation_is_reported)
 {
     vn_text t = { 0 };
-    for (int i = 0; i < 500; i++) vn_text_printf(&t, "%s{\"key\":\"v\",\"k2\":[%d]}", i ? "," : "[", i);
+    for (int i = 0; i < 500; i++)
+        vn_text_printf(&t, "%s{\"key\":\"v\",\"k2\":[%d]}", i ? "," : "[", i);
     vn_text_put(&t, "]", 1);
     int n = 0;
     for (vn_status st = VN_E_MEMORY; st;) {

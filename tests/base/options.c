@@ -7,15 +7,15 @@
 #include "base/fault.h"
 #include "base/options.h"
 
-#define DEMO_OPTIONS(X)                                                                 \
-    X(INT, max_steps, "1000", 1, 1e9, NULL, "optimizer steps")                          \
-    X(INT, offset, "-3", 0, 0, NULL, "any integer")                                     \
-    X(FLOAT, lr, "0.001", 0, INFINITY, NULL, "learning rate")                           \
-    X(BOOL, shuffle, "true", 0, 0, NULL, "draw windows at random")                      \
-    X(TEXT, note, "", 0, 0, NULL, "any text")                                           \
-    X(ENUM, scaler, "standard", 0, 0, "identity|standard|robust", "scaler of a window") \
-    X(INTS, pools, "[2, 2, 1]", 1, 64, NULL, "pooling kernels")                         \
-    X(FLOATS, weights, "0.5,1", 0, 1, NULL, "weights")                                  \
+#define DEMO_OPTIONS(X)                                                                            \
+    X(INT, max_steps, "1000", 1, 1e9, NULL, "optimizer steps")                                     \
+    X(INT, offset, "-3", 0, 0, NULL, "any integer")                                                \
+    X(FLOAT, lr, "0.001", 0, INFINITY, NULL, "learning rate")                                      \
+    X(BOOL, shuffle, "true", 0, 0, NULL, "draw windows at random")                                 \
+    X(TEXT, note, "", 0, 0, NULL, "any text")                                                      \
+    X(ENUM, scaler, "standard", 0, 0, "identity|standard|robust", "scaler of a window")            \
+    X(INTS, pools, "[2, 2, 1]", 1, 64, NULL, "pooling kernels")                                    \
+    X(FLOATS, weights, "0.5,1", 0, 1, NULL, "weights")                                             \
     X(ENUMS, stacks, "trend seasonality", 0, 0, "generic|trend|seasonality", "stacks")
 
 typedef struct demo {
@@ -23,7 +23,7 @@ typedef struct demo {
 } demo;
 
 #define VN_OPTION_OF demo
-static const vn_option table[] = { DEMO_OPTIONS(VN_OPTION_LINE) { 0 } };
+static const vn_option table[] = { DEMO_OPTIONS(VN_OPTION_LINE){ 0 } };
 #undef VN_OPTION_OF
 
 static void refused(const char *name, const char *text, const char *message)
@@ -54,8 +54,7 @@ START_TEST(a_default_that_does_not_parse_is_a_bug)
     vn_option broken[] = { { "n", VN_OPT_INT, 0, "ten", 1, 5, NULL, "" }, { 0 } };
     int64_t n;
     ck_assert_int_eq(vn_options_preset(broken, &n), VN_E_BUG);
-    ck_assert_str_eq(vn_last_message(),
-                     "default: n: expected an integer from 1 to 5, got \"ten\"");
+    ck_assert_str_eq(vn_last_message(), "default: n: expected an integer from 1 to 5, got \"ten\"");
 }
 END_TEST
 
@@ -82,8 +81,9 @@ START_TEST(wrong_values_are_refused_with_what_was_expected)
     refused("lr", "inf", "lr: expected a number of at least 0, got \"inf\"");
     refused("lr", "1e400", "lr: expected a number of at least 0, got \"1e400\"");
     refused("shuffle", "maybe", "shuffle: expected true or false, got \"maybe\"");
-    refused("scaler", "robst", "scaler: expected one of identity, standard, robust, got \"robst\"; "
-                               "did you mean \"robust\"?");
+    refused("scaler", "robst",
+            "scaler: expected one of identity, standard, robust, got \"robst\"; "
+            "did you mean \"robust\"?");
     refused("scaler", "q", "scaler: expected one of identity, standard, robust, got \"q\"");
     refused("scaler", "", "scaler: expected one of identity, standard, robust, got \"\"");
     refused("pools", "2,65", "pools: element 2: expected an integer from 1 to 64, got \"65\"");
@@ -112,7 +112,8 @@ END_TEST
 START_TEST(every_way_to_write_a_value_is_understood)
 {
     static const char *const lists[] = { "[2,2,1]", "2,2,1", "2 2 1", " [ 2 , 2 1 ] ", "2 ,2\t1" };
-    static const char *const truths[] = { "true", "1", "yes", "on", "TRUE", "false", "0", "no", "off" };
+    static const char *const truths[] = { "true",  "1", "yes", "on", "TRUE",
+                                          "false", "0", "no",  "off" };
     demo d, same;
     ck_assert_int_eq(vn_options_preset(table, &same), VN_OK);
     ck_assert_int_eq(vn_options_preset(table, &d), VN_OK);
@@ -133,10 +134,14 @@ END_TEST
 
 START_TEST(every_value_reads_back_from_its_text)
 {
-    static const char *const values[][2] = { { "max_steps", "7" },       { "offset", "-9223372036854775808" },
-                                             { "lr", "0.30000000000000004" }, { "shuffle", "false" },
-                                             { "note", " a, \"b\" % d " },    { "scaler", "robust" },
-                                             { "pools", "[64, 1]" },     { "weights", "[0.1, 1]" },
+    static const char *const values[][2] = { { "max_steps", "7" },
+                                             { "offset", "-9223372036854775808" },
+                                             { "lr", "0.30000000000000004" },
+                                             { "shuffle", "false" },
+                                             { "note", " a, \"b\" % d " },
+                                             { "scaler", "robust" },
+                                             { "pools", "[64, 1]" },
+                                             { "weights", "[0.1, 1]" },
                                              { "stacks", "[generic, generic]" } };
     demo d, again;
     ck_assert_int_eq(vn_options_preset(table, &d), VN_OK);
@@ -171,9 +176,14 @@ END_TEST
 
 START_TEST(help_says_what_is_accepted)
 {
-    static const char *const expected[] = { "int 1 .. 1000000000", "int", "float 0 .. inf",
-                                            "true | false", "text", "identity | standard | robust",
-                                            "list of int 1 .. 64", "list of float 0 .. 1",
+    static const char *const expected[] = { "int 1 .. 1000000000",
+                                            "int",
+                                            "float 0 .. inf",
+                                            "true | false",
+                                            "text",
+                                            "identity | standard | robust",
+                                            "list of int 1 .. 64",
+                                            "list of float 0 .. 1",
                                             "list of generic | trend | seasonality" };
     for (size_t i = 0; table[i].name; i++) {
         vn_text t = { 0 };

@@ -23,9 +23,9 @@ END_TEST
 
 START_TEST(seed_stream_and_index_each_change_the_numbers)
 {
-    vn_philox base = vn_random4(1, 2, 3), other[] = { vn_random4(2, 2, 3), vn_random4(1, 3, 3),
-                                                      vn_random4(1, 2, 4), vn_random4(1, 2, 3ull << 32),
-                                                      vn_random4(1, 2ull << 32, 3) };
+    vn_philox base = vn_random4(1, 2, 3),
+              other[] = { vn_random4(2, 2, 3), vn_random4(1, 3, 3), vn_random4(1, 2, 4),
+                          vn_random4(1, 2, 3ull << 32), vn_random4(1, 2ull << 32, 3) };
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         ck_assert_uint_ne(base.v[0], other[i].v[0]);
 }

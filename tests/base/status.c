@@ -32,7 +32,10 @@ START_TEST(a_message_that_is_too_long_shows_its_cut_between_characters)
 }
 END_TEST
 
-static vn_status innermost(void) { return VN_FAIL(VN_E_SHAPE, "no"); }
+static vn_status innermost(void)
+{
+    return VN_FAIL(VN_E_SHAPE, "no");
+}
 
 static vn_status middle(void)
 {

@@ -72,7 +72,8 @@ static void arrive_late(void *arg, vn_lane *lane)
 {
     board *b = arg;
     for (int round = 1; round <= b->rounds; round++) {
-        if (lane->rank == round % lane->size) usleep(1000); /* 20 times what the others stay awake */
+        if (lane->rank == round % lane->size)
+            usleep(1000); /* 20 times what the others stay awake */
         b->value[lane->rank][0] = round;
         vn_team_meet(lane);
         for (int i = 0; i < lane->size; i++) b->wrong[lane->rank] += b->value[i][0] != round;

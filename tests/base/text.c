@@ -29,8 +29,10 @@ static void random_decimal(uint64_t i, char *out)
         if (d == point) *out++ = '.';
         *out++ = (char)('0' + words[2 + d % 22] % 10);
     }
-    if (words[3] % 2) sprintf(out, "e%d", (int)(words[4] % 680) - 345);
-    else *out = 0;
+    if (words[3] % 2)
+        sprintf(out, "e%d", (int)(words[4] % 680) - 345);
+    else
+        *out = 0;
 }
 
 START_TEST(parsing_agrees_with_strtod_on_100000_decimals)
@@ -67,10 +69,10 @@ START_TEST(a_number_with_anything_strange_is_refused_at_that_byte)
     static const struct {
         const char *s;
         size_t at;
-    } bad[] = { { "", 0 },     { ".", 0 },    { "-", 1 },      { "1e", 2 },    { "1e+", 3 },
-                { " 1", 0 },   { "1 ", 1 },   { "1,5", 1 },    { "0x10", 1 },  { "1.2.3", 3 },
-                { "--1", 1 },  { "1e5x", 3 }, { "1e999", 0 },  { "nanny", 0 }, { "12abc", 2 },
-                { "1_000", 1 } };
+    } bad[] = { { "", 0 },      { ".", 0 },     { "-", 1 },     { "1e", 2 },
+                { "1e+", 3 },   { " 1", 0 },    { "1 ", 1 },    { "1,5", 1 },
+                { "0x10", 1 },  { "1.2.3", 3 }, { "--1", 1 },   { "1e5x", 3 },
+                { "1e999", 0 }, { "nanny", 0 }, { "12abc", 2 }, { "1_000", 1 } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         double x = 77;
         size_t at = 99;
@@ -108,9 +110,16 @@ START_TEST(formatting_is_short_and_reads_back_exactly)
     static const struct {
         double x;
         const char *s;
-    } known[] = { { 0.1, "0.1" },     { 1e-8, "1e-08" },  { 0.0001, "0.0001" }, { 1e16, "1e+16" },
-                  { -2.5, "-2.5" },   { 100, "100" },     { 0, "0" },           { -0.0, "-0" },
-                  { 5e-324, "5e-324" }, { 0.1 + 0.2, "0.30000000000000004" },
+    } known[] = { { 0.1, "0.1" },
+                  { 1e-8, "1e-08" },
+                  { 0.0001, "0.0001" },
+                  { 1e16, "1e+16" },
+                  { -2.5, "-2.5" },
+                  { 100, "100" },
+                  { 0, "0" },
+                  { -0.0, "-0" },
+                  { 5e-324, "5e-324" },
+                  { 0.1 + 0.2, "0.30000000000000004" },
                   { 1.7976931348623157e308, "1.7976931348623157e+308" },
                   { -INFINITY, "-inf" } };
     char s[VN_NUMBER_MAX];
@@ -179,9 +188,11 @@ END_TEST
 
 START_TEST(utf8_is_checked_strictly)
 {
-    static const char *const bad[] = { "\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80",
-                                       "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-                                       "\xE2\x82" };
+    static const char *const bad[] = {
+        "\x80",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x80\x80",
+        "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+        "\xE2\x82"
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(vn_utf8_size(bad[i], strlen(bad[i])) == 0, "case %zu", i);
     char out[4], shown[VN_SHOWN_MAX];
