@@ -72,8 +72,9 @@ static vn_status open_blocks(run *r)
 
 static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *graph, vn_plan **plan)
 {
-    vn_plan_config config = { .dev = r->dev, .seed = (uint64_t)r->m->train.seed,
-                              .version = &r->m->params->version };
+    /* Weights change with every training step: what derives from them stays inside the step there. */
+    const uint64_t *version = mode == VN_MODE_TRAIN ? NULL : &r->m->params->version;
+    vn_plan_config config = { .dev = r->dev, .seed = (uint64_t)r->m->train.seed, .version = version };
     memcpy(config.home, r->block, sizeof config.home);
     VN_TRY(vn_model_graph_open(r->m, mode, batch, VN_F32, graph));
     vn_status st = vn_plan_make(graph->g, &config, plan);

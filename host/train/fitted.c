@@ -244,7 +244,7 @@ static vn_status take(reader *r, const char *key, const char **value)
 /* The key must have this value. */
 static vn_status take_fixed(reader *r, const char *key, const char *want)
 {
-    const char *have;
+    const char *have = NULL;
     VN_TRY(take(r, key, &have));
     if (strcmp(have, want))
         return VN_FAIL(VN_E_MODEL, "\"%s\" is \"%.64s\", this version reads \"%s\"", key, have, want);
@@ -255,7 +255,7 @@ static vn_status take_options(reader *r, const char *prefix, const vn_option *ta
 {
     for (const vn_option *o = table; o->name; o++) {
         char key[KEY_MAX];
-        const char *text;
+        const char *text = NULL;
         snprintf(key, sizeof key, "%s.%s", prefix, o->name);
         VN_TRY(take(r, key, &text));
         vn_status st = vn_option_set(o, values, text);
@@ -267,8 +267,8 @@ static vn_status take_options(reader *r, const char *prefix, const vn_option *ta
 
 static vn_status take_names(reader *r, const char *key, const char ***name, int64_t *n)
 {
-    const char *text;
-    vn_json *list;
+    const char *text = NULL;
+    vn_json *list = NULL;
     VN_TRY(take(r, key, &text));
     vn_status st = vn_json_parse(r->arena, text, strlen(text), &list);
     if (st == VN_E_MEMORY) return st;
@@ -302,7 +302,7 @@ static vn_status take_schema(reader *r, vn_fitted *m)
 
 static vn_status take_model(reader *r, const char *format, vn_fitted **m)
 {
-    const char *name;
+    const char *name = NULL;
     char number[32];
     VN_TRY(take_fixed(r, "format", format));
     snprintf(number, sizeof number, "%d", FORMAT_VERSION);
@@ -318,7 +318,7 @@ static vn_status take_model(reader *r, const char *format, vn_fitted **m)
 
 static vn_status understand(reader *r, const char *format, vn_fitted **m)
 {
-    const char *checksum;
+    const char *checksum = NULL;
     VN_TRY(take(r, "checksum", &checksum));
     VN_TRY(take_model(r, format, m));
     r->arena = &(*m)->arena;
