@@ -1,12 +1,12 @@
 # The CPU backend: reference kernels twice (f32, f64), SIMD and GEMM units once per ISA.
 vane_layer(vane_kernels_cpu kernels_cpu)
 
-# One compilation of `sources` with extra definitions and flags, as part of vane_kernels_cpu.
+# One compilation of `sources` with extra definitions and flags; vane_units names them all.
 function(vane_unit name definitions flags)
     add_library(${name} OBJECT ${ARGN})
     target_compile_definitions(${name} PRIVATE ${definitions})
     target_compile_options(${name} PRIVATE ${flags})
-    target_sources(vane_kernels_cpu PRIVATE $<TARGET_OBJECTS:${name}>)
+    set(vane_units ${vane_units} ${name} PARENT_SCOPE)
 endfunction()
 
 file(GLOB ref_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cpu/ref/*.c)
