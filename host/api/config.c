@@ -1,0 +1,417 @@
+/* The option table of everything, and the config that layers origins over it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/os.h"
+#include "host/api/internal.h"
+
+#define VN_OPTION_OF vn_run_options
+static const vn_option run_table[] = { VN_RUN_OPTIONS(VN_OPTION_LINE) { 0 } };
+#undef VN_OPTION_OF
+
+enum { N_TABLES = 5, MODEL_TABLE = 4, OPTIONS_MAX = 512 };
+
+const vn_option *vn_option_of(const vn_model_def *def, int i, int *table, const char **group)
+{
+    const vn_option *const tables[N_TABLES] = { run_table, vn_data_option_table, vn_train_option_table,
+                                                vn_eval_option_table, def ? def->options : NULL };
+    const char *const groups[N_TABLES] = { "run", "data", "train", "evaluate",
+                                           def ? def->name : NULL };
+    for (int t = 0; t < N_TABLES && tables[t]; t++)
+        for (const vn_option *o = tables[t]; o->name; o++)
+            if (i-- == 0) {
+                *table = t;
+                *group = groups[t];
+                return o;
+            }
+    return NULL;
+}
+
+/* The option called `name`, its number in *at. */
+static const vn_option *find(const vn_model_def *def, const char *name, int *at, int *table)
+{
+    const char *group;
+    const vn_option *o;
+    for (*at = 0; (o = vn_option_of(def, *at, table, &group)); ++*at) {
+        vn_option one[2] = { *o, { 0 } };
+        if (vn_option_find(one, name)) return o;
+    }
+    return NULL;
+}
+
+void *vn_config_target(const vane_config *config, int table)
+{
+    const void *const targets[N_TABLES] = { &config->run, &config->data, &config->train, &config->eval,
+                                            config->hparams };
+    return (void *)(uintptr_t)targets[table];
+}
+
+vane_origin vn_config_origin(const vane_config *config, const char *name)
+{
+    int at, table;
+    return find(config->def, name, &at, &table) ? (vane_origin)config->origin[at] : VANE_DEFAULT;
+}
+
+/* ---- rebuilding ---- */
+
+static const char *model_name(int i, const void *ctx)
+{
+    const vn_model_def *const *defs = ctx;
+    return defs[i] ? defs[i]->name : NULL;
+}
+
+/* The strongest setting of an option, NULL if there is none. */
+static const vn_setting *strongest(const vane_config *c, const char *name)
+{
+    const vn_setting *best = NULL;
+    vn_option one[2] = { { .name = name }, { 0 } };
+    for (int i = 0; i < c->n_set; i++)
+        if (vn_option_find(one, c->set[i].name) && (!best || c->set[i].origin >= best->origin))
+            best = &c->set[i];
+    return best;
+}
+
+static vn_status choose_model(vane_config *c)
+{
+    const vn_setting *s = strongest(c, "model");
+    const char *name = s ? s->value : "nhits";
+    const vn_model_def *def = vn_model_find(name);
+    if (def) {
+        if (def != c->def || !c->hparams) {
+            void *hparams = vn_malloc(def->options_bytes);
+            if (!hparams) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+            vn_free(c->hparams);
+            c->hparams = hparams;
+        }
+        c->def = def;
+        return VN_OK;
+    }
+    const char *near = vn_nearest(name, model_name, vn_models());
+    VN_FAIL(VN_E_ARGUMENT, "there is no model \"%s\"%s%s%s", name, near ? "; did you mean \"" : "",
+            near ? near : "", near ? "\"?" : "");
+    return *s->where ? vn_fail_in(VN_E_ARGUMENT, "%s", s->where) : VN_E_ARGUMENT;
+}
+
+static vn_status presets(vane_config *c)
+{
+    const vn_option *const tables[] = { run_table, vn_data_option_table, vn_train_option_table,
+                                        vn_eval_option_table, c->def->options };
+    for (int t = 0; t < N_TABLES; t++)
+        VN_TRY(vn_options_preset(tables[t], vn_config_target(c, t)));
+    memset(c->origin, VANE_DEFAULT, OPTIONS_MAX);
+    for (int i = 0; c->def->presets && c->def->presets[i][0]; i++) {
+        int at, table;
+        const vn_option *o = find(c->def, c->def->presets[i][0], &at, &table);
+        if (!o) return VN_FAIL(VN_E_BUG, "%s presets no option", c->def->name);
+        VN_TRY(vn_option_set(o, vn_config_target(c, table), c->def->presets[i][1]));
+        c->origin[at] = VANE_PRESET;
+    }
+    return VN_OK;
+}
+
+/* Everything from the settings: weaker origins first, then the order of the calls. An option that
+ * another model has is passed over (vane_config_check refuses it in the end). */
+static vn_status rebuild(vane_config *c)
+{
+    VN_TRY(choose_model(c));
+    VN_TRY(presets(c));
+    for (int origin = VANE_FILE; origin <= VANE_FLAG; origin++)
+        for (int i = 0; i < c->n_set; i++) {
+            const vn_setting *s = &c->set[i];
+            int at, table;
+            const vn_option *o = find(c->def, s->name, &at, &table);
+            if (!o || (int)s->origin != origin) continue;
+            vn_status st = vn_option_set(o, vn_config_target(c, table), s->value);
+            if (st && *s->where) vn_fail_in(st, "%s", s->where);
+            if (st) return vn_trail(st, __FILE__, __LINE__);
+            c->origin[at] = (uint8_t)origin;
+        }
+    return VN_OK;
+}
+
+/* ---- handle ---- */
+
+vane_status vane_config_open(vane_config **config)
+{
+    *config = NULL;
+    vane_config *c = vn_calloc(1, sizeof *c);
+    vn_status st = c ? VN_OK : VN_E_MEMORY;
+    if (c) c->origin = vn_calloc(OPTIONS_MAX, 1);
+    if (c && !c->origin) st = VN_E_MEMORY;
+    if (!st) st = rebuild(c);
+    if (st) {
+        vane_config_close(c);
+        return vn_public(vn_trail(st, __FILE__, __LINE__));
+    }
+    *config = c;
+    return VANE_OK;
+}
+
+void vane_config_close(vane_config *config)
+{
+    if (!config) return;
+    vn_free(config->set);
+    vn_free(config->hparams);
+    vn_free(config->origin);
+    vn_text_close(&config->value);
+    vn_arena_close(&config->arena);
+    vn_free(config);
+}
+
+/* ---- setting ---- */
+
+/* A model that has the option, NULL if none. */
+static const vn_model_def *owner(const char *name)
+{
+    int at, table;
+    for (const vn_model_def *const *def = vn_models(); *def; def++)
+        if (find(*def, name, &at, &table)) return *def;
+    return NULL;
+}
+
+/* The i-th of all option names, each once; NULL at the end. */
+static const char *any_name(int i, const void *ctx)
+{
+    (void)ctx;
+    int table;
+    const char *group;
+    for (const vn_model_def *const *def = vn_models(); *def; def++) {
+        const vn_option *o;
+        for (int k = 0; (o = vn_option_of(*def, k, &table, &group)); k++)
+            if (owner(o->name) == *def && i-- == 0) return o->name;
+    }
+    return NULL;
+}
+
+static vn_status push(vane_config *c, vn_setting s)
+{
+    if (c->n_set == c->cap_set) {
+        int cap = c->cap_set ? 2 * c->cap_set : 32;
+        vn_setting *grown = vn_realloc(c->set, (size_t)cap * sizeof *grown);
+        if (!grown) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        c->set = grown;
+        c->cap_set = cap;
+    }
+    const char **each[] = { &s.where, &s.name, &s.value };
+    for (int i = 0; i < 3; i++) {
+        *each[i] = vn_arena_text(&c->arena, *each[i], strlen(*each[i]));
+        if (!*each[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    c->set[c->n_set++] = s;
+    return VN_OK;
+}
+
+vane_status vane_config_set(vane_config *config, vane_origin origin, const char *where,
+                            const char *name, const char *value)
+{
+    if (origin < VANE_FILE || origin > VANE_FLAG)
+        return vn_public(VN_FAIL(VN_E_ARGUMENT, "origin %d is not one a caller may set", (int)origin));
+    if (!where) where = "";
+    if (!owner(name)) {
+        const char *near = vn_nearest(name, any_name, NULL);
+        VN_FAIL(VN_E_ARGUMENT, "unknown option \"%s\"%s%s%s", name, near ? "; did you mean \"" : "",
+                near ? near : "", near ? "\"?" : "");
+        return vn_public(*where ? vn_fail_in(VN_E_ARGUMENT, "%s", where) : VN_E_ARGUMENT);
+    }
+    vn_status st = push(config, (vn_setting){ origin, where, name, value });
+    if (st) return vn_public(st);
+    st = rebuild(config);
+    if (!st) return VANE_OK;
+    char message[1024];
+    size_t n = strlen(vn_last_message());
+    if (n >= sizeof message) n = sizeof message - 1;
+    memcpy(message, vn_last_message(), n);
+    message[n] = 0;
+    config->n_set--;
+    if (rebuild(config)) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
+    return vn_public(VN_FAIL(st, "%s", message));
+}
+
+/* Sections are the groups of the table or a model's name; they only help the reader. */
+static bool known_section(const char *section)
+{
+    static const char *const groups[] = { "", "run", "data", "train", "evaluate", "model" };
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (!strcmp(section, groups[i])) return true;
+    return vn_model_find(section);
+}
+
+typedef struct file_context {
+    vane_config *config;
+    const char *path;
+} file_context;
+
+static vn_status file_entry(void *ctx, const char *section, const char *key, const char *value,
+                            int line)
+{
+    file_context *f = ctx;
+    char where[512];
+    vn_text text = { 0 };
+    vn_text_printf(&text, "%s:%d", f->path, line);
+    size_t n = text.n < sizeof where ? text.n : sizeof where - 1;
+    if (text.s) memcpy(where, text.s, n);
+    where[n] = 0;
+    vn_text_close(&text);
+    if (section && !known_section(section))
+        return VN_FAIL(VN_E_ARGUMENT, "%s: unknown section [%s]", where, section);
+    return (vn_status)vane_config_set(f->config, VANE_FILE, where, key, value);
+}
+
+vane_status vane_config_set_file(vane_config *config, const char *path)
+{
+    char *text;
+    size_t n;
+    vn_status st = vn_file_read(path, 1 << 20, &text, &n);
+    if (st) return vn_public(vn_trail(st, __FILE__, __LINE__));
+    file_context f = { config, strcmp(path, "-") ? path : "standard input" };
+    st = vn_config_parse(f.path, text, n, file_entry, &f);
+    vn_free(text);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+vane_status vane_config_set_environment(vane_config *config)
+{
+    const char *name;
+    for (int i = 0; (name = any_name(i, NULL)); i++) {
+        char key[128] = "VANE_";
+        size_t n = strlen(key);
+        for (const char *s = name; *s && n + 1 < sizeof key; s++)
+            key[n++] = *s >= 'a' && *s <= 'z' ? (char)(*s - 'a' + 'A') : *s;
+        const char *value = getenv(key);
+        if (!value) continue;
+        vane_status st = vane_config_set(config, VANE_ENV, key, name, value);
+        if (st) return st;
+    }
+    return VANE_OK;
+}
+
+vane_status vane_config_check(const vane_config *config)
+{
+    for (int i = 0; i < config->n_set; i++) {
+        const vn_setting *s = &config->set[i];
+        int at, table;
+        /* A file or environment may serve several models. */
+        if (s->origin != VANE_FLAG || find(config->def, s->name, &at, &table)) continue;
+        return vn_public(VN_FAIL(VN_E_ARGUMENT, "\"%s\" is an option of %s, not of %s", s->name,
+                                 owner(s->name)->name, config->def->name));
+    }
+    return VANE_OK;
+}
+
+/* ---- looking ---- */
+
+const char *vane_config_get(vane_config *config, const char *name, vane_origin *origin)
+{
+    int at, table;
+    const vn_option *o = find(config->def, name, &at, &table);
+    if (!o) return NULL;
+    config->value.n = 0;
+    vn_text_printf(&config->value, "%s", "");
+    vn_option_get(o, vn_config_target(config, table), &config->value);
+    if (origin) *origin = (vane_origin)config->origin[at];
+    return config->value.failed ? NULL : config->value.s ? config->value.s : "";
+}
+
+vane_status vane_option_at(const char *model, int i, vane_option *option)
+{
+    int table;
+    const vn_model_def *def = model ? vn_model_find(model) : NULL;
+    if (model && !def) return vn_public(VN_FAIL(VN_E_ARGUMENT, "there is no model \"%s\"", model));
+    vane_option v = { .size = sizeof v };
+    const vn_option *o = i < 0 ? NULL : vn_option_of(def, i, &table, &v.group);
+    if (!o) return vn_public(VN_FAIL(VN_E_ARGUMENT, "there is no option number %d", i));
+    v.name = o->name;
+    v.preset = o->preset;
+    v.choices = o->choices;
+    v.help = o->help;
+    vn_text accepts = { 0 };
+    vn_option_accepts(o, &accepts);
+    size_t n = accepts.n < sizeof v.accepts ? accepts.n : sizeof v.accepts - 1;
+    if (accepts.s) memcpy(v.accepts, accepts.s, n);
+    vn_text_close(&accepts);
+    vn_fill(option, &v, sizeof v);
+    return VANE_OK;
+}
+
+vane_status vane_model_kind_at(int i, vane_model_kind *kind)
+{
+    const vn_model_def *const *defs = vn_models();
+    for (int k = 0; defs[k]; k++) {
+        if (k != i) continue;
+        vane_model_kind v = { sizeof v, defs[k]->name, defs[k]->alias, defs[k]->title };
+        vn_fill(kind, &v, sizeof v);
+        return VANE_OK;
+    }
+    return vn_public(VN_FAIL(VN_E_ARGUMENT, "there is no model number %d", i));
+}
+
+vane_status vane_metric_at(int i, vane_metric *metric)
+{
+    if (i < 0 || i >= VN_METRIC_COUNT)
+        return vn_public(VN_FAIL(VN_E_ARGUMENT, "there is no metric number %d", i));
+    const vn_metric_info *info = vn_metric_about(i);
+    vane_metric v = { sizeof v, info->name, info->title, info->doc };
+    vn_fill(metric, &v, sizeof v);
+    return VANE_OK;
+}
+
+/* ---- the config as a file ---- */
+
+/* `value` as TOML: texts and enums quoted, lists of enums element by element. */
+static void put_toml(vn_text *out, const vn_option *o, const char *value)
+{
+    bool list = o->type == VN_OPT_ENUMS;
+    if (o->type != VN_OPT_TEXT && o->type != VN_OPT_ENUM && !list) {
+        vn_text_printf(out, "%s", value);
+        return;
+    }
+    if (!list) {
+        vn_text_json(out, value); /* a basic string of TOML is one of JSON */
+        return;
+    }
+    for (const char *s = value; *s;) {
+        size_t word = strcspn(s, "[], ");
+        if (word) vn_text_printf(out, "\"%.*s\"", (int)word, s);
+        else vn_text_put(out, s, word = 1);
+        s += word;
+    }
+}
+
+static void put_option(vane_report *r, const vane_config *c, int i, const vn_option *o, int table,
+                       const char *group, const char **last)
+{
+    static const char *const origins[] = { "default", "preset of the model", "file", "environment",
+                                           "flag" };
+    vn_text value = { 0 };
+    vn_option_get(o, vn_config_target(c, table), &value);
+    const char *s = value.s ? value.s : "";
+    if (group != *last) vn_text_printf(&r->text, "%s[%s]\n", *last ? "\n" : "", group);
+    *last = group;
+    size_t begin = r->text.n;
+    vn_text_printf(&r->text, "%s = ", o->name);
+    put_toml(&r->text, o, s);
+    int pad = 44 - (int)(r->text.n - begin);
+    vn_text_printf(&r->text, "%*s  # %s\n", pad > 0 ? pad : 0, "", origins[c->origin[i]]);
+    vn_text_printf(&r->json, "%s{\"name\":\"%s\",\"group\":\"%s\",\"origin\":\"%s\",\"value\":",
+                   i ? "," : "", o->name, group, origins[c->origin[i]]);
+    vn_text_json(&r->json, s);
+    vn_text_put(&r->json, "}", 1);
+    r->text.failed |= value.failed;
+    vn_text_close(&value);
+}
+
+vane_status vane_config_report(const vane_config *config, vane_report **report)
+{
+    *report = NULL;
+    vane_report *r = vn_calloc(1, sizeof *r);
+    if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
+    int table;
+    const char *group, *last = NULL;
+    const vn_option *o;
+    vn_text_printf(&r->json, "{\"schema\":1,\"options\":[");
+    for (int i = 0; (o = vn_option_of(config->def, i, &table, &group)); i++)
+        put_option(r, config, i, o, table, group, &last);
+    vn_text_printf(&r->json, "]}\n");
+    return vn_public(vn_report_finish(r, report));
+}

@@ -1,0 +1,159 @@
+/* Data sets: tables from files, series from memory. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "host/api/internal.h"
+#include "host/data/calendar.h"
+
+static vn_status wrap(vn_panel *panel, vane_dataset **data)
+{
+    vane_dataset *d = vn_calloc(1, sizeof *d);
+    if (!d) {
+        vn_panel_close(panel);
+        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    d->panel = panel;
+    *data = d;
+    return VN_OK;
+}
+
+vane_status vane_dataset_read(const vane_config *config, const char *path, const vane_hooks *hooks,
+                              vane_dataset **data)
+{
+    vn_panel *panel;
+    vn_log log = vn_hooks_log(hooks);
+    *data = NULL;
+    vn_status st = vn_panel_read(path, &config->data, &log, &panel);
+    if (!st) st = wrap(panel, data);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+/* Give a panel features from arrays: names and values, copied. */
+static vn_status add_features(vn_panel *p, int64_t n, const char *const *name, const float *values,
+                              int64_t rows, const char ***names, float **own)
+{
+    if (n == 0) return VN_OK;
+    if (!name || !values) return VN_FAIL(VN_E_ARGUMENT, "features are announced but not given");
+    *names = vn_arena_array(&p->arena, (size_t)n, sizeof **names);
+    *own = vn_arena_array(&p->arena, (size_t)(n * rows), sizeof **own);
+    if (!*names || !*own) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < n; i++) {
+        (*names)[i] = vn_arena_text(&p->arena, name[i], strlen(name[i]));
+        if (!(*names)[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    for (int64_t i = 0; i < n * rows; i++)
+        if (!isfinite(values[i]))
+            return VN_FAIL(VN_E_DATA, "feature \"%s\" is not finite in row %lld", name[i % n],
+                           (long long)(i / n));
+    memcpy(*own, values, (size_t)(n * rows) * sizeof *values);
+    return VN_OK;
+}
+
+static vn_status check_arrays(const vane_arrays *a, vn_freq *freq)
+{
+    if (a->n_series < 1 || !a->id || !a->indptr || !a->y)
+        return VN_FAIL(VN_E_ARGUMENT, "arrays need at least one series, its id, indptr and y");
+    if (a->indptr[0] != 0) return VN_FAIL(VN_E_SHAPE, "indptr begins with %lld, expected 0",
+                                          (long long)a->indptr[0]);
+    for (int64_t i = 0; i < a->n_series; i++)
+        if (a->indptr[i + 1] < a->indptr[i] || !a->id[i])
+            return VN_FAIL(VN_E_SHAPE, "series %lld has no id or a negative number of rows",
+                           (long long)i);
+    if (!vn_freq_parse(a->freq ? a->freq : "1", freq))
+        return VN_FAIL(VN_E_ARGUMENT, "\"%s\" is no frequency; expected such as H, D, 15min, M or 1",
+                       a->freq);
+    return VN_OK;
+}
+
+static vn_status make(const vane_arrays *a, vn_panel **panel)
+{
+    vn_freq freq = { 0 };
+    VN_TRY(check_arrays(a, &freq));
+    int64_t season = a->season > 0 ? a->season : vn_season_of(freq), rows = a->indptr[a->n_series];
+    VN_TRY(vn_panel_from_arrays(a->n_series, a->id, a->indptr, a->y, a->mask, a->start, freq, season,
+                                panel));
+    vn_panel *p = *panel;
+    vn_status st = add_features(p, a->n_hist, a->hist_name, a->hist, rows, &p->hist_name, &p->hist);
+    if (!st) st = add_features(p, a->n_futr, a->futr_name, a->futr, rows, &p->futr_name, &p->futr);
+    if (!st)
+        st = add_features(p, a->n_stat, a->stat_name, a->stat, a->n_series, &p->stat_name, &p->stat);
+    p->n_hist = a->n_hist;
+    p->n_futr = a->n_futr;
+    p->n_stat = a->n_stat;
+    if (!st) return VN_OK;
+    vn_panel_close(p);
+    *panel = NULL;
+    return vn_trail(st, __FILE__, __LINE__);
+}
+
+vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset **data)
+{
+    vane_arrays a = { .size = sizeof a };
+    vn_panel *panel;
+    *data = NULL;
+    size_t n = arrays->size < sizeof a ? arrays->size : sizeof a; /* absent fields are 0 */
+    memcpy(&a, arrays, n);
+    vn_status st = make(&a, &panel);
+    if (!st) st = wrap(panel, data);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+vane_status vane_dataset_join(const vane_dataset *data, const vane_dataset *more, vane_dataset **joined)
+{
+    vn_panel *panel;
+    *joined = NULL;
+    vn_status st = vn_panel_append(data->panel, more->panel, &panel);
+    if (!st) st = wrap(panel, joined);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+void vane_dataset_close(vane_dataset *data)
+{
+    if (!data) return;
+    vn_panel_close(data->panel);
+    vn_free(data);
+}
+
+void vane_dataset_about(const vane_dataset *data, vane_dataset_info *info)
+{
+    const vn_panel *p = data->panel;
+    vane_dataset_info v = { .size = sizeof v, .n_series = p->n_series, .n_rows = p->n_rows,
+                            .shortest = INT64_MAX, .n_missing = p->n_missing,
+                            .n_gap_rows = p->n_gap_rows, .n_hist = p->n_hist, .n_futr = p->n_futr,
+                            .n_stat = p->n_stat, .season = p->season };
+    for (int64_t i = 0; i < p->n_series; i++) {
+        if (p->n_past[i] < v.shortest) v.shortest = p->n_past[i];
+        if (p->n_past[i] > v.longest) v.longest = p->n_past[i];
+    }
+    _Static_assert(sizeof v.freq == VN_STAMP_TEXT, "a frequency's text fits");
+    vn_freq_text(p->freq, v.freq);
+    vn_fill(info, &v, sizeof v);
+}
+
+vane_status vane_dataset_series(const vane_dataset *data, int64_t i, vane_series *series)
+{
+    const vn_panel *p = data->panel;
+    if (i < 0 || i >= p->n_series)
+        return vn_public(VN_FAIL(VN_E_ARGUMENT, "there is no series %lld of %lld", (long long)i,
+                                 (long long)p->n_series));
+    int64_t row = p->indptr[i];
+    vane_series v = { sizeof v, p->id[i], p->y + row, p->mask + row, p->n_past[i] };
+    vn_fill(series, &v, sizeof v);
+    return VANE_OK;
+}
+
+int64_t vane_dataset_find(const vane_dataset *data, const char *id)
+{
+    for (int64_t i = 0; i < data->panel->n_series; i++)
+        if (!strcmp(data->panel->id[i], id)) return i;
+    return -1;
+}
+
+void vane_dataset_stamp(const vane_dataset *data, int64_t i, int64_t t, char *out, size_t n)
+{
+    char text[VN_STAMP_TEXT];
+    vn_stamp_text(data->panel->freq, vn_panel_stamp(data->panel, i, t), text);
+    if (n) snprintf(out, n, "%s", text);
+}

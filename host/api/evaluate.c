@@ -1,0 +1,179 @@
+/* Scoring models beside the baselines. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "host/api/internal.h"
+
+enum { NAME = 48 };
+
+/* A model in a rolling evaluation. */
+typedef struct entrant {
+    const vn_fitted *m;
+    vn_scaled scaled;
+    vn_predictor *predictor;
+    float *y;            /* [room, h] */
+    int64_t room;
+    char name[NAME];
+} entrant;
+
+static vn_status run_model(void *ctx, const int32_t *pairs, int64_t n, double *out)
+{
+    entrant *e = ctx;
+    int64_t h = e->m->train.h;
+    if (n > e->room) {
+        float *grown = vn_realloc(e->y, (size_t)(n * h) * sizeof *grown);
+        if (!grown) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        e->y = grown;
+        e->room = n;
+    }
+    VN_TRY(vn_predictor_run(e->predictor, e->scaled.use, pairs, n, e->y));
+    for (int64_t w = 0; w < n; w++) vn_scaled_undo(&e->scaled, pairs[2 * w], e->y + w * h, h);
+    for (int64_t i = 0; i < n * h; i++) out[i] = (double)e->y[i];
+    return VN_OK;
+}
+
+static void close_model(void *ctx)
+{
+    entrant *e = ctx;
+    vn_predictor_close(e->predictor);
+    vn_scaled_close(&e->scaled);
+    vn_free(e->y);
+    vn_free(e);
+}
+
+static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_device *dev,
+                            int64_t batch, vn_forecaster *out)
+{
+    VN_TRY(vn_fitted_match(m, task->panel));
+    if (m->train.h != task->h)
+        return VN_FAIL(VN_E_ARGUMENT, "model %s forecasts %" PRId64 " steps, the evaluation %" PRId64,
+                       m->def->alias, m->train.h, task->h);
+    entrant *e = vn_calloc(1, sizeof *e);
+    if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    e->m = m;
+    *out = (vn_forecaster){ m->def->alias, e, run_model, close_model };
+    VN_TRY(vn_scaled_open(task->panel, m->local_scaler, task->split, &e->scaled));
+    VN_TRY(vn_predictor_open(m, dev, batch, &e->predictor));
+    return VN_OK;
+}
+
+/* Horizon and split: what the config says, else the first model, else the last h rows. */
+static vn_status settle(const vane_config *c, const vane_model *const *models, int n,
+                        vn_eval_task *task)
+{
+    const vn_train_options *first = n ? &models[0]->fitted->train : NULL;
+    bool own = c->train.split.n || c->train.test_size || c->train.val_size;
+    task->h = c->train.h ? c->train.h : first ? first->h : 0;
+    if (task->h < 1)
+        return VN_FAIL(VN_E_ARGUMENT, "h is %" PRId64 ": give the number of steps to forecast", task->h);
+    if (c->train.split.n && c->train.split.n != 3)
+        return VN_FAIL(VN_E_ARGUMENT, "split has %" PRId64 " numbers, expected train:val:test",
+                       c->train.split.n);
+    task->split = vn_split_from(own || !first ? &c->train : first);
+    if (task->split.test > 0) return VN_OK;
+    if (task->split.train > 0)
+        return VN_FAIL(VN_E_ARGUMENT, "split has no test rows to evaluate on");
+    task->split.test = task->h;
+    return VN_OK;
+}
+
+/* "NHITS", or "NHITS 2" where another row has the name. */
+static void name_apart(vn_forecaster *f, int at)
+{
+    int same = 1;
+    for (int i = 0; i < at; i++) same += ((entrant *)f[i].ctx)->m->def == ((entrant *)f[at].ctx)->m->def;
+    entrant *e = f[at].ctx;
+    if (same == 1) return;
+    snprintf(e->name, sizeof e->name, "%s %d", f[at].name, same);
+    f[at].name = e->name;
+}
+
+static void put_table(vane_report *r, bool standardised)
+{
+    const vn_evaluation *e = &r->evaluation;
+    char number[VN_NUMBER_MAX];
+    vn_text_printf(&r->text, "%-14s", "model");
+    for (int k = 0; k < VN_METRIC_COUNT; k++) vn_text_printf(&r->text, " %10s", vn_metric_about(k)->title);
+    vn_text_printf(&r->text, " %9s\n", "seconds");
+    for (int i = 0; i < e->n_rows; i++) {
+        vn_text_printf(&r->text, "%-14s", e->row[i].name);
+        for (int k = 0; k < VN_METRIC_COUNT; k++) {
+            double v = e->row[i].score.value[k], size = v < 0 ? -v : v;
+            if (v != v) snprintf(number, sizeof number, "-");
+            else if (size >= 1e7) snprintf(number, sizeof number, "%.4e", v);
+            else snprintf(number, sizeof number, "%.*f", size < 10 ? 6 : size < 1000 ? 4 : 2, v);
+            vn_text_printf(&r->text, " %10s", number);
+        }
+        vn_text_printf(&r->text, " %9.2f\n", e->row[i].seconds);
+    }
+    vn_text_printf(&r->text, "%" PRId64 " windows of %" PRId64 " series, %s scale\n", e->n_windows,
+                   e->n_series, standardised ? "standardised" : "raw");
+}
+
+static void put_json(vane_report *r, const vn_eval_task *task, bool standardised)
+{
+    const vn_evaluation *e = &r->evaluation;
+    vn_text *t = &r->json;
+    vn_text_printf(t, "{\"schema\":1,\"h\":%" PRId64 ",\"split\":[%" PRId64 ",%" PRId64 ",%" PRId64 "],"
+                   "\"stride\":%" PRId64 ",\"scale\":\"%s\",\"season\":%" PRId64 ",\"windows\":%" PRId64
+                   ",\"series\":%" PRId64 ",\"rows\":[", task->h, task->split.train, task->split.val,
+                   task->split.test, task->options->stride, standardised ? "standardised" : "raw",
+                   task->panel->season, e->n_windows, e->n_series);
+    for (int i = 0; i < e->n_rows; i++) {
+        vn_text_printf(t, "%s\n{\"model\":", i ? "," : "");
+        vn_text_json(t, e->row[i].name);
+        vn_text_printf(t, ",\"baseline\":%s", i < e->n_baselines ? "true" : "false");
+        for (int k = 0; k < VN_METRIC_COUNT; k++) {
+            vn_text_printf(t, ",\"%s\":", vn_metric_about(k)->name);
+            vn_text_json_f64(t, e->row[i].score.value[k]);
+        }
+        vn_text_printf(t, ",\"seconds\":");
+        vn_text_json_f64(t, e->row[i].seconds);
+        vn_text_printf(t, "}");
+    }
+    vn_text_printf(t, "\n]}\n");
+}
+
+static vn_status evaluate(const vane_config *config, const vane_model *const *models, int n,
+                          vn_eval_task *task, vane_report *report)
+{
+    vn_device *dev = NULL;
+    int opened = 0;
+    vn_status st = VN_E_MEMORY;
+    vn_forecaster *f = vn_calloc((size_t)n + 1, sizeof *f);
+    if (!f) goto done;
+    VN_TRY_DONE(settle(config, models, n, task));
+    VN_TRY_DONE(vn_team_open((int)config->run.threads, &task->team));
+    if (n) VN_TRY_DONE(vn_config_device(config, &dev));
+    while (opened < n) {
+        const vn_fitted *m = models[opened]->fitted;
+        opened++; /* even a half-open one is closed below */
+        VN_TRY_DONE(open_model(m, task, dev, config->run.inference_windows_batch_size, &f[opened - 1]));
+        name_apart(f, opened - 1);
+    }
+    VN_TRY_DONE(vn_evaluate(task, f, n, &report->evaluation));
+    put_table(report, task->options->scale);
+    put_json(report, task, task->options->scale);
+done:
+    for (int i = 0; i < opened; i++) vn_forecaster_close(&f[i]);
+    vn_free(f);
+    vn_device_close(dev);
+    vn_team_close(task->team);
+    return st;
+}
+
+vane_status vane_evaluate(const vane_config *config, const vane_dataset *data,
+                          const vane_model *const *models, int n, const vane_hooks *hooks,
+                          vane_report **report)
+{
+    vn_eval_task task = { .panel = data->panel, .options = &config->eval, .log = vn_hooks_log(hooks) };
+    *report = NULL;
+    vane_report *r = vn_calloc(1, sizeof *r);
+    if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
+    vn_status st = evaluate(config, models, n, &task, r);
+    if (!st) return vn_public(vn_report_finish(r, report));
+    vane_report_close(r);
+    return vn_public(vn_trail(st, __FILE__, __LINE__));
+}

@@ -1,0 +1,191 @@
+/* Forecasts of whole data sets. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/os.h"
+#include "host/api/internal.h"
+
+struct vane_forecast {
+    vn_arena arena;
+    const char *alias;
+    const char **id;   /* [N] */
+    int64_t *stamp;    /* [N, H] */
+    float *y;          /* [N, H] */
+    vn_freq freq;
+    int64_t n_series, h;
+};
+
+/* Everything about the forecast but its numbers. */
+static vn_status prepare(vane_forecast *f, const vn_fitted *m, const vn_panel *p)
+{
+    size_t n = (size_t)p->n_series, h = (size_t)m->train.h;
+    f->alias = vn_arena_text(&f->arena, m->def->alias, strlen(m->def->alias));
+    f->freq = p->freq;
+    f->n_series = p->n_series;
+    f->h = m->train.h;
+    f->id = vn_arena_array(&f->arena, n, sizeof *f->id);
+    f->stamp = vn_arena_array(&f->arena, n * h, sizeof *f->stamp);
+    f->y = vn_arena_array(&f->arena, n * h, sizeof *f->y);
+    if (!f->alias || !f->id || !f->stamp || !f->y) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < p->n_series; i++) {
+        f->id[i] = vn_arena_text(&f->arena, p->id[i], strlen(p->id[i]));
+        if (!f->id[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        for (int64_t k = 0; k < f->h; k++)
+            f->stamp[i * f->h + k] = vn_panel_stamp(p, i, p->n_past[i] + k);
+    }
+    return VN_OK;
+}
+
+/* Future features must reach to the horizon, and a model of hours should not see days. */
+static vn_status check_fit(const vn_fitted *m, const vn_panel *p, const vn_log *log)
+{
+    VN_TRY(vn_fitted_match(m, p));
+    for (int64_t i = 0; m->n_futr && i < p->n_series; i++) {
+        int64_t rows = p->indptr[i + 1] - p->indptr[i], need = p->n_past[i] + m->train.h;
+        if (rows < need)
+            return VN_FAIL(VN_E_DATA, "series \"%s\" has future features for %" PRId64 " of the %" PRId64
+                           " steps to forecast", p->id[i], rows - p->n_past[i], m->train.h);
+    }
+    char trained[VN_STAMP_TEXT], given[VN_STAMP_TEXT];
+    if (m->freq.unit != p->freq.unit || m->freq.n != p->freq.n)
+        vn_log_printf(log, VN_LOG_WARN, "the model was trained on steps of %s, the data have steps of %s",
+                      vn_freq_text(m->freq, trained), vn_freq_text(p->freq, given));
+    return VN_OK;
+}
+
+static vn_status run(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
+                     vane_forecast *f)
+{
+    vn_device *dev = NULL;
+    vn_predictor *predictor = NULL;
+    vn_scaled scaled = { .use = panel };
+    vn_status st = VN_E_MEMORY;
+    int32_t *pairs = vn_calloc((size_t)f->n_series, 2 * sizeof *pairs);
+    if (!pairs) goto done;
+    for (int64_t i = 0; i < f->n_series; i++) {
+        pairs[2 * i] = (int32_t)i;
+        pairs[2 * i + 1] = (int32_t)panel->n_past[i];
+    }
+    VN_TRY_DONE(vn_config_device(config, &dev));
+    VN_TRY_DONE(vn_scaled_open(panel, m->local_scaler, (vn_split){ 0, 0, 0 }, &scaled));
+    VN_TRY_DONE(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &predictor));
+    VN_TRY_DONE(vn_predictor_run(predictor, scaled.use, pairs, f->n_series, f->y));
+    for (int64_t i = 0; i < f->n_series; i++) vn_scaled_undo(&scaled, i, f->y + i * f->h, f->h);
+done:
+    vn_predictor_close(predictor);
+    vn_scaled_close(&scaled);
+    vn_device_close(dev);
+    vn_free(pairs);
+    return st;
+}
+
+vane_status vane_forecast_make(const vane_config *config, const vane_model *model,
+                               const vane_dataset *data, const vane_dataset *future,
+                               const vane_hooks *hooks, vane_forecast **forecast)
+{
+    vn_panel *joined = NULL;
+    vn_log log = vn_hooks_log(hooks);
+    vn_status st = VN_E_MEMORY;
+    *forecast = NULL;
+    vane_forecast *f = vn_calloc(1, sizeof *f);
+    if (!f) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
+    if (future) VN_TRY_DONE(vn_panel_append(data->panel, future->panel, &joined));
+    const vn_panel *panel = joined ? joined : data->panel;
+    VN_TRY_DONE(check_fit(model->fitted, panel, &log));
+    VN_TRY_DONE(prepare(f, model->fitted, panel));
+    VN_TRY_DONE(run(config, model->fitted, panel, f));
+    *forecast = f;
+    f = NULL;
+done:
+    vn_panel_close(joined);
+    vane_forecast_close(f);
+    return vn_public(st);
+}
+
+void vane_forecast_close(vane_forecast *forecast)
+{
+    if (!forecast) return;
+    vn_arena_close(&forecast->arena);
+    vn_free(forecast);
+}
+
+int64_t vane_forecast_n_series(const vane_forecast *f) { return f->n_series; }
+int64_t vane_forecast_h(const vane_forecast *f) { return f->h; }
+const char *vane_forecast_alias(const vane_forecast *f) { return f->alias; }
+const float *vane_forecast_values(const vane_forecast *f) { return f->y; }
+
+const char *vane_forecast_id(const vane_forecast *f, int64_t i)
+{
+    return i >= 0 && i < f->n_series ? f->id[i] : NULL;
+}
+
+void vane_forecast_stamp(const vane_forecast *f, int64_t i, int64_t k, char *out, size_t n)
+{
+    char text[VN_STAMP_TEXT] = "";
+    if (i >= 0 && i < f->n_series && k >= 0 && k < f->h)
+        vn_stamp_text(f->freq, f->stamp[i * f->h + k], text);
+    if (n) snprintf(out, n, "%s", text);
+}
+
+/* A CSV field, quoted where it must be. */
+static void put_field(vn_text *out, const char *s)
+{
+    if (!strpbrk(s, ",\"\r\n")) {
+        vn_text_put(out, s, strlen(s));
+        return;
+    }
+    vn_text_put(out, "\"", 1);
+    for (; *s; s++) {
+        if (*s == '"') vn_text_put(out, "\"", 1);
+        vn_text_put(out, s, 1);
+    }
+    vn_text_put(out, "\"", 1);
+}
+
+static vane_status save(vn_text *text, const char *path)
+{
+    vane_status st = text->failed ? vn_public(VN_FAIL(VN_E_MEMORY, "no memory for the forecast's text"))
+                                  : vane_write_file(path, text->s, text->n);
+    vn_text_close(text);
+    return st;
+}
+
+vane_status vane_forecast_csv(const vane_forecast *f, const char *path)
+{
+    vn_text text = { 0 };
+    char stamp[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
+    vn_text_printf(&text, "unique_id,ds,%s\n", f->alias);
+    for (int64_t i = 0; i < f->n_series; i++)
+        for (int64_t k = 0; k < f->h; k++) {
+            put_field(&text, f->id[i]);
+            vn_text_printf(&text, ",%s,%s\n", vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp),
+                           vn_format_f32(f->y[i * f->h + k], number));
+        }
+    return save(&text, path);
+}
+
+vane_status vane_forecast_json(const vane_forecast *f, const char *path)
+{
+    vn_text text = { 0 };
+    char stamp[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
+    vn_text_printf(&text, "{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"series\":[", f->alias, f->h);
+    for (int64_t i = 0; i < f->n_series; i++) {
+        vn_text_printf(&text, "%s\n{\"unique_id\":", i ? "," : "");
+        vn_text_json(&text, f->id[i]);
+        vn_text_printf(&text, ",\"ds\":[");
+        for (int64_t k = 0; k < f->h; k++)
+            vn_text_printf(&text, "%s\"%s\"", k ? "," : "",
+                           vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp));
+        vn_text_printf(&text, "],\"%s\":[", f->alias);
+        for (int64_t k = 0; k < f->h; k++) {
+            float y = f->y[i * f->h + k];
+            bool finite = y - y == 0;
+            vn_text_printf(&text, "%s%s", k ? "," : "", finite ? vn_format_f32(y, number) : "null");
+        }
+        vn_text_printf(&text, "]}");
+    }
+    vn_text_printf(&text, "\n]}\n");
+    return save(&text, path);
+}

@@ -1,0 +1,92 @@
+/* What the handles of the public interface are, and helpers its files share. */
+#ifndef VN_HOST_API_INTERNAL_H
+#define VN_HOST_API_INTERNAL_H
+
+#include "host/api/run.def"
+#include "host/eval/evaluate.h"
+#include "host/infer/predictor.h"
+#include "include/vane.h"
+
+typedef struct vn_run_options {
+    VN_OPTION_STRUCT(VN_RUN_OPTIONS)
+} vn_run_options;
+
+/* One call of vane_config_set. */
+typedef struct vn_setting {
+    vane_origin origin;
+    const char *where, *name, *value; /* where: "" if not given */
+} vn_setting;
+
+/* A config is the list of what was set; the structs are rebuilt from it after every call, so that the
+ * order of calls does not matter and a model may be chosen last. */
+struct vane_config {
+    vn_arena arena;
+    vn_setting *set;
+    int n_set, cap_set;
+    const vn_model_def *def;
+    vn_run_options run;
+    vn_data_options data;
+    vn_train_options train;
+    vn_eval_options eval;
+    void *hparams;      /* of def; vn_malloc */
+    uint8_t *origin;    /* [options] vane_origin of each, in the order of vn_option_of */
+    vn_text value;      /* of vane_config_get */
+};
+
+/* Option i of a model's whole table: run, data, train, evaluate, the model's own. `table` receives
+ * its index (0 .. 4) and `group` its name. NULL past the end. */
+const vn_option *vn_option_of(const vn_model_def *def, int i, int *table, const char **group);
+
+/* Where a config keeps the options of table 0 .. 4. */
+void *vn_config_target(const vane_config *config, int table);
+
+/* The origin of an option of the config; VANE_DEFAULT if there is no such option. */
+vane_origin vn_config_origin(const vane_config *config, const char *name);
+
+struct vane_dataset {
+    vn_panel *panel;
+};
+
+struct vane_model {
+    vn_fitted *fitted;
+    vn_text value;      /* of vane_model_option */
+};
+
+struct vane_report {
+    vn_text text, json;
+    vn_evaluation evaluation; /* rows; empty for other reports */
+};
+
+/* MEMORY if a text of the report could not grow; closes the report then. */
+vn_status vn_report_finish(vane_report *report, vane_report **out);
+
+/* Our status is the public one. */
+static inline vane_status vn_public(vn_status st) { return (vane_status)st; }
+
+/* The log of the hooks; silent where there is none. `hooks` is borrowed. */
+vn_log vn_hooks_log(const vane_hooks *hooks);
+
+/* As much of a caller's struct as it has room for: copies min(size, *(size_t *)to), keeps its size. */
+void vn_fill(void *to, const void *from, size_t size);
+
+/* Open the device the config names. */
+vn_status vn_config_device(const vane_config *config, vn_device **dev);
+
+/* A panel to train or forecast on: `panel` itself, or a copy with scaled targets where the model has a
+ * local scaler, fitted on the training rows of the split. */
+typedef struct vn_scaled {
+    const vn_panel *use;     /* the panel to compute on */
+    vn_panel copy;           /* its own targets; the rest is borrowed */
+    vn_local_scale scale;    /* NULL where there is no local scaler */
+} vn_scaled;
+vn_status vn_scaled_open(const vn_panel *panel, int64_t type, vn_split split, vn_scaled *s);
+void vn_scaled_close(vn_scaled *s);
+
+/* Back to the scale of the data: n steps of a series. */
+void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n);
+
+/* A model as the config describes it, for this panel; without weights. */
+vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,
+                           vn_fitted **m);
+
+#endif

@@ -1,0 +1,232 @@
+/* Training, and models as files. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "host/api/internal.h"
+
+/* The scaler of a line of the option local_scaler_type. */
+static const int64_t local_scalers[] = { VN_SCALER_IDENTITY, VN_SCALER_STANDARD, VN_SCALER_ROBUST,
+                                         VN_SCALER_MINMAX, VN_SCALER_MEAN_ABS };
+enum { N_LOCAL = sizeof local_scalers / sizeof *local_scalers };
+
+vn_status vn_config_device(const vane_config *config, vn_device **dev)
+{
+    vn_device_config c = { (int)config->run.threads, config->run.cpu.s };
+    VN_TRY(vn_device_open(config->run.device.s, 0, &c, dev));
+    return VN_OK;
+}
+
+vn_status vn_scaled_open(const vn_panel *panel, int64_t scaler, vn_split split, vn_scaled *s)
+{
+    *s = (vn_scaled){ .use = panel };
+    int64_t type = 0;
+    while (type < N_LOCAL && local_scalers[type] != scaler) type++;
+    if (type == N_LOCAL)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s does not scale whole series", vn_scaler_name(scaler));
+    if (scaler == VN_SCALER_IDENTITY) return VN_OK;
+    s->copy = *panel;
+    s->copy.arena = (vn_arena){ 0 };
+    s->copy.y = vn_arena_array(&s->copy.arena, (size_t)panel->n_rows, sizeof *panel->y);
+    if (!s->copy.y) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    memcpy(s->copy.y, panel->y, (size_t)panel->n_rows * sizeof *panel->y);
+    s->use = &s->copy;
+    VN_TRY(vn_panel_scale(&s->copy, type, split, &s->scale));
+    return VN_OK;
+}
+
+void vn_scaled_close(vn_scaled *s) { vn_arena_close(&s->copy.arena); }
+
+void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n)
+{
+    if (!s->scale.scale) return;
+    for (int64_t k = 0; k < n; k++)
+        y[k] = (float)(s->scale.loc[series] + s->scale.scale[series] * (double)y[k]);
+}
+
+vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,
+                           vn_fitted **out)
+{
+    vn_fitted *m;
+    *out = NULL;
+    VN_TRY((vn_status)vane_config_check(config));
+    VN_TRY(vn_fitted_open(config->def, &m));
+    memcpy(m->hparams, config->hparams, config->def->options_bytes);
+    m->train = config->train;
+    m->local_scaler = local_scalers[config->data.local_scaler_type];
+    vn_status st = vn_fitted_adopt(m, panel);
+    if (!st) st = vn_fit_resolve(m, panel, log);
+    if (st) {
+        vn_fitted_close(m);
+        return vn_trail(st, __FILE__, __LINE__);
+    }
+    *out = m;
+    return VN_OK;
+}
+
+/* ---- training ---- */
+
+static void tell_progress(void *ctx, const vn_progress *p)
+{
+    const vane_hooks *h = ctx;
+    vane_progress v = { sizeof v, p->step, p->max_steps, p->loss, p->valid, p->best, p->lr,
+                        p->windows_per_s, p->eta_s, p->validated };
+    h->progress(h->ctx, &v);
+}
+
+static bool ask_stop(void *ctx)
+{
+    const vane_hooks *h = ctx;
+    return h->stop(h->ctx) != 0;
+}
+
+/* Start from the weights of another model of the same parameters. */
+static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
+{
+    VN_TRY(vn_fitted_declare(m));
+    VN_TRY(vn_params_layout(m->params));
+    const vn_params *from = init->params;
+    vn_params *to = m->params;
+    for (int i = 0; i < to->n; i++) {
+        int k = vn_params_find(from, to->entry[i].name);
+        if (m->def != init->def || k < 0 || !vn_same_shape(&from->entry[k].t, &to->entry[i].t))
+            return VN_FAIL(VN_E_MODEL, "the model to start from has no parameter \"%s\" of this shape: "
+                           "h, input_size, features and hyperparameters must be the same",
+                           to->entry[i].name);
+        memcpy(to->block + to->entry[i].offset, from->block + from->entry[k].offset,
+               (size_t)vn_count(&to->entry[i].t) * sizeof *to->block);
+    }
+    to->version++;
+    return VN_OK;
+}
+
+/* What will be trained, in one line, before it is. */
+static vn_status announce(const vn_fitted *m, const vn_device *dev, const vn_log *log)
+{
+    int64_t n = 0;
+    vn_device_info info;
+    VN_TRY(vn_fitted_declare(m));
+    for (int i = 0; i < m->params->n; i++) n += vn_count(&m->params->entry[i].t);
+    vn_device_about(dev, &info);
+    vn_log_printf(log, VN_LOG_INFO, "%s: h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters; "
+                  "%s, %d thread%s", m->def->alias, m->train.h, m->train.input_size, n, info.name,
+                  info.lanes, info.lanes == 1 ? "" : "s");
+    return VN_OK;
+}
+
+static const char *or_null(const vn_opt_TEXT *t) { return t->s[0] ? t->s : NULL; }
+
+static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *panel,
+                     const vane_hooks *h, vn_fit_report *report)
+{
+    vn_device *dev = NULL;
+    vn_scaled scaled = { .use = panel };
+    vn_status st = VN_OK;
+    vn_fit_hooks hooks = { .log = vn_hooks_log(h), .progress = h->progress ? tell_progress : NULL,
+                           .stop = h->stop ? ask_stop : NULL, .ctx = (void *)(uintptr_t)h,
+                           .checkpoint = or_null(&config->run.checkpoint),
+                           .checkpoint_steps = config->run.checkpoint_steps,
+                           .resume = or_null(&config->run.resume) };
+    VN_TRY_DONE(vn_config_device(config, &dev));
+    VN_TRY_DONE(vn_scaled_open(panel, m->local_scaler, vn_split_from(&m->train), &scaled));
+    VN_TRY_DONE(announce(m, dev, &hooks.log));
+    VN_TRY_DONE(vn_fit(m, scaled.use, dev, &hooks, report));
+done:
+    vn_scaled_close(&scaled);
+    vn_device_close(dev);
+    return st;
+}
+
+static vn_status wrap(vn_fitted *fitted, vane_model **model)
+{
+    *model = vn_calloc(1, sizeof **model);
+    if (!*model) {
+        vn_fitted_close(fitted);
+        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    (*model)->fitted = fitted;
+    return VN_OK;
+}
+
+static void fill_report(vane_train_report *out, const vn_fit_report *r)
+{
+    vane_train_report v = { sizeof v, r->steps, r->best_step, r->loss, r->valid, r->best, r->seconds,
+                            r->stopped_early, r->interrupted, (int64_t)r->work_bytes,
+                            (int64_t)r->values_bytes };
+    if (out) vn_fill(out, &v, sizeof v);
+}
+
+vane_status vane_train(const vane_config *config, const vane_dataset *data, const vane_hooks *hooks,
+                       const vane_model *init, vane_model **model, vane_train_report *report)
+{
+    vane_hooks h = { .size = sizeof h };
+    vn_fit_report r = { .loss = NAN, .valid = NAN, .best = NAN };
+    vn_fitted *m;
+    *model = NULL;
+    if (hooks) memcpy(&h, hooks, hooks->size < sizeof h ? hooks->size : sizeof h);
+    h.size = sizeof h;
+    vn_log log = vn_hooks_log(&h);
+    vn_status st = vn_config_fitted(config, data->panel, &log, &m);
+    if (st) return vn_public(st);
+    if (init) st = begin_from(m, init->fitted);
+    if (!st) st = fit(config, m, data->panel, &h, &r);
+    fill_report(report, &r);
+    if (st && !(st == VN_E_NUMERIC && r.best_step > 0)) {
+        vn_fitted_close(m);
+        return vn_public(vn_trail(st, __FILE__, __LINE__));
+    }
+    vn_status wrapped = wrap(m, model);
+    return vn_public(st ? st : wrapped);
+}
+
+/* ---- files ---- */
+
+vane_status vane_model_save(const vane_model *model, const char *path)
+{
+    vn_status st = vn_fitted_save(model->fitted, path);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+vane_status vane_model_load(const char *path, vane_model **model)
+{
+    vn_fitted *m;
+    *model = NULL;
+    vn_status st = vn_fitted_load(path, &m);
+    if (!st) st = wrap(m, model);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+void vane_model_close(vane_model *model)
+{
+    if (!model) return;
+    vn_fitted_close(model->fitted);
+    vn_text_close(&model->value);
+    vn_free(model);
+}
+
+void vane_model_about(const vane_model *model, vane_model_info *info)
+{
+    const vn_fitted *m = model->fitted;
+    vane_model_info v = { .size = sizeof v, .name = m->def->name, .alias = m->def->alias,
+                          .h = m->train.h, .input_size = m->train.input_size, .n_hist = m->n_hist,
+                          .n_futr = m->n_futr, .n_stat = m->n_stat,
+                          .n_parameters = m->params->n_numbers, .season = m->season };
+    vn_freq_text(m->freq, v.freq);
+    vn_fill(info, &v, sizeof v);
+}
+
+const char *vane_model_option(vane_model *model, const char *name)
+{
+    const vn_fitted *m = model->fitted;
+    const void *target = &m->train;
+    const vn_option *o = vn_option_find(vn_train_option_table, name);
+    if (!o) {
+        o = vn_option_find(m->def->options, name);
+        target = m->hparams;
+    }
+    if (!o) return NULL;
+    model->value.n = 0;
+    vn_option_get(o, target, &model->value);
+    return model->value.failed ? NULL : model->value.s ? model->value.s : "";
+}
