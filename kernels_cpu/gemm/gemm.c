@@ -95,16 +95,20 @@ static void pack_panel(const job *w, int64_t panel, float *out)
         pack_columns(b, g->b_col, panel_cols(g, panel), w->depth, out);
 }
 
-/* A is transposed: the VF_N >= VN_TILE_ROWS floats from `a` on at every k. The last row of the
- * matrix may end before them. */
+/* A is transposed: the VF_N >= VN_TILE_ROWS floats from `row` on at every k, fewer where the matrix
+ * ends before them. */
 static void pack_a(const job *w, int64_t row, float *out)
 {
     const vn_gemm *g = w->g;
     const float *a = w->a + w->k0 * g->a_k + row;
-    int64_t whole = row + VF_N > g->m && w->k0 + w->depth == g->k ? w->depth - 1 : w->depth;
-    for (int64_t k = 0; k < whole; k++) vf_store(out + k * VF_N, vf_load(a + k * g->a_k));
-    if (whole < w->depth)
-        memcpy(out + whole * VF_N, a + whole * g->a_k, (size_t)(g->m - row) * sizeof(float));
+    int64_t left = (g->k - w->k0) * g->a_k - row; /* floats from `a` to the end of A */
+    size_t rest = (size_t)min_of(g->m - row, VF_N) * sizeof(float);
+    for (int64_t k = 0; k < w->depth; k++, a += g->a_k, left -= g->a_k, out += VF_N) {
+        if (left >= VF_N)
+            vf_store(out, vf_load(a));
+        else
+            memcpy(out, a, rest);
+    }
 }
 
 /* The last panel may have fewer columns than the tile: it is computed aside. */
