@@ -29,7 +29,8 @@ static vn_status match(const vn_panel *p, const vn_panel *more, int64_t *tail)
         if (i < 0 && p->n_series == 1 && more->n_series == 1 && !*more->id[j]) i = 0;
         if (i < 0) {
             const char *near = p->n_series <= 10000 ? vn_nearest(more->id[j], nth_id, p) : NULL;
-            st = VN_FAIL(VN_E_DATA, "series '%s' is not among the %lld series it should continue%s%s%s",
+            st = VN_FAIL(VN_E_DATA,
+                         "series '%s' is not among the %lld series it should continue%s%s%s",
                          more->id[j], (long long)p->n_series, near ? "; did you mean '" : "",
                          near ? near : "", near ? "'?" : "");
             goto done;
@@ -50,12 +51,16 @@ static vn_status check_features(const vn_panel *p, const vn_panel *more)
     for (int64_t i = 0; past && i < p->n_hist; i++)
         past = !strcmp(p->hist_name[i], more->hist_name[i]);
     if (!known)
-        return VN_FAIL(VN_E_DATA, "the new rows have %lld future features, expected the same %lld in the "
-                       "same order", (long long)more->n_futr, (long long)p->n_futr);
+        return VN_FAIL(VN_E_DATA,
+                       "the new rows have %lld future features, expected the same %lld in the "
+                       "same order",
+                       (long long)more->n_futr, (long long)p->n_futr);
     for (int64_t j = 0; !past && j < more->n_series; j++)
         if (more->n_past[j])
-            return VN_FAIL(VN_E_DATA, "the new rows have %lld past features, expected the same %lld in "
-                           "the same order", (long long)more->n_hist, (long long)p->n_hist);
+            return VN_FAIL(VN_E_DATA,
+                           "the new rows have %lld past features, expected the same %lld in "
+                           "the same order",
+                           (long long)more->n_hist, (long long)p->n_hist);
     return VN_OK;
 }
 
@@ -64,14 +69,18 @@ static vn_status check_stamps(const vn_panel *p, const vn_panel *more, int64_t i
 {
     if (p->freq.unit == VN_FREQ_STEP && more->freq.unit == VN_FREQ_STEP) return VN_OK;
     if (p->freq.unit == VN_FREQ_STEP || more->freq.unit == VN_FREQ_STEP)
-        return VN_FAIL(VN_E_DATA, "series '%s' cannot continue: one table has time stamps, the other "
-                       "integer steps", p->id[i]);
+        return VN_FAIL(VN_E_DATA,
+                       "series '%s' cannot continue: one table has time stamps, the other "
+                       "integer steps",
+                       p->id[i]);
     int64_t n = more->indptr[j + 1] - more->indptr[j];
-    for (int64_t t = 0; t < n; t += n > 1 ? n - 1 : 1) { /* the first and the last row */
-        int64_t expected = vn_panel_stamp(p, i, p->n_past[i] + t), found = vn_panel_stamp(more, j, t);
+    for (int64_t t = 0; t<n; t += n> 1 ? n - 1 : 1) { /* the first and the last row */
+        int64_t expected = vn_panel_stamp(p, i, p->n_past[i] + t),
+                found = vn_panel_stamp(more, j, t);
         if (expected == found) continue;
         char a[VN_STAMP_TEXT], b[VN_STAMP_TEXT];
-        return VN_FAIL(VN_E_DATA, "row %lld of series '%s' should continue at %s, but its time stamp is %s",
+        return VN_FAIL(VN_E_DATA,
+                       "row %lld of series '%s' should continue at %s, but its time stamp is %s",
                        (long long)t + 1, p->id[i], vn_stamp_text(p->freq, expected, a),
                        vn_stamp_text(p->freq, found, b));
     }
@@ -102,7 +111,8 @@ static vn_status copy_names(vn_arena *arena, const char *const *from, int64_t n,
     return VN_OK;
 }
 
-static void join_series(vn_panel *out, const vn_panel *p, const vn_panel *more, int64_t i, int64_t j)
+static void join_series(vn_panel *out, const vn_panel *p, const vn_panel *more, int64_t i,
+                        int64_t j)
 {
     int64_t keep = j < 0 ? p->indptr[i + 1] - p->indptr[i] : p->n_past[i], to = out->indptr[i];
     copy_rows(out, to, p, p->indptr[i], keep);
@@ -127,7 +137,8 @@ static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, co
         length[i] = j < 0 ? p->indptr[i + 1] - p->indptr[i]
                           : p->n_past[i] + more->indptr[j + 1] - more->indptr[j];
         if (length[i] > INT32_MAX)
-            return VN_FAIL(VN_E_DATA, "series '%s' would have more than %d rows", p->id[i], INT32_MAX);
+            return VN_FAIL(VN_E_DATA, "series '%s' would have more than %d rows", p->id[i],
+                           INT32_MAX);
     }
     VN_TRY(vn_panel_room(out, p->n_series, length));
     VN_TRY(copy_names(&out->arena, p->id, p->n_series, &out->id));

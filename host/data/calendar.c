@@ -1,6 +1,6 @@
 /* Calendar arithmetic after H. Hinnant's "chrono-Compatible Low-Level Date Algorithms", parsing of
- * ISO-like stamps, and frequencies. Leaves time zones, leap seconds and holidays out: a step skipped
- * by a clock change or a holiday is a gap. */
+ * ISO-like stamps, and frequencies. Leaves time zones, leap seconds and holidays out: a step
+ * skipped by a clock change or a holiday is a gap. */
 #include "host/data/calendar.h"
 
 #include <stdio.h>
@@ -14,7 +14,10 @@ enum { DAY = 86400, SAMPLE = 1 << 16 };
 
 static const int64_t step_max = (int64_t)1 << 53;
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
 
 int64_t vn_days_of(int64_t year, int month, int day)
 {
@@ -34,7 +37,8 @@ vn_civil vn_civil_of(int64_t stamp)
     int64_t days = floor_div(stamp, DAY), z = days + 719468, era = floor_div(z, 146097);
     int64_t of_era = z - era * 146097;
     int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100), march = (5 * of_year + 2) / 153;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100),
+            march = (5 * of_year + 2) / 153;
     int month = (int)(march < 10 ? march + 3 : march - 9);
     return (vn_civil){ .year = year + era * 400 + (month <= 2),
                        .month = month,
@@ -109,7 +113,8 @@ static bool take_time(scan *in, vn_civil *c)
         if (!take_number(in, 2, &second) || second > 59) return false;
         if (take(in, '.') || take(in, ',')) {
             if (!take(in, '0')) return false;
-            while (take(in, '0')) {}
+            while (take(in, '0')) {
+            }
         }
     }
     c->second = (hour * 60 + minute) * 60 + second;
@@ -140,12 +145,12 @@ static const struct {
     int64_t n;
     bool month_end;
 } units[] = {
-    { "Y", VN_FREQ_MONTH, 12 },     { "Q", VN_FREQ_MONTH, 3 },      { "M", VN_FREQ_MONTH, 1 },
-    { "W", VN_FREQ_DAY, 7 },        { "B", VN_FREQ_BUSINESS, 1 },   { "D", VN_FREQ_DAY, 1 },
-    { "H", VN_FREQ_SECOND, 3600 },  { "min", VN_FREQ_SECOND, 60 },  { "S", VN_FREQ_SECOND, 1 },
-    { "YS", VN_FREQ_MONTH, 12 },    { "QS", VN_FREQ_MONTH, 3 },     { "MS", VN_FREQ_MONTH, 1 },
-    { "YE", VN_FREQ_MONTH, 12, 1 }, { "QE", VN_FREQ_MONTH, 3, 1 },  { "ME", VN_FREQ_MONTH, 1, 1 },
-    { "d", VN_FREQ_DAY, 1 },        { "h", VN_FREQ_SECOND, 3600 },  { "T", VN_FREQ_SECOND, 60 },
+    { "Y", VN_FREQ_MONTH, 12 },     { "Q", VN_FREQ_MONTH, 3 },     { "M", VN_FREQ_MONTH, 1 },
+    { "W", VN_FREQ_DAY, 7 },        { "B", VN_FREQ_BUSINESS, 1 },  { "D", VN_FREQ_DAY, 1 },
+    { "H", VN_FREQ_SECOND, 3600 },  { "min", VN_FREQ_SECOND, 60 }, { "S", VN_FREQ_SECOND, 1 },
+    { "YS", VN_FREQ_MONTH, 12 },    { "QS", VN_FREQ_MONTH, 3 },    { "MS", VN_FREQ_MONTH, 1 },
+    { "YE", VN_FREQ_MONTH, 12, 1 }, { "QE", VN_FREQ_MONTH, 3, 1 }, { "ME", VN_FREQ_MONTH, 1, 1 },
+    { "d", VN_FREQ_DAY, 1 },        { "h", VN_FREQ_SECOND, 3600 }, { "T", VN_FREQ_SECOND, 60 },
     { "s", VN_FREQ_SECOND, 1 },     { "step", VN_FREQ_STEP, 1 },
 };
 
@@ -178,8 +183,10 @@ char *vn_freq_text(vn_freq freq, char out[VN_STAMP_TEXT])
     for (int i = 0; i < UNITS_WRITTEN; i++) {
         if (units[i].unit != freq.unit || freq.n % units[i].n) continue;
         int64_t n = freq.n / units[i].n;
-        if (n == 1) snprintf(out, VN_STAMP_TEXT, "%s", units[i].name);
-        else snprintf(out, VN_STAMP_TEXT, "%lld%s", (long long)n, units[i].name);
+        if (n == 1)
+            snprintf(out, VN_STAMP_TEXT, "%s", units[i].name);
+        else
+            snprintf(out, VN_STAMP_TEXT, "%lld%s", (long long)n, units[i].name);
         break;
     }
     return out;
@@ -200,7 +207,10 @@ char *vn_stamp_text(vn_freq freq, int64_t stamp, char out[VN_STAMP_TEXT])
 }
 
 /* Months since year 0. */
-static int64_t months_of(vn_civil c) { return c.year * 12 + c.month - 1; }
+static int64_t months_of(vn_civil c)
+{
+    return c.year * 12 + c.month - 1;
+}
 
 static int64_t add_months(vn_freq freq, int64_t start, int64_t months)
 {
@@ -231,10 +241,14 @@ int64_t vn_stamp_add(vn_freq freq, int64_t start, int64_t k)
 {
     switch (freq.unit) {
     case VN_FREQ_STEP:
-    case VN_FREQ_SECOND: return start + k * freq.n;
-    case VN_FREQ_DAY: return start + k * freq.n * DAY;
-    case VN_FREQ_BUSINESS: return add_working(start, k * freq.n);
-    case VN_FREQ_MONTH: return add_months(freq, start, k * freq.n);
+    case VN_FREQ_SECOND:
+        return start + k * freq.n;
+    case VN_FREQ_DAY:
+        return start + k * freq.n * DAY;
+    case VN_FREQ_BUSINESS:
+        return add_working(start, k * freq.n);
+    case VN_FREQ_MONTH:
+        return add_months(freq, start, k * freq.n);
     }
     return start;
 }
@@ -244,10 +258,18 @@ bool vn_stamp_index(vn_freq freq, int64_t start, int64_t stamp, int64_t *k)
     int64_t span = 0;
     switch (freq.unit) {
     case VN_FREQ_STEP:
-    case VN_FREQ_SECOND: span = stamp - start; break;
-    case VN_FREQ_DAY: span = floor_div(stamp - start, DAY); break;
-    case VN_FREQ_BUSINESS: span = working_days(stamp) - working_days(start); break;
-    case VN_FREQ_MONTH: span = months_of(vn_civil_of(stamp)) - months_of(vn_civil_of(start)); break;
+    case VN_FREQ_SECOND:
+        span = stamp - start;
+        break;
+    case VN_FREQ_DAY:
+        span = floor_div(stamp - start, DAY);
+        break;
+    case VN_FREQ_BUSINESS:
+        span = working_days(stamp) - working_days(start);
+        break;
+    case VN_FREQ_MONTH:
+        span = months_of(vn_civil_of(stamp)) - months_of(vn_civil_of(start));
+        break;
     }
     *k = floor_div(span, freq.n);
     int64_t at = vn_stamp_add(freq, start, *k);
@@ -259,11 +281,16 @@ int64_t vn_season_of(vn_freq freq)
 {
     int64_t n = freq.n;
     switch (freq.unit) {
-    case VN_FREQ_STEP: return 1;
-    case VN_FREQ_SECOND: return n < DAY && DAY % n == 0 ? DAY / n : 1;
-    case VN_FREQ_DAY: return n == 1 ? 7 : n % 7 == 0 && 52 % (n / 7) == 0 ? 52 / (n / 7) : 1;
-    case VN_FREQ_BUSINESS: return n == 1 ? 5 : 1;
-    case VN_FREQ_MONTH: return n < 12 && 12 % n == 0 ? 12 / n : 1;
+    case VN_FREQ_STEP:
+        return 1;
+    case VN_FREQ_SECOND:
+        return n < DAY && DAY % n == 0 ? DAY / n : 1;
+    case VN_FREQ_DAY:
+        return n == 1 ? 7 : n % 7 == 0 && 52 % (n / 7) == 0 ? 52 / (n / 7) : 1;
+    case VN_FREQ_BUSINESS:
+        return n == 1 ? 5 : 1;
+    case VN_FREQ_MONTH:
+        return n < 12 && 12 % n == 0 ? 12 / n : 1;
     }
     return 1;
 }
@@ -280,7 +307,8 @@ static int64_t most_common(int64_t *v, int64_t n)
     qsort(v, (size_t)n, sizeof *v, ascending);
     int64_t best = 0, best_n = 0;
     for (int64_t i = 0, j; i < n; i = j) {
-        for (j = i; j < n && v[j] == v[i]; j++) {}
+        for (j = i; j < n && v[j] == v[i]; j++) {
+        }
         if (j - i > best_n) best = v[i];
         if (j - i > best_n) best_n = j - i;
     }
@@ -351,15 +379,15 @@ vn_status vn_freq_infer(const int64_t *stamp, const int64_t *at, int64_t n_serie
     *freq = (vn_freq){ .unit = VN_FREQ_SECOND, .n = step, .date_only = kind == VN_STAMP_DATE };
     if (kind == VN_STAMP_STEP) {
         freq->unit = VN_FREQ_STEP;
-    } else if (step >= 28 * DAY && (vn_stamps_end_months(stamp, rows) ||
-                                    same_day_of_month(stamp, rows))) {
+    } else if (step >= 28 * DAY &&
+               (vn_stamps_end_months(stamp, rows) || same_day_of_month(stamp, rows))) {
         n = differences(stamp, at, n_series, true, sample);
         freq->unit = VN_FREQ_MONTH;
         freq->n = most_common(sample, n);
         freq->month_end = vn_stamps_end_months(stamp, rows);
     } else if (step % DAY == 0) {
-        freq->unit = step == DAY && skips_weekends(stamp, at, n_series) ? VN_FREQ_BUSINESS
-                                                                         : VN_FREQ_DAY;
+        freq->unit =
+            step == DAY && skips_weekends(stamp, at, n_series) ? VN_FREQ_BUSINESS : VN_FREQ_DAY;
         freq->n = step / DAY;
     }
     vn_free(sample);

@@ -156,12 +156,15 @@ static vn_status read_quoted(vn_csv *csv, const char *p, vn_csv_cell *cell, bool
     cell->n = (size_t)(p - 1 - cell->s);
     for (const char *q = cell->s, *next; q < p - 1; q = next) {
         next = after_break(q, p - 1);
-        if (next > q) csv->line++;
-        else next = q + 1;
+        if (next > q)
+            csv->line++;
+        else
+            next = q + 1;
     }
     p = skip_blanks(csv, p);
     if (p < csv->end && *p != csv->delimiter && *p != '\n' && *p != '\r')
-        return vn_csv_fail(csv, p, "text after a closing quote; expected a delimiter or a line end");
+        return vn_csv_fail(csv, p,
+                           "text after a closing quote; expected a delimiter or a line end");
     end_cell(csv, p, last);
     return VN_OK;
 }

@@ -17,8 +17,8 @@ typedef struct key {
     int64_t stamp, row;
 } key;
 
-/* The rows in order: group g holds places at[g] .. at[g + 1); table->stamp is reordered with them and
- * later holds steps from the group's start. */
+/* The rows in order: group g holds places at[g] .. at[g + 1); table->stamp is reordered with them
+ * and later holds steps from the group's start. */
 typedef struct grid {
     int64_t *at;     /* [groups + 1] */
     int64_t *row;    /* [n] place in the file's order */
@@ -47,8 +47,7 @@ static vn_status sort_rows(vn_table *t, grid *g)
 {
     key *keys = vn_malloc((size_t)t->n * sizeof *keys);
     if (!keys) return VN_E_MEMORY;
-    for (int64_t i = 0; i < t->n; i++)
-        keys[g->at[t->group[i]]++] = (key){ t->stamp[i], i };
+    for (int64_t i = 0; i < t->n; i++) keys[g->at[t->group[i]]++] = (key){ t->stamp[i], i };
     memmove(g->at + 1, g->at, (size_t)t->n_groups * sizeof *g->at);
     g->at[0] = 0;
     for (int64_t i = 0; i < t->n_groups; i++) {
@@ -98,10 +97,10 @@ static vn_status refuse_duplicates(const vn_table *t, const grid *g)
         for (int64_t k = g->at[i] + 1; k < g->at[i + 1]; k++) {
             if (t->stamp[k] != t->stamp[k - 1]) continue;
             char stamp[VN_STAMP_TEXT], series[VN_CSV_SHOWN + 16];
-            return VN_FAIL(VN_E_DATA, "%s:%" PRIu32 ": time stamp %s%s stands on line %" PRIu32
-                           " already", t->name, t->line[g->row[k]],
-                           vn_stamp_text(written_as(t->kind), t->stamp[k], stamp),
-                           whose(t, i, series), t->line[g->row[k - 1]]);
+            return VN_FAIL(
+                VN_E_DATA, "%s:%" PRIu32 ": time stamp %s%s stands on line %" PRIu32 " already",
+                t->name, t->line[g->row[k]], vn_stamp_text(written_as(t->kind), t->stamp[k], stamp),
+                whose(t, i, series), t->line[g->row[k - 1]]);
         }
     }
     return VN_OK;
@@ -115,8 +114,10 @@ static vn_status find_freq(const vn_table *t, const grid *g)
     vn_freq given = { .unit = VN_FREQ_STEP, .n = 1 };
     bool automatic = !strcmp(o->freq.s, "auto"), steps = t->kind == VN_STAMP_STEP, found = true;
     if (!automatic && !vn_freq_parse(o->freq.s, &given))
-        return VN_FAIL(VN_E_ARGUMENT, "freq \"%s\": expected auto, an integer step, or [n] and one of S, "
-                       "min, H, D, B, W, M, Q, Y", o->freq.s);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "freq \"%s\": expected auto, an integer step, or [n] and one of S, "
+                       "min, H, D, B, W, M, Q, Y",
+                       o->freq.s);
     if (!automatic && !steps && given.unit == VN_FREQ_STEP)
         return VN_FAIL(VN_E_ARGUMENT, "freq \"%s\" is an integer step, but %s has time stamps",
                        o->freq.s, t->name);
@@ -124,8 +125,10 @@ static vn_status find_freq(const vn_table *t, const grid *g)
     if (automatic || (steps && given.unit != VN_FREQ_STEP))
         VN_TRY(vn_freq_infer(t->stamp, g->at, t->n_groups, t->kind, &p->freq, &found));
     if (!found && !steps)
-        return VN_FAIL(VN_E_DATA, "%s: the step of time cannot be told from one row a series; give "
-                       "it with --freq", t->name);
+        return VN_FAIL(VN_E_DATA,
+                       "%s: the step of time cannot be told from one row a series; give "
+                       "it with --freq",
+                       t->name);
     if (!found) p->freq = written_as(VN_STAMP_STEP);
     p->freq.date_only = t->kind == VN_STAMP_DATE && p->freq.unit > VN_FREQ_SECOND;
     if (p->freq.unit == VN_FREQ_MONTH) p->freq.month_end |= vn_stamps_end_months(t->stamp, t->n);
@@ -133,7 +136,8 @@ static vn_status find_freq(const vn_table *t, const grid *g)
     return VN_OK;
 }
 
-/* Message parts of the row at place k of group i: its file line, stamp and the one expected there. */
+/* Message parts of the row at place k of group i: its file line, stamp and the one expected there.
+ */
 static vn_status refuse_row(const vn_table *t, const grid *g, int64_t i, int64_t k, int64_t stamp,
                             int64_t step, bool off_grid)
 {
@@ -144,13 +148,16 @@ static vn_status refuse_row(const vn_table *t, const grid *g, int64_t i, int64_t
     vn_stamp_text(freq, vn_stamp_add(freq, g->start[i], step), expected);
     vn_freq_text(freq, step_text);
     if (off_grid)
-        return VN_FAIL(VN_E_DATA, "%s:%" PRIu32 ": time stamp %s%s does not fit the frequency %s "
-                       "(%s); expected %s", t->name, t->line[g->row[k]], found, whose(t, i, series),
-                       step_text, strcmp(t->options->freq.s, "auto") ? "given" : "inferred, see --freq",
+        return VN_FAIL(VN_E_DATA,
+                       "%s:%" PRIu32 ": time stamp %s%s does not fit the frequency %s "
+                       "(%s); expected %s",
+                       t->name, t->line[g->row[k]], found, whose(t, i, series), step_text,
+                       strcmp(t->options->freq.s, "auto") ? "given" : "inferred, see --freq",
                        expected);
-    return VN_FAIL(VN_E_DATA, "%s:%" PRIu32 ": a gap before time stamp %s%s: expected %s (frequency "
-                   "%s); --gaps fill puts masked rows there", t->name, t->line[g->row[k]], found,
-                   whose(t, i, series), expected, step_text);
+    return VN_FAIL(VN_E_DATA,
+                   "%s:%" PRIu32 ": a gap before time stamp %s%s: expected %s (frequency "
+                   "%s); --gaps fill puts masked rows there",
+                   t->name, t->line[g->row[k]], found, whose(t, i, series), expected, step_text);
 }
 
 static vn_status refuse_span(const vn_table *t, const grid *g, int64_t i, int64_t inserted)
@@ -158,9 +165,11 @@ static vn_status refuse_span(const vn_table *t, const grid *g, int64_t i, int64_
     char step[VN_STAMP_TEXT], series[VN_CSV_SHOWN + 16];
     int64_t widest = g->at[i];
     for (int64_t k = g->at[i] + 1; k < g->at[i + 1]; k++) /* t->stamp holds steps by now */
-        if (k == g->at[i] + 1 || t->stamp[k] - t->stamp[k - 1] > t->stamp[widest] - t->stamp[widest - 1])
+        if (k == g->at[i] + 1 ||
+            t->stamp[k] - t->stamp[k - 1] > t->stamp[widest] - t->stamp[widest - 1])
             widest = k;
-    return VN_FAIL(VN_E_DATA, "%s:%" PRIu32 ": with frequency %s the gaps need %lld rows or more for the "
+    return VN_FAIL(VN_E_DATA,
+                   "%s:%" PRIu32 ": with frequency %s the gaps need %lld rows or more for the "
                    "%lld of the file; the widest%s ends on this line. Is a stamp or --freq wrong?",
                    t->name, t->line[g->row[widest]], vn_freq_text(t->panel->freq, step),
                    (long long)inserted, (long long)t->n, whose(t, i, series));
@@ -203,10 +212,13 @@ static vn_status check_features(const vn_table *t, const grid *g, int64_t k, int
     vn_panel *p = t->panel;
     for (int64_t j = 0; j < p->n_hist + p->n_futr; j++) {
         bool is_hist = j < p->n_hist;
-        float *x = is_hist ? &p->hist[to * p->n_hist + j] : &p->futr[to * p->n_futr + j - p->n_hist];
+        float *x =
+            is_hist ? &p->hist[to * p->n_hist + j] : &p->futr[to * p->n_futr + j - p->n_hist];
         if (!isnan(*x)) continue;
         if (!is_hist || past)
-            return VN_FAIL(VN_E_DATA, "%s:%" PRIu32 ": column '%s' has no value here; %s features must be complete",
+            return VN_FAIL(VN_E_DATA,
+                           "%s:%" PRIu32
+                           ": column '%s' has no value here; %s features must be complete",
                            t->name, t->line[g->row[k]],
                            is_hist ? p->hist_name[j] : p->futr_name[j - p->n_hist],
                            is_hist ? "past" : "future");
@@ -232,7 +244,8 @@ static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, in
         return VN_FAIL(VN_E_DATA, "%s: series '%s' has no observed value", t->name, t->ids.name[s]);
     for (int64_t k = g->at[i]; p->n_hist + p->n_futr && k < g->at[i + 1]; k++) {
         int64_t step = t->stamp[k];
-        for (int64_t gap = last + 1; gap < step; gap++) copy_features(t, g->row[k - 1], first + gap);
+        for (int64_t gap = last + 1; gap < step; gap++)
+            copy_features(t, g->row[k - 1], first + gap);
         copy_features(t, g->row[k], first + step);
         for (int64_t to = last + 1; to <= step; to++)
             VN_TRY(check_features(t, g, k, first + to, to < p->n_past[s]));
@@ -249,8 +262,8 @@ static vn_status take_stats(const vn_table *t)
     vn_panel *p = t->panel;
     for (int64_t i = 0; i < p->n_series * p->n_stat; i++) {
         if (isnan(t->stat[i]))
-            return VN_FAIL(VN_E_DATA, "%s: series '%s' has no value of static feature '%s'", t->name,
-                           t->ids.name[i / p->n_stat], p->stat_name[i % p->n_stat]);
+            return VN_FAIL(VN_E_DATA, "%s: series '%s' has no value of static feature '%s'",
+                           t->name, t->ids.name[i / p->n_stat], p->stat_name[i % p->n_stat]);
         p->stat[i] = t->stat[i];
     }
     return VN_OK;
@@ -299,8 +312,10 @@ static vn_status grid_rows(vn_table *t)
     const vn_data_options *o = t->options;
     vn_freq given = { .unit = VN_FREQ_STEP, .n = 1 };
     if (strcmp(o->freq.s, "auto") && !vn_freq_parse(o->freq.s, &given))
-        return VN_FAIL(VN_E_ARGUMENT, "freq \"%s\": expected auto, an integer step, or [n] and one of S, "
-                       "min, H, D, B, W, M, Q, Y", o->freq.s);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "freq \"%s\": expected auto, an integer step, or [n] and one of S, "
+                       "min, H, D, B, W, M, Q, Y",
+                       o->freq.s);
     p->freq = (vn_freq){ .unit = VN_FREQ_STEP, .n = 1 };
     p->season = o->season_length ? o->season_length : vn_season_of(given);
     VN_TRY(vn_panel_room(p, t->n_groups, t->count));

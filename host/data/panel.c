@@ -11,7 +11,7 @@
 #include "host/data/table.h"
 
 #define VN_OPTION_OF vn_data_options
-const vn_option vn_data_option_table[] = { VN_DATA_OPTIONS(VN_OPTION_LINE) { 0 } };
+const vn_option vn_data_option_table[] = { VN_DATA_OPTIONS(VN_OPTION_LINE){ 0 } };
 
 vn_status vn_panel_room(vn_panel *p, int64_t n_series, const int64_t *length)
 {
@@ -50,12 +50,13 @@ static void tell(const vn_table *t, const vn_log *log)
     static const char *const formats[] = { "auto", "long", "wide", "rows" };
     const vn_panel *p = t->panel;
     char freq[VN_STAMP_TEXT];
-    vn_log_printf(log, VN_LOG_INFO,
-                  "%s: %s format, %lld series, %lld rows, frequency %s, season %lld, %lld rows put into "
-                  "gaps, %lld targets missing",
-                  t->name, formats[t->format], (long long)p->n_series, (long long)p->n_rows,
-                  vn_freq_text(p->freq, freq), (long long)p->season, (long long)p->n_gap_rows,
-                  (long long)p->n_missing);
+    vn_log_printf(
+        log, VN_LOG_INFO,
+        "%s: %s format, %lld series, %lld rows, frequency %s, season %lld, %lld rows put into "
+        "gaps, %lld targets missing",
+        t->name, formats[t->format], (long long)p->n_series, (long long)p->n_rows,
+        vn_freq_text(p->freq, freq), (long long)p->season, (long long)p->n_gap_rows,
+        (long long)p->n_missing);
 }
 
 vn_status vn_panel_read(const char *path, const vn_data_options *options, const vn_log *log,
@@ -85,10 +86,16 @@ done:
 static vn_status check_arrays(int64_t n_series, const char *const *id, const int64_t *indptr,
                               vn_freq freq, int64_t season)
 {
-    if (n_series < 1) return VN_FAIL(VN_E_ARGUMENT, "%lld series, expected at least one", (long long)n_series);
-    if (season < 1) return VN_FAIL(VN_E_ARGUMENT, "a season of %lld steps, expected at least 1", (long long)season);
-    if (freq.n < 1) return VN_FAIL(VN_E_ARGUMENT, "a frequency of %lld units, expected at least 1", (long long)freq.n);
-    if (indptr[0] != 0) return VN_FAIL(VN_E_ARGUMENT, "indptr begins with %lld, expected 0", (long long)indptr[0]);
+    if (n_series < 1)
+        return VN_FAIL(VN_E_ARGUMENT, "%lld series, expected at least one", (long long)n_series);
+    if (season < 1)
+        return VN_FAIL(VN_E_ARGUMENT, "a season of %lld steps, expected at least 1",
+                       (long long)season);
+    if (freq.n < 1)
+        return VN_FAIL(VN_E_ARGUMENT, "a frequency of %lld units, expected at least 1",
+                       (long long)freq.n);
+    if (indptr[0] != 0)
+        return VN_FAIL(VN_E_ARGUMENT, "indptr begins with %lld, expected 0", (long long)indptr[0]);
     for (int64_t i = 0; i < n_series; i++) {
         if (!id[i] || !*id[i]) return VN_FAIL(VN_E_ARGUMENT, "series %lld has no id", (long long)i);
         if (indptr[i + 1] <= indptr[i] || indptr[i + 1] - indptr[i] > INT32_MAX)
@@ -168,9 +175,16 @@ done:
 
 vn_panel_view vn_panel_view_of(const vn_panel *p)
 {
-    return (vn_panel_view){ .n_series = p->n_series, .n_hist = p->n_hist, .n_futr = p->n_futr,
-                            .n_stat = p->n_stat, .indptr = p->indptr, .y = p->y, .mask = p->mask,
-                            .hist = p->hist, .futr = p->futr, .stat = p->stat };
+    return (vn_panel_view){ .n_series = p->n_series,
+                            .n_hist = p->n_hist,
+                            .n_futr = p->n_futr,
+                            .n_stat = p->n_stat,
+                            .indptr = p->indptr,
+                            .y = p->y,
+                            .mask = p->mask,
+                            .hist = p->hist,
+                            .futr = p->futr,
+                            .stat = p->stat };
 }
 
 int64_t vn_panel_stamp(const vn_panel *p, int64_t i, int64_t t)

@@ -17,7 +17,8 @@ static bool is_header(const vn_table *t)
         n_numbers += vn_parse_f64(cell->s, cell->n, &x, NULL);
         n_counting += vn_parse_i64(cell->s, cell->n, &step, NULL) && step == i;
     }
-    return (n_numbers == 0 && !vn_table_is_values(t)) || (n_counting > 2 && n_counting == t->csv.n - 1);
+    return (n_numbers == 0 && !vn_table_is_values(t)) ||
+           (n_counting > 2 && n_counting == t->csv.n - 1);
 }
 
 /* Names for messages where the file has none: V1, V2, ... as in the M4 files. */
@@ -59,7 +60,8 @@ vn_status vn_table_read_rows(vn_table *t)
 {
     bool more, header = false;
     if (t->panel->n_hist + t->panel->n_futr + t->panel->n_stat)
-        return VN_FAIL(VN_E_ARGUMENT, "%s: a table of one series per row cannot hold features", t->name);
+        return VN_FAIL(VN_E_ARGUMENT, "%s: a table of one series per row cannot hold features",
+                       t->name);
     for (bool first = true;; first = false) {
         VN_TRY(vn_csv_next(&t->csv, &more));
         if (!more) break;

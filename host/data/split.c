@@ -18,13 +18,16 @@ vn_status vn_split_of(const vn_panel *p, vn_split s, int64_t i, int64_t ends[3])
     ends[1] = ends[0] + s.val;
     ends[2] = ends[1] + s.test;
     if (s.train && ends[2] > rows)
-        return VN_FAIL(VN_E_DATA, "series '%s' has %lld rows, too few for %lld training, %lld validation and "
-                       "%lld test rows", p->id[i], (long long)rows, (long long)s.train,
-                       (long long)s.val, (long long)s.test);
-    if (ends[0] < 1)
-        return VN_FAIL(VN_E_DATA, "series '%s' has %lld rows; after %lld validation and %lld test rows none "
-                       "is left for training", p->id[i], (long long)past, (long long)s.val,
+        return VN_FAIL(VN_E_DATA,
+                       "series '%s' has %lld rows, too few for %lld training, %lld validation and "
+                       "%lld test rows",
+                       p->id[i], (long long)rows, (long long)s.train, (long long)s.val,
                        (long long)s.test);
+    if (ends[0] < 1)
+        return VN_FAIL(VN_E_DATA,
+                       "series '%s' has %lld rows; after %lld validation and %lld test rows none "
+                       "is left for training",
+                       p->id[i], (long long)past, (long long)s.val, (long long)s.test);
     return VN_OK;
 }
 
@@ -91,7 +94,8 @@ vn_status vn_panel_scale(vn_panel *p, int64_t type, vn_split split, vn_local_sca
             if (p->mask[t] != 0.0f) v[n++] = (double)p->y[t];
         if (n) fit(type, v, n, &out->loc[i], &out->scale[i]);
         for (int64_t t = first; t < p->indptr[i + 1]; t++)
-            if (p->mask[t] != 0.0f) p->y[t] = (float)(((double)p->y[t] - out->loc[i]) / out->scale[i]);
+            if (p->mask[t] != 0.0f)
+                p->y[t] = (float)(((double)p->y[t] - out->loc[i]) / out->scale[i]);
     }
 done:
     vn_free(v);

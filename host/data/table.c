@@ -1,10 +1,10 @@
 /* Data files to rows: what the columns mean, which format it is, and every cell's number.
  *
- * The text is read once; the header and the first record are looked at before, to choose the format.
- * One row costs 20 bytes and 4 more for each cell beside the target until the panel is made. */
+ * The text is read once; the header and the first record are looked at before, to choose the
+ * format. One row costs 20 bytes and 4 more for each cell beside the target until the panel is
+ * made. */
 #include "host/data/table.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -83,9 +83,9 @@ static vn_status not_a_number(const vn_table *t, const vn_csv_cell *cell, const 
                        column, shown, shown);
 }
 
-/* Plain decimals of up to 18 digits, without the exact parser's 0.4 us for those over 15. Digits over a
- * power of ten err by at most 2^-52 in f64; where both ends of twice that range round to one f32, it is
- * the f32 of the exact f64 too. False: not sure. */
+/* Plain decimals of up to 18 digits, without the exact parser's 0.4 us for those over 15. Digits
+ * over a power of ten err by at most 2^-52 in f64; where both ends of twice that range round to one
+ * f32, it is the f32 of the exact f64 too. False: not sure. */
 static bool quick_number(const vn_csv_cell *cell, float *out)
 {
     static const double power10[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
@@ -96,9 +96,12 @@ static bool quick_number(const vn_csv_cell *cell, float *out)
     if (end - s > 19 || s == end || *s == '.' || end[-1] == '.') return false;
     int64_t digits = 0, point = -1;
     for (const char *p = s; p < end; p++) {
-        if (*p == '.' && point < 0) point = end - p - 1;
-        else if (*p < '0' || *p > '9') return false;
-        else digits = digits * 10 + (*p - '0');
+        if (*p == '.' && point < 0)
+            point = end - p - 1;
+        else if (*p < '0' || *p > '9')
+            return false;
+        else
+            digits = digits * 10 + (*p - '0');
     }
     if (point < 0 && end - s > 18) return false; /* 19 digits may not fit */
     double x = (double)digits / power10[point < 0 ? 0 : point];
@@ -121,7 +124,7 @@ vn_status vn_table_number(const vn_table *t, const vn_csv_cell *cell, const char
     if (isinf(x))
         return vn_csv_fail(&t->csv, cell->s, "column '%s' holds an infinite value, \"%s\"", column,
                            vn_csv_show(cell, shown));
-    if (fabs(x) > FLT_MAX)
+    if (fabs(x) >= 0x1.ffffffp127) /* what rounds to an infinite f32 */
         return vn_csv_fail(&t->csv, cell->s,
                            "column '%s' holds %s, beyond what 32-bit floats hold (3.4e38)", column,
                            vn_csv_show(cell, shown));
@@ -148,12 +151,12 @@ static vn_status no_column(const vn_table *t, const char *option, const char *na
     for (int64_t i = 0; i < t->n_columns && names.n < 300; i++)
         vn_text_printf(&names, "%s%s", i ? ", " : "", t->column[i]);
     const char *near = vn_nearest(name, nth_column, t);
-    vn_status st = names.failed ? VN_E_MEMORY
-                                : VN_FAIL(VN_E_DATA,
-                                          "%s:1: no column '%s' (option %s); the columns are %.320s%s%s%s",
-                                          t->name, name, option, names.s ? names.s : "",
-                                          near ? "; did you mean '" : "", near ? near : "",
-                                          near ? "'?" : "");
+    vn_status st =
+        names.failed
+            ? VN_E_MEMORY
+            : VN_FAIL(VN_E_DATA, "%s:1: no column '%s' (option %s); the columns are %.320s%s%s%s",
+                      t->name, name, option, names.s ? names.s : "", near ? "; did you mean '" : "",
+                      near ? near : "", near ? "'?" : "");
     vn_text_close(&names);
     return st;
 }
@@ -168,8 +171,9 @@ static vn_status assign(vn_table *t, role *roles, const char *option, const char
             return VN_FAIL(VN_E_DATA, "%s:1: columns %lld and %lld are both called '%s'", t->name,
                            (long long)at + 1, (long long)i + 1, name);
     if (roles[at].what != ROLE_NONE)
-        return VN_FAIL(VN_E_ARGUMENT, "column '%s' is asked for twice, the second time by option %s",
-                       name, option);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "column '%s' is asked for twice, the second time by option %s", name,
+                       option);
     roles[at] = r;
     return VN_OK;
 }
@@ -230,7 +234,8 @@ static vn_status assign_features(vn_table *t, role *roles)
     VN_TRY(assign_list(t, roles, "futr_exog_list", p->futr_name, p->n_futr, ROLE_CELL,
                        t->n_y + p->n_hist));
     if (p->n_stat && t->format == VN_FORMAT_WIDE)
-        return VN_FAIL(VN_E_ARGUMENT, "a wide table cannot hold static features (stat_exog_list = %s)",
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "a wide table cannot hold static features (stat_exog_list = %s)",
                        o->stat_exog_list.s);
     VN_TRY(assign_list(t, roles, "stat_exog_list", p->stat_name, p->n_stat, ROLE_STAT, 0));
     t->n_cells = t->n_y + p->n_hist + p->n_futr;
@@ -246,8 +251,7 @@ static vn_status roles_long(vn_table *t, role *roles)
     VN_TRY(find_time(t, &time));
     VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0 }));
     t->n_y = o->target_col.s[0] != 0;
-    if (t->n_y)
-        VN_TRY(assign(t, roles, "target_col", o->target_col.s, (role){ ROLE_CELL, 0 }));
+    if (t->n_y) VN_TRY(assign(t, roles, "target_col", o->target_col.s, (role){ ROLE_CELL, 0 }));
     if (id < 0) VN_TRY(vn_names_add(&t->ids, o->target_col.s, strlen(o->target_col.s), &one));
     return assign_features(t, roles);
 }
@@ -296,7 +300,8 @@ static vn_status take_stamp(vn_table *t, const vn_csv_cell *cell, int64_t column
     if (kind == VN_STAMP_NONE || !same) {
         char shown[VN_CSV_SHOWN];
         return vn_csv_fail(&t->csv, cell->s, "expected %s in column '%s', got \"%s\"",
-                           t->kind == VN_STAMP_NONE ? "a time stamp like 2016-07-01 13:00:00 or an integer step"
+                           t->kind == VN_STAMP_NONE
+                               ? "a time stamp like 2016-07-01 13:00:00 or an integer step"
                            : t->kind == VN_STAMP_STEP ? "an integer step as in the lines before"
                                                       : "a time stamp like 2016-07-01 13:00:00",
                            t->column[column], vn_csv_show(cell, shown));
@@ -314,7 +319,8 @@ static vn_status take_id(vn_table *t, const vn_csv_cell *cell, int32_t *group)
         return VN_OK;
     }
     int64_t index;
-    if (!cell->doubled) VN_TRY(vn_names_add(&t->ids, cell->s, cell->n, &index));
+    if (!cell->doubled)
+        VN_TRY(vn_names_add(&t->ids, cell->s, cell->n, &index));
     else {
         vn_arena scratch = { 0 };
         char *plain = vn_csv_plain(&scratch, cell);
@@ -390,7 +396,8 @@ static vn_status read_columns(vn_table *t, const vn_log *log)
         VN_TRY(vn_csv_next(&t->csv, &more));
         if (!more) break;
         if (t->csv.n != t->n_columns)
-            return vn_csv_fail(&t->csv, t->csv.record, "expected %lld columns as in the header, found %lld",
+            return vn_csv_fail(&t->csv, t->csv.record,
+                               "expected %lld columns as in the header, found %lld",
                                (long long)t->n_columns, (long long)t->csv.n);
         VN_TRY(take_row(t, roles, id_column));
     }
@@ -429,7 +436,8 @@ static vn_stamp_kind first_cell_kind(const vn_table *t)
 }
 
 /* Which format it is: the header is kept, the csv stands at the first record after it. */
-static vn_status detect(vn_table *t, vn_stamp_kind header_kind, bool header_values, bool header_rows)
+static vn_status detect(vn_table *t, vn_stamp_kind header_kind, bool header_values,
+                        bool header_rows)
 {
     const vn_data_options *o = t->options;
     bool has_time = column_called(t, o->time_col.s) >= 0;
@@ -438,18 +446,28 @@ static vn_status detect(vn_table *t, vn_stamp_kind header_kind, bool header_valu
     bool no_target = !o->target_col.s[0] && has_time && t->panel->n_futr;
     vn_stamp_kind kind = first_cell_kind(t);
     if (header_kind > VN_STAMP_STEP)
-        return VN_FAIL(VN_E_DATA, "%s:1: no header: the first line begins with the time stamp \"%s\"",
-                       t->name, t->column[0]);
-    if (!header_rows && (has_target || (has_id && has_time) || no_target)) t->format = VN_FORMAT_LONG;
-    else if (header_rows) t->format = VN_FORMAT_ROWS;
-    else if (has_time || kind > VN_STAMP_STEP) t->format = VN_FORMAT_WIDE;
-    else if (header_values) t->format = VN_FORMAT_ROWS;
-    else if (all_numbers(t)) t->format = kind == VN_STAMP_STEP ? VN_FORMAT_WIDE : VN_FORMAT_ROWS;
-    else return no_column(t, "target_col", o->target_col.s);
+        return VN_FAIL(VN_E_DATA,
+                       "%s:1: no header: the first line begins with the time stamp \"%s\"", t->name,
+                       t->column[0]);
+    if (!header_rows && (has_target || (has_id && has_time) || no_target))
+        t->format = VN_FORMAT_LONG;
+    else if (header_rows)
+        t->format = VN_FORMAT_ROWS;
+    else if (has_time || kind > VN_STAMP_STEP)
+        t->format = VN_FORMAT_WIDE;
+    else if (header_values)
+        t->format = VN_FORMAT_ROWS;
+    else if (all_numbers(t))
+        t->format = kind == VN_STAMP_STEP ? VN_FORMAT_WIDE : VN_FORMAT_ROWS;
+    else
+        return no_column(t, "target_col", o->target_col.s);
     return VN_OK;
 }
 
-bool vn_table_is_values(const vn_table *t) { return all_numbers(t); }
+bool vn_table_is_values(const vn_table *t)
+{
+    return all_numbers(t);
+}
 
 bool vn_table_is_rows_header(const vn_table *t)
 {

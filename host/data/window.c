@@ -1,5 +1,5 @@
-/* Windows as (series, cut) pairs: cut c is the first target row. They are counted, not listed: a used
- * series has cuts first_cut, first_cut + step_size, ... and the counts are summed in `cum`. */
+/* Windows as (series, cut) pairs: cut c is the first target row. They are counted, not listed: a
+ * used series has cuts first_cut, first_cut + step_size, ... and the counts are summed in `cum`. */
 #include "host/data/window.h"
 
 #include <string.h>
@@ -7,14 +7,17 @@
 #include "base/philox.h"
 
 /* The cuts of a series whose part is rows begin .. end: *lo .. *hi in steps; none if *lo > *hi. */
-static void cuts_of(const vn_windows_config *c, int64_t begin, int64_t end, int64_t *lo, int64_t *hi)
+static void cuts_of(const vn_windows_config *c, int64_t begin, int64_t end, int64_t *lo,
+                    int64_t *hi)
 {
     enum { AUTO, ALWAYS };
     int64_t last = end - c->h, full = c->n_in > begin ? c->n_in : begin;
     *hi = c->partial_targets ? end - 1 : last;
     *lo = c->n_in;
-    if (c->start_padding == ALWAYS) *lo = 1;
-    else if (c->start_padding == AUTO && last < full) *lo = last > 1 ? last : 1;
+    if (c->start_padding == ALWAYS)
+        *lo = 1;
+    else if (c->start_padding == AUTO && last < full)
+        *lo = last > 1 ? last : 1;
     if (c->last_cutoffs && *lo < end - c->last_cutoffs * c->h) *lo = end - c->last_cutoffs * c->h;
     if (*lo < begin) *lo = begin;
     if (*lo < 1) *lo = 1;
@@ -25,9 +28,11 @@ static vn_status check(const vn_windows_config *c)
     const int64_t most = INT32_MAX;
     if (c->n_in < 1 || c->h < 1 || c->step_size < 1 || c->last_cutoffs < 0 || c->n_in > most ||
         c->h > most || c->last_cutoffs > most)
-        return VN_FAIL(VN_E_ARGUMENT, "windows of input_size %lld, horizon %lld, step_size %lld, "
-                       "last_cutoffs %lld", (long long)c->n_in, (long long)c->h,
-                       (long long)c->step_size, (long long)c->last_cutoffs);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "windows of input_size %lld, horizon %lld, step_size %lld, "
+                       "last_cutoffs %lld",
+                       (long long)c->n_in, (long long)c->h, (long long)c->step_size,
+                       (long long)c->last_cutoffs);
     return VN_OK;
 }
 
@@ -39,12 +44,13 @@ static vn_status refuse(const vn_windows *w, int64_t longest)
     int64_t ends[3];
     VN_TRY(vn_split_of(p, c->split, longest, ends));
     int64_t begin = c->part ? ends[c->part - 1] : 0;
-    return VN_FAIL(VN_E_DATA, "no series has a %s window: the longest, '%s', has %lld rows in this part and "
-                   "%lld before it; a window needs horizon %lld rows in the part and %s%lld rows before them",
-                   parts[c->part], p->id[longest], (long long)(ends[c->part] - begin),
-                   (long long)begin, (long long)c->h,
-                   c->start_padding == 2 ? "input_size " : "at least ",
-                   c->start_padding == 2 ? (long long)c->n_in : 1LL);
+    return VN_FAIL(
+        VN_E_DATA,
+        "no series has a %s window: the longest, '%s', has %lld rows in this part and "
+        "%lld before it; a window needs horizon %lld rows in the part and %s%lld rows before them",
+        parts[c->part], p->id[longest], (long long)(ends[c->part] - begin), (long long)begin,
+        (long long)c->h, c->start_padding == 2 ? "input_size " : "at least ",
+        c->start_padding == 2 ? (long long)c->n_in : 1LL);
 }
 
 static vn_status enumerate(vn_windows *w)
@@ -98,8 +104,10 @@ void vn_windows_at(const vn_windows *w, int64_t k, int32_t pair[2])
     int64_t lo = 0, hi = w->n_used - 1; /* the series with cum[lo] <= k < cum[lo + 1] */
     while (lo < hi) {
         int64_t mid = (lo + hi + 1) / 2;
-        if (w->cum[mid] <= k) lo = mid;
-        else hi = mid - 1;
+        if (w->cum[mid] <= k)
+            lo = mid;
+        else
+            hi = mid - 1;
     }
     set_pair(w, lo, k - w->cum[lo], pair);
 }

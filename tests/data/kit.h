@@ -1,0 +1,23 @@
+/* Data tests: a table given as text, read through a file as a user's is. */
+#ifndef VN_TESTS_DATA_KIT_H
+#define VN_TESTS_DATA_KIT_H
+
+#include "host/data/window.h"
+
+/* Defaults changed by settings "name=value;name=value". */
+vn_data_options vn_data_kit_options(const char *settings);
+
+/* Read n bytes of text as a file. */
+vn_status vn_data_kit_read(const char *text, size_t n, const char *settings, vn_panel **panel);
+
+/* Read a text that must be good. */
+vn_panel *vn_data_kit_panel(const char *text, const char *settings);
+
+/* Read a text that must be refused with this status and a message that holds `words`. */
+void vn_data_kit_refuse(const char *text, const char *settings, vn_status status,
+                        const char *words);
+
+/* A file of the shared data folder; NULL (and a printed line) if it is not there. Static buffer. */
+const char *vn_data_kit_shared(const char *file);
+
+#endif
