@@ -115,8 +115,7 @@ void vn_exec_drop(vn_stream *s, vn_exec *exec)
 const vn_kernel *const *vn_kernels_of(const vn_device *dev, vn_op op)
 {
     static const vn_kernel *const none[] = { NULL };
-    const vn_kernel *const *list =
-        (unsigned)op < VN_OP_COUNT ? dev->backend->kernels[op] : NULL;
+    const vn_kernel *const *list = (unsigned)op < VN_OP_COUNT ? dev->backend->kernels[op] : NULL;
     return list ? list : none;
 }
 
@@ -133,7 +132,8 @@ static void tell_missing(const vn_backend *backend, const char *name, uint64_t m
         comma = ",";
         missing &= ~((uint64_t)1 << bit);
     }
-    if (missing) vn_text_printf(why, "%s capability bits 0x%llx", comma, (unsigned long long)missing);
+    if (missing)
+        vn_text_printf(why, "%s capability bits 0x%llx", comma, (unsigned long long)missing);
     vn_text_put(why, "\n", 1);
 }
 

@@ -1,5 +1,5 @@
-/* The activation of a layer, on rows of C while they are in the first-level cache. Apart from gemm.c,
- * so that vector accesses to the stack in its disassembly mean that a tile spills. */
+/* The activation of a layer, on rows of C while they are in the first-level cache. Apart from
+ * gemm.c, so that vector accesses to the stack in its disassembly mean that a tile spills. */
 #include "kernels_cpu/gemm/gemm.h"
 #include "kernels_cpu/simd/math.h"
 

@@ -187,8 +187,8 @@ static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *
         run_group(&w, p, i, min_of(i + GROUP, p->panel_end));
 }
 
-/* Cut tiles x panels into a grid of lanes. Every row of the grid packs the panels again, and packing
- * one costs about half a tile. */
+/* Cut tiles x panels into a grid of lanes. Every row of the grid packs the panels again, and
+ * packing one costs about half a tile. */
 static part choose(const vn_lane *lane, int64_t tiles, int64_t panels)
 {
     int64_t best = INT64_MAX, down = 1, across = lane->size;

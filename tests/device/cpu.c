@@ -49,7 +49,10 @@ END_TEST
 /* y [2, 3] = x [2, 4] w [3, 4]^T */
 static vn_call linear_call(vn_dtype type, const vn_attr_linear *attr)
 {
-    return (vn_call){ .op = VN_OP_LINEAR, .n_in = 3, .n_out = 1, .attr = attr,
+    return (vn_call){ .op = VN_OP_LINEAR,
+                      .n_in = 3,
+                      .n_out = 1,
+                      .attr = attr,
                       .in = { { NULL, type, 2, { 2, 4 } }, { NULL, type, 2, { 3, 4 } } },
                       .out = { { NULL, type, 2, { 2, 3 } } } };
 }

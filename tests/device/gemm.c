@@ -22,7 +22,7 @@ typedef struct product {
 
 typedef struct data {
     float *a, *b, *bias;
-    double *c; /* the result in double, before the activation */
+    double *c;    /* the result in double, before the activation */
     double *size; /* sum of |a b|: the scale of rounding errors */
 } data;
 
@@ -36,8 +36,8 @@ static float *draw(int64_t n, uint64_t stream)
 
 static data make_data(const product *p)
 {
-    data d = { draw(p->groups * p->m * p->k, 1), draw(p->groups * p->k * p->n, 2),
-               draw(p->n, 3), NULL, NULL };
+    data d = { draw(p->groups * p->m * p->k, 1), draw(p->groups * p->k * p->n, 2), draw(p->n, 3),
+               NULL, NULL };
     int64_t total = p->groups * p->m * p->n;
     d.c = calloc((size_t)total, sizeof *d.c);
     d.size = calloc((size_t)total, sizeof *d.size);
@@ -66,7 +66,8 @@ static vn_tensor tensor(const product *p, float *x, int64_t rows, int64_t cols)
     return (vn_tensor){ x, VN_F32, 2, { rows, cols } };
 }
 
-/* The product on a device of `lanes` lanes at `level`, into c; NULL if the machine lacks the level. */
+/* The product on a device of `lanes` lanes at `level`, into c; NULL if the machine lacks the level.
+ */
 static const char *run(const product *p, const data *d, const char *level, int lanes, float *c)
 {
     vn_attr_linear linear = { p->act };
@@ -137,9 +138,9 @@ static void check(product p)
 
 /* Around the tiles of all levels (4 x 8, 6 x 16, 14 x 32) and the cut of depth at 512. */
 static const int64_t shapes[][3] = {
-    { 1, 1, 1 },    { 1, 33, 5 },   { 2, 16, 17 },   { 4, 100, 96 },  { 5, 1, 31 },
-    { 6, 16, 4 },   { 7, 15, 3 },   { 13, 8, 130 },  { 14, 32, 64 },  { 15, 31, 65 },
-    { 29, 65, 37 }, { 32, 24, 168 }, { 33, 7, 513 }, { 100, 97, 12 }, { 57, 301, 77 },
+    { 1, 1, 1 },      { 1, 33, 5 },    { 2, 16, 17 },  { 4, 100, 96 },  { 5, 1, 31 },
+    { 6, 16, 4 },     { 7, 15, 3 },    { 13, 8, 130 }, { 14, 32, 64 },  { 15, 31, 65 },
+    { 29, 65, 37 },   { 32, 24, 168 }, { 33, 7, 513 }, { 100, 97, 12 }, { 57, 301, 77 },
     { 17, 40, 1100 }, { 3, 5, 600 },
 };
 enum { N_SHAPES = sizeof shapes / sizeof *shapes };
@@ -160,8 +161,7 @@ END_TEST
 START_TEST(products_agree_with_a_loop_in_double)
 {
     const int64_t *s = shapes[_i];
-    for (int t = 0; t < 4; t++)
-        check((product){ 1, s[0], s[1], s[2], t & 1, t >> 1, -1, false });
+    for (int t = 0; t < 4; t++) check((product){ 1, s[0], s[1], s[2], t & 1, t >> 1, -1, false });
 }
 END_TEST
 
