@@ -1,5 +1,5 @@
-/* Forecasts with two plans over one copy of the weights: one for a batch, one for a single window, whose
- * latency is what a caller with one series waits for. Opening allocates; running does not. */
+/* Forecasts with two plans over one copy of the weights: one for a batch, one for a single window,
+ * whose latency is what a caller with one series waits for. Opening allocates; running does not. */
 #include "host/infer/predictor.h"
 
 #include <inttypes.h>
@@ -39,7 +39,8 @@ static vn_status upload(vn_predictor *p)
 
 static vn_status open_route(vn_predictor *p, int64_t batch, route *r)
 {
-    vn_plan_config config = { .dev = p->dev, .seed = (uint64_t)p->m->train.seed,
+    vn_plan_config config = { .dev = p->dev,
+                              .seed = (uint64_t)p->m->train.seed,
                               .version = &p->version };
     config.home[VN_HOME_PARAM] = p->param;
     r->batch = batch;
@@ -90,13 +91,15 @@ void vn_predictor_close(vn_predictor *p)
     vn_free(p);
 }
 
-static vn_status check(const vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n)
+static vn_status check(const vn_predictor *p, const vn_panel *panel, const int32_t *pairs,
+                       int64_t n)
 {
     VN_TRY(vn_fitted_match(p->m, panel));
     for (int64_t i = 0; i < n; i++)
         if (pairs[2 * i] < 0 || pairs[2 * i] >= panel->n_series)
-            return VN_FAIL(VN_E_ARGUMENT, "window %" PRId64 " is of series %" PRId32 ", the data have %"
-                           PRId64, i, pairs[2 * i], panel->n_series);
+            return VN_FAIL(VN_E_ARGUMENT,
+                           "window %" PRId64 " is of series %" PRId32 ", the data have %" PRId64, i,
+                           pairs[2 * i], panel->n_series);
     return VN_OK;
 }
 

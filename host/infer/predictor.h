@@ -10,7 +10,8 @@ typedef struct vn_predictor vn_predictor;
 vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_predictor **p);
 void vn_predictor_close(vn_predictor *p);
 
-/* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H], on the panel's scale. */
+/* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H], on the panel's
+ * scale. */
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
                            float *out);
 

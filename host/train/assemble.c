@@ -5,13 +5,14 @@
  *                                              -> unscale -> forecast (FORECAST)
  *
  * Features are scaled like the target, each channel with the statistics of its first L rows; a row
- * outside the series or without a target is the channel's mean, 0. Static features pass as they are. */
+ * outside the series or without a target is the channel's mean, 0. Static features pass as they
+ * are. */
 #include <inttypes.h>
 
 #include "host/train/train.h"
 
-/* Added to the sum of weights before dividing: a batch with nothing observed has loss and gradient 0
- * instead of NaN. Smaller than half a unit in the last place of any f32 sum above 2e-5. */
+/* Added to the sum of weights before dividing: a batch with nothing observed has loss and gradient
+ * 0 instead of NaN. Smaller than half a unit in the last place of any f32 sum above 2e-5. */
 static const double no_weight = 1e-12;
 
 /* One graph being assembled. */
@@ -22,9 +23,9 @@ typedef struct work {
     vn_mode mode;
     int64_t batch;
     vn_window_out w;
-    vn_val loc, scale;      /* of the target; 0 with scaler "identity" */
-    vn_val gain, shift;     /* revin's learned weight and bias, else 0 */
-    vn_val y;               /* scaled input, before revin's weight and bias */
+    vn_val loc, scale;  /* of the target; 0 with scaler "identity" */
+    vn_val gain, shift; /* revin's learned weight and bias, else 0 */
+    vn_val y;           /* scaled input, before revin's weight and bias */
 } work;
 
 static void stats_of(const work *k, vn_val x, vn_val *loc, vn_val *scale)
@@ -86,8 +87,11 @@ static vn_val unscaled(const work *k, vn_val yhat)
 
 static void open_window(work *k, vn_model_graph *out)
 {
-    vn_attr_window attr = { .n_in = k->o->input_size, .h = k->o->h, .n_hist = k->m->n_hist,
-                            .n_futr = k->m->n_futr, .n_stat = k->m->n_stat };
+    vn_attr_window attr = { .n_in = k->o->input_size,
+                            .h = k->o->h,
+                            .n_hist = k->m->n_hist,
+                            .n_futr = k->m->n_futr,
+                            .n_stat = k->m->n_stat };
     out->pairs = vn_input(k->g, "pairs", VN_I32, VN_DIMS(k->batch, 2));
     out->panel = vn_input(k->g, "panel", VN_PANEL, VN_DIMS(1));
     k->w = vn_window(k->g, out->pairs, out->panel, &attr);
@@ -100,8 +104,14 @@ static void open_window(work *k, vn_model_graph *out)
 static vn_val forecast(work *k)
 {
     const vn_fitted *m = k->m;
-    vn_task task = { .B = k->batch, .L = k->o->input_size, .H = k->o->h, .P = 1, .X = m->n_hist,
-                     .F = m->n_futr, .S = m->n_stat, .train = k->mode == VN_MODE_TRAIN };
+    vn_task task = { .B = k->batch,
+                     .L = k->o->input_size,
+                     .H = k->o->h,
+                     .P = 1,
+                     .X = m->n_hist,
+                     .F = m->n_futr,
+                     .S = m->n_stat,
+                     .train = k->mode == VN_MODE_TRAIN };
     task.y = revin_in(k);
     task.mask = k->w.mask;
     task.hist = scaled_feature(k, k->w.hist, k->w.mask);
@@ -116,7 +126,8 @@ static vn_val weights(const work *k)
 {
     if (k->o->horizon_weight.n == 0) return 0;
     if (k->o->horizon_weight.n != k->o->h)
-        return vn_refuse(k->g, VN_E_ARGUMENT, "horizon_weight has %" PRId64 " numbers, h is %" PRId64,
+        return vn_refuse(k->g, VN_E_ARGUMENT,
+                         "horizon_weight has %" PRId64 " numbers, h is %" PRId64,
                          k->o->horizon_weight.n, k->o->h);
     return vn_const(k->g, "horizon_weight", VN_DIMS(k->o->h), k->o->horizon_weight.v);
 }
@@ -126,11 +137,11 @@ static void add_loss(const work *k, int64_t kind, vn_val yhat, vn_val y, vn_val 
                      vn_model_graph *out)
 {
     vn_val loc = 0, scale = 0;
-    vn_attr_stats seasonal = { .type = VN_SCALER_SEASONAL, .rows = k->o->input_size,
+    vn_attr_stats seasonal = { .type = VN_SCALER_SEASONAL,
+                               .rows = k->o->input_size,
                                .season = k->m->season };
     vn_attr_loss attr = { .kind = kind, .delta = k->o->huber_delta };
-    if (kind == VN_LOSS_MASE)
-        vn_window_stats(k->g, input, k->w.mask, &seasonal, &loc, &scale);
+    if (kind == VN_LOSS_MASE) vn_window_stats(k->g, input, k->w.mask, &seasonal, &loc, &scale);
     vn_loss_of(k->g, &attr, yhat, y, k->w.target_mask, weights(k), scale, &out->num, &out->den);
 }
 
@@ -144,9 +155,13 @@ static void add_training(work *k, vn_val yhat, vn_model_graph *out)
     if (g->status) return;
     vn_val loss = vn_div(g, out->num, vn_affine(g, out->den, 1, no_weight));
     vn_gradients(g, loss, NULL, 0, NULL);
-    vn_attr_adam adam = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
-                          .weight_decay = k->o->weight_decay, .decoupled = k->o->optimizer == 1,
-                          .n_decay = g->params->n_decay, .clip = k->o->gradient_clip_val };
+    vn_attr_adam adam = { .beta1 = 0.9,
+                          .beta2 = 0.999,
+                          .eps = 1e-8,
+                          .weight_decay = k->o->weight_decay,
+                          .decoupled = k->o->optimizer == 1,
+                          .n_decay = g->params->n_decay,
+                          .clip = k->o->gradient_clip_val };
     out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
     out->norm = vn_output(g, vn_optimize(g, &adam, loss, out->bad));
 }

@@ -26,7 +26,11 @@ uint64_t vn_panel_fingerprint(const vn_panel *p)
 
 static vn_stored vector(const char *name, vn_dtype dtype, int64_t n, const void *data)
 {
-    return (vn_stored){ .name = name, .dtype = dtype, .rank = 1, .dim = { n }, .data = data,
+    return (vn_stored){ .name = name,
+                        .dtype = dtype,
+                        .rank = 1,
+                        .dim = { n },
+                        .data = data,
                         .bytes = (size_t)n * vn_dtype_bytes(dtype) };
 }
 
@@ -36,9 +40,12 @@ vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data
     int64_t counts[N_COUNTS] = { s->step, s->best_step, s->wait }, n = m->params->n_block;
     double losses[N_LOSSES] = { s->loss, s->valid, s->best };
     vn_stored tensor[N_TENSORS] = {
-        vector("run.counts", VN_I64, N_COUNTS, counts), vector("run.losses", VN_F64, N_LOSSES, losses),
-        vector("block.param", VN_F32, n, b->param),     vector("block.m", VN_F32, n, b->m),
-        vector("block.v", VN_F32, n, b->v),             vector("block.best", VN_F32, n, m->params->block),
+        vector("run.counts", VN_I64, N_COUNTS, counts),
+        vector("run.losses", VN_F64, N_LOSSES, losses),
+        vector("block.param", VN_F32, n, b->param),
+        vector("block.m", VN_F32, n, b->m),
+        vector("block.v", VN_F32, n, b->v),
+        vector("block.best", VN_F32, n, m->params->block),
     };
     vn_meta_list meta = { 0 };
     vn_status st = VN_OK;
@@ -57,17 +64,19 @@ static vn_status compare(const vn_safetensors *file, const vn_meta_list *want)
         const char *key = want->v[i].key, *now = want->v[i].value, *then;
         then = vn_safetensors_meta(file, key);
         if (!then)
-            return VN_FAIL(VN_E_MODEL, "\"%s\": there is no \"%s\" in its metadata", file->path, key);
+            return VN_FAIL(VN_E_MODEL, "\"%s\": there is no \"%s\" in its metadata", file->path,
+                           key);
         if (!strcmp(then, now)) continue;
         if (!strcmp(key, data_key))
             return VN_FAIL(VN_E_DATA, "checkpoint \"%s\" was made with other data", file->path);
         if (!strcmp(key, "format") || !strcmp(key, "format_version"))
-            return VN_FAIL(VN_E_MODEL, "\"%s\": \"%s\" is \"%.64s\", expected \"%s\"", file->path, key,
-                           then, now);
+            return VN_FAIL(VN_E_MODEL, "\"%s\": \"%s\" is \"%.64s\", expected \"%s\"", file->path,
+                           key, then, now);
         const char *dot = strchr(key, '.');
-        return VN_FAIL(VN_E_ARGUMENT, "checkpoint \"%s\" was made with %s = %.64s, now it is %.64s: a "
-                       "run goes on only with the options it began with", file->path,
-                       dot ? dot + 1 : key, then, now);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "checkpoint \"%s\" was made with %s = %.64s, now it is %.64s: a "
+                       "run goes on only with the options it began with",
+                       file->path, dot ? dot + 1 : key, then, now);
     }
     if (file->n_meta != want->n + 1) /* and the checksum */
         return VN_FAIL(VN_E_MODEL, "\"%s\" has metadata unknown to this version", file->path);
@@ -95,12 +104,18 @@ static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit
     VN_TRY(take(file, "block.m", VN_F32, n, b->m));
     VN_TRY(take(file, "block.v", VN_F32, n, b->v));
     VN_TRY(take(file, "block.best", VN_F32, n, m->params->block));
-    *s = (vn_fit_state){ .step = counts[0], .best_step = counts[1], .wait = counts[2],
-                         .loss = losses[0], .valid = losses[1], .best = losses[2] };
+    *s = (vn_fit_state){ .step = counts[0],
+                         .best_step = counts[1],
+                         .wait = counts[2],
+                         .loss = losses[0],
+                         .valid = losses[1],
+                         .best = losses[2] };
     if (file->n_tensors != N_TENSORS || s->step < 0 || s->step > m->train.max_steps ||
         s->best_step < -1 || s->best_step > s->step || s->wait < 0)
-        return VN_FAIL(VN_E_MODEL, "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "
-                       "state a run can have", file->path, s->step, s->best_step, file->n_tensors);
+        return VN_FAIL(VN_E_MODEL,
+                       "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "
+                       "state a run can have",
+                       file->path, s->step, s->best_step, file->n_tensors);
     return VN_OK;
 }
 

@@ -7,11 +7,11 @@
 /* Where a run stands. The bad-step flag is not part of it: a run whose loss left the finite numbers
  * ends, and never writes a checkpoint. */
 typedef struct vn_fit_state {
-    int64_t step;      /* optimizer steps done */
-    int64_t best_step; /* steps done when the best weights were kept, -1: none yet */
-    int64_t wait;      /* validations since then */
-    double loss;       /* of the last step */
-    double valid, best;/* last and best validation loss, NaN: none yet */
+    int64_t step;       /* optimizer steps done */
+    int64_t best_step;  /* steps done when the best weights were kept, -1: none yet */
+    int64_t wait;       /* validations since then */
+    double loss;        /* of the last step */
+    double valid, best; /* last and best validation loss, NaN: none yet */
 } vn_fit_state;
 
 /* Host copies [n_block] of what lies on the device; the best weights are m->params->block. */

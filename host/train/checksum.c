@@ -1,5 +1,5 @@
-/* XXH64 after the published specification. Reads are byte-wise little-endian, so the value is the same
- * on every machine; compilers turn them into single loads. */
+/* XXH64 after the published specification. Reads are byte-wise little-endian, so the value is the
+ * same on every machine; compilers turn them into single loads. */
 #include "host/train/checksum.h"
 
 static const uint64_t p1 = 0x9E3779B185EBCA87u, p2 = 0xC2B2AE3D27D4EB4Fu, p3 = 0x165667B19E3779F9u,
@@ -17,11 +17,20 @@ static uint32_t read32(const uint8_t *s)
     return (uint32_t)s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16 | (uint32_t)s[3] << 24;
 }
 
-static uint64_t turn(uint64_t x, int by) { return x << by | x >> (64 - by); }
+static uint64_t turn(uint64_t x, int by)
+{
+    return x << by | x >> (64 - by);
+}
 
-static uint64_t mix(uint64_t acc, uint64_t x) { return turn(acc + x * p2, 31) * p1; }
+static uint64_t mix(uint64_t acc, uint64_t x)
+{
+    return turn(acc + x * p2, 31) * p1;
+}
 
-static uint64_t merge(uint64_t h, uint64_t acc) { return (h ^ mix(0, acc)) * p1 + p4; }
+static uint64_t merge(uint64_t h, uint64_t acc)
+{
+    return (h ^ mix(0, acc)) * p1 + p4;
+}
 
 /* Four running sums over 32-byte stripes; advances *s. */
 static uint64_t stripes(const uint8_t **s, const uint8_t *end, uint64_t seed)

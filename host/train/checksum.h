@@ -1,5 +1,5 @@
-/* XXH64 (Yann Collet's xxHash): the checksum of model files and checkpoints. It finds damage, it does
- * not prove origin. About 10 GB/s, so it costs nothing beside the write. */
+/* XXH64 (Yann Collet's xxHash): the checksum of model files and checkpoints. It finds damage, it
+ * does not prove origin. About 10 GB/s, so it costs nothing beside the write. */
 #ifndef VN_HOST_TRAIN_CHECKSUM_H
 #define VN_HOST_TRAIN_CHECKSUM_H
 

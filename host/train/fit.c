@@ -25,20 +25,23 @@ typedef struct run {
     vn_stream *stream;
     void *block[VN_HOME_COUNT];
     vn_windows windows;
-    vn_plan *train, *valid;       /* valid: NULL without validation */
-    vn_model_graph tg, vg;        /* their values; the graphs themselves are closed */
-    int32_t *valid_pairs;         /* [valid_n, 2], padded with -1 to whole batches */
+    vn_plan *train, *valid; /* valid: NULL without validation */
+    vn_model_graph tg, vg;  /* their values; the graphs themselves are closed */
+    int32_t *valid_pairs;   /* [valid_n, 2], padded with -1 to whole batches */
     int64_t valid_n, valid_batch;
-    vn_fit_blocks host;           /* for checkpoints, else NULL */
+    vn_fit_blocks host; /* for checkpoints, else NULL */
     uint64_t fingerprint;
     vn_fit_state at;
-    int64_t first;                /* step this run began with */
-    double begun_s, told_s, sum;  /* clock; losses since the last report */
+    int64_t first;               /* step this run began with */
+    double begun_s, told_s, sum; /* clock; losses since the last report */
     int64_t n_sum;
     bool interrupted;
 } run;
 
-static size_t block_bytes(const run *r) { return (size_t)r->m->params->n_block * sizeof(float); }
+static size_t block_bytes(const run *r)
+{
+    return (size_t)r->m->params->n_block * sizeof(float);
+}
 
 /* ---- opening ---- */
 
@@ -64,17 +67,22 @@ static vn_status open_blocks(run *r)
     VN_TRY(vn_stream_open(r->dev, &r->stream));
     for (int i = 0; i < N_OWN; i++)
         VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes_of(r, own[i]), &r->block[own[i]]));
-    VN_TRY(vn_stream_fill(r->stream, r->block[VN_HOME_STATE], 0xff, STATE_BYTES)); /* -1: no bad step */
+    VN_TRY(vn_stream_fill(r->stream, r->block[VN_HOME_STATE], 0xff,
+                          STATE_BYTES)); /* -1: no bad step */
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
                           VN_TO_DEVICE));
     return vn_stream_wait(r->stream);
 }
 
-static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *graph, vn_plan **plan)
+static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *graph,
+                           vn_plan **plan)
 {
-    /* Weights change with every training step: what derives from them stays inside the step there. */
+    /* Weights change with every training step: what derives from them stays inside the step there.
+     */
     const uint64_t *version = mode == VN_MODE_TRAIN ? NULL : &r->m->params->version;
-    vn_plan_config config = { .dev = r->dev, .seed = (uint64_t)r->m->train.seed, .version = version };
+    vn_plan_config config = { .dev = r->dev,
+                              .seed = (uint64_t)r->m->train.seed,
+                              .version = version };
     memcpy(config.home, r->block, sizeof config.home);
     VN_TRY(vn_model_graph_open(r->m, mode, batch, VN_F32, graph));
     vn_status st = vn_plan_make(graph->g, &config, plan);
@@ -88,10 +96,15 @@ static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *
 
 static vn_windows_config windows_config(const vn_train_options *o)
 {
-    return (vn_windows_config){ .n_in = o->input_size, .h = o->h, .last_cutoffs = o->last_cutoffs,
-                                .step_size = o->step_size, .start_padding = (int)o->start_padding,
-                                .partial_targets = o->partial_targets, .by_series = o->sampling == 1,
-                                .split = vn_split_from(o), .part = 0 };
+    return (vn_windows_config){ .n_in = o->input_size,
+                                .h = o->h,
+                                .last_cutoffs = o->last_cutoffs,
+                                .step_size = o->step_size,
+                                .start_padding = (int)o->start_padding,
+                                .partial_targets = o->partial_targets,
+                                .by_series = o->sampling == 1,
+                                .split = vn_split_from(o),
+                                .part = 0 };
 }
 
 /* The validation windows: at most val_windows, evenly spread over all. */
@@ -111,8 +124,10 @@ static vn_status choose_valid(run *r)
     r->valid_pairs = vn_calloc((size_t)room, 2 * sizeof *r->valid_pairs);
     for (int64_t i = 0; r->valid_pairs && i < room; i++) {
         int32_t *pair = r->valid_pairs + 2 * i;
-        if (i < n) vn_windows_at(&all, all.n / n * i + all.n % n * i / n, pair);
-        else pair[0] = pair[1] = -1;
+        if (i < n)
+            vn_windows_at(&all, all.n / n * i + all.n % n * i / n, pair);
+        else
+            pair[0] = pair[1] = -1;
     }
     r->valid_n = room;
     vn_windows_close(&all);
@@ -196,14 +211,15 @@ static vn_status keep_weights(run *r)
     return VN_OK;
 }
 
-/* The loss or the gradient is no number. The optimizer has skipped a step without a finite gradient, and
- * the batch still lies in the feed: the hunt sees what the step saw. */
+/* The loss or the gradient is no number. The optimizer has skipped a step without a finite
+ * gradient, and the batch still lies in the feed: the hunt sees what the step saw. */
 static vn_status name_bad_step(run *r, int64_t bad)
 {
     char where[256];
     VN_TRY(vn_plan_hunt(r->train, where, sizeof where));
     return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s", bad,
-                   where[0] ? "first bad node " : "every node is, but not the gradient's norm", where);
+                   where[0] ? "first bad node " : "every node is, but not the gradient's norm",
+                   where);
 }
 
 static vn_status train_step(run *r)
@@ -238,8 +254,7 @@ static vn_status validate(run *r)
         num += (double)*(const float *)vn_plan_read(r->valid, r->vg.num);
         den += (double)*(const float *)vn_plan_read(r->valid, r->vg.den);
     }
-    if (!(den > 0))
-        return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
+    if (!(den > 0)) return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
     r->at.valid = num / den;
     bool better = isfinite(r->at.valid) && (r->at.best_step < 0 || r->at.valid < r->at.best);
     r->at.wait = better ? 0 : r->at.wait + 1;
@@ -256,12 +271,15 @@ static void report(run *r, bool validated)
     if (!r->hooks->progress || (!validated && !last && now - r->told_s < report_every_s)) return;
     int64_t done = r->at.step - r->first, left = r->m->train.max_steps - r->at.step;
     double rate = now > r->begun_s ? (double)done / (now - r->begun_s) : 0;
-    vn_progress p = { .step = r->at.step, .max_steps = r->m->train.max_steps,
+    vn_progress p = { .step = r->at.step,
+                      .max_steps = r->m->train.max_steps,
                       .loss = r->n_sum ? r->sum / (double)r->n_sum : r->at.loss,
-                      .valid = r->at.valid, .best = r->at.best,
+                      .valid = r->at.valid,
+                      .best = r->at.best,
                       .lr = vn_lr_at(&r->m->train, r->at.step - 1),
                       .windows_per_s = rate * (double)r->m->train.windows_batch_size,
-                      .eta_s = rate > 0 ? (double)left / rate : NAN, .validated = validated };
+                      .eta_s = rate > 0 ? (double)left / rate : NAN,
+                      .validated = validated };
     r->hooks->progress(r->hooks->ctx, &p);
     r->told_s = now;
     r->sum = 0;
@@ -274,7 +292,8 @@ static vn_status write_checkpoint(run *r)
     return vn_checkpoint_save(r->hooks->checkpoint, r->m, r->fingerprint, &r->at, &r->host);
 }
 
-/* Enough validations in a row without improvement; a patience of 0 stops at the first, as 1 does. */
+/* Enough validations in a row without improvement; a patience of 0 stops at the first, as 1 does.
+ */
 static bool out_of_patience(const run *r)
 {
     int64_t patience = r->m->train.early_stop_patience_steps;
@@ -306,11 +325,14 @@ static void sum_up(const run *r, vn_fit_report *report)
     vn_plan_about(r->train, &info);
     *report = (vn_fit_report){ .steps = r->at.step,
                                .best_step = r->at.best_step < 0 ? r->at.step : r->at.best_step,
-                               .loss = r->at.loss, .valid = r->at.valid, .best = r->at.best,
+                               .loss = r->at.loss,
+                               .valid = r->at.valid,
+                               .best = r->at.best,
                                .seconds = vn_now_s() - r->begun_s,
                                .stopped_early = out_of_patience(r) && !r->interrupted &&
                                                 r->at.step < r->m->train.max_steps,
-                               .interrupted = r->interrupted, .work_bytes = info.work_bytes,
+                               .interrupted = r->interrupted,
+                               .work_bytes = info.work_bytes,
                                .values_bytes = info.values_bytes };
 }
 
@@ -325,7 +347,8 @@ vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_f
     if (!st) {
         st = loop(&r);
         if ((!st || st == VN_E_NUMERIC) && r.at.best_step < 0) {
-            vn_status kept = keep_weights(&r); /* nothing was validated: the last weights are the best */
+            vn_status kept =
+                keep_weights(&r); /* nothing was validated: the last weights are the best */
             if (!st) st = kept;
         }
         sum_up(&r, report ? report : &unused);

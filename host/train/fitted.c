@@ -12,21 +12,22 @@
 enum { FORMAT_VERSION = 1, KEY_MAX = 128 };
 
 /* The panel's part of the description. The choices of local_scaler are the lines of scalers.def. */
-#define SCHEMA(X)                                                                       \
-    X(ENUM, freq_unit, "step", 0, 0, "step|second|day|business|month", "unit of a step") \
-    X(INT, freq_n, "1", 1, 1e15, NULL, "units a step")                                  \
-    X(BOOL, freq_month_end, "false", 0, 0, NULL, "stamps are last days of months")      \
-    X(BOOL, freq_date_only, "false", 0, 0, NULL, "stamps have no time of day")          \
-    X(INT, season, "1", 1, 1e9, NULL, "steps a season")                                 \
-    X(ENUM, local_scaler, "identity", 0, 0,                                             \
-      "identity|standard|robust|minmax|minmax1|invariant|revin|mean_abs", "scaler of whole series")
+#define SCHEMA(X)                                                                                  \
+    X(ENUM, freq_unit, "step", 0, 0, "step|second|day|business|month", "unit of a step")           \
+    X(INT, freq_n, "1", 1, 1e15, NULL, "units a step")                                             \
+    X(BOOL, freq_month_end, "false", 0, 0, NULL, "stamps are last days of months")                 \
+    X(BOOL, freq_date_only, "false", 0, 0, NULL, "stamps have no time of day")                     \
+    X(INT, season, "1", 1, 1e9, NULL, "steps a season")                                            \
+    X(ENUM, local_scaler, "identity", 0, 0,                                                        \
+      "identity|standard|robust|minmax|minmax1|invariant|revin|mean_abs",                          \
+      "scaler of whole series")
 
 typedef struct schema {
     VN_OPTION_STRUCT(SCHEMA)
 } schema;
 
 #define VN_OPTION_OF schema
-static const vn_option schema_table[] = { SCHEMA(VN_OPTION_LINE) { 0 } };
+static const vn_option schema_table[] = { SCHEMA(VN_OPTION_LINE){ 0 } };
 #undef VN_OPTION_OF
 
 /* ---- handle ---- */
@@ -98,14 +99,17 @@ static vn_status match(const char *kind, const char *const *want, int64_t n_want
 {
     for (int64_t i = 0; i < n_want && i < n_have; i++)
         if (strcmp(want[i], have[i]))
-            return VN_FAIL(VN_E_DATA, "%s feature %" PRId64 " is \"%s\" in the model but \"%s\" in "
-                           "the data", kind, i + 1, want[i], have[i]);
+            return VN_FAIL(VN_E_DATA,
+                           "%s feature %" PRId64 " is \"%s\" in the model but \"%s\" in "
+                           "the data",
+                           kind, i + 1, want[i], have[i]);
     if (n_want > n_have)
-        return VN_FAIL(VN_E_DATA, "the model needs the %s feature \"%s\", which the data lack", kind,
-                       want[n_have]);
+        return VN_FAIL(VN_E_DATA, "the model needs the %s feature \"%s\", which the data lack",
+                       kind, want[n_have]);
     if (n_want < n_have)
-        return VN_FAIL(VN_E_DATA, "the data have the %s feature \"%s\", which the model does not know",
-                       kind, have[n_want]);
+        return VN_FAIL(VN_E_DATA,
+                       "the data have the %s feature \"%s\", which the model does not know", kind,
+                       have[n_want]);
     return VN_OK;
 }
 
@@ -145,8 +149,10 @@ static void put_pair(vn_meta_list *list, const char *key, const char *value, siz
     if (list->failed) return;
     vn_meta pair = { vn_arena_text(&list->arena, key, strlen(key)),
                      vn_arena_text(&list->arena, value, n) };
-    if (pair.key && pair.value) list->v[list->n++] = pair;
-    else list->failed = true;
+    if (pair.key && pair.value)
+        list->v[list->n++] = pair;
+    else
+        list->failed = true;
 }
 
 void vn_meta_put(vn_meta_list *list, const char *key, const char *fmt, ...)
@@ -247,7 +253,8 @@ static vn_status take_fixed(reader *r, const char *key, const char *want)
     const char *have = NULL;
     VN_TRY(take(r, key, &have));
     if (strcmp(have, want))
-        return VN_FAIL(VN_E_MODEL, "\"%s\" is \"%.64s\", this version reads \"%s\"", key, have, want);
+        return VN_FAIL(VN_E_MODEL, "\"%s\" is \"%.64s\", this version reads \"%s\"", key, have,
+                       want);
     return VN_OK;
 }
 
@@ -309,7 +316,8 @@ static vn_status take_model(reader *r, const char *format, vn_fitted **m)
     VN_TRY(take_fixed(r, "format_version", number));
     VN_TRY(take(r, "model", &name));
     const vn_model_def *def = vn_model_find(name);
-    if (!def) return VN_FAIL(VN_E_MODEL, "it holds a \"%.64s\", which this version does not know", name);
+    if (!def)
+        return VN_FAIL(VN_E_MODEL, "it holds a \"%.64s\", which this version does not know", name);
     snprintf(number, sizeof number, "%d", def->version);
     VN_TRY(take_fixed(r, "model_version", number));
     VN_TRY(vn_fitted_open(def, m));
@@ -330,7 +338,8 @@ static vn_status understand(reader *r, const char *format, vn_fitted **m)
             return VN_FAIL(VN_E_MODEL, "\"%.64s\" in its metadata is unknown to this version",
                            r->file->meta[i].key);
     if ((*m)->train.h < 1 || (*m)->train.input_size < 1)
-        return VN_FAIL(VN_E_MODEL, "h is %" PRId64 " and input_size %" PRId64 "; both must be positive",
+        return VN_FAIL(VN_E_MODEL,
+                       "h is %" PRId64 " and input_size %" PRId64 "; both must be positive",
                        (*m)->train.h, (*m)->train.input_size);
     return VN_OK;
 }

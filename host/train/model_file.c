@@ -21,7 +21,9 @@ vn_status vn_fitted_save(const vn_fitted *m, const char *path)
     }
     for (int i = 0; i < p->n; i++) {
         const vn_param_entry *e = &p->entry[i];
-        tensor[i] = (vn_stored){ .name = e->name, .dtype = VN_F32, .rank = e->t.rank,
+        tensor[i] = (vn_stored){ .name = e->name,
+                                 .dtype = VN_F32,
+                                 .rank = e->t.rank,
                                  .data = p->block + e->offset,
                                  .bytes = (size_t)vn_count(&e->t) * sizeof(float) };
         memcpy(tensor[i].dim, e->t.dim, (size_t)e->t.rank * sizeof *e->t.dim);
@@ -47,8 +49,8 @@ static vn_status take_weights(vn_fitted *m, const vn_safetensors *file)
         VN_TRY(vn_safetensors_need(file, p->entry[i].name, &p->entry[i].t, &data));
     for (int i = 0; i < file->n_tensors; i++)
         if (vn_params_find(p, file->tensor[i].name) < 0)
-            return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is none of the model's %d", file->path,
-                           file->tensor[i].name, p->n);
+            return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is none of the model's %d",
+                           file->path, file->tensor[i].name, p->n);
     VN_TRY(vn_params_layout(p));
     for (int i = 0; i < p->n; i++) {
         const vn_param_entry *e = &p->entry[i];

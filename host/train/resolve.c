@@ -1,4 +1,5 @@
-/* Settling what the options leave open, and refusing what cannot be trained, before anything is built. */
+/* Settling what the options leave open, and refusing what cannot be trained, before anything is
+ * built. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -22,11 +23,14 @@ static vn_status check_split(const vn_train_options *o)
         return VN_FAIL(VN_E_ARGUMENT, "split has no rows to train on");
     int64_t val = vn_split_from(o).val;
     if (val > 0 && val < o->h)
-        return VN_FAIL(VN_E_ARGUMENT, "%" PRId64 " rows of validation are fewer than the horizon of %"
-                       PRId64, val, o->h);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "%" PRId64 " rows of validation are fewer than the horizon of %" PRId64, val,
+                       o->h);
     if (val == 0 && o->early_stop_patience_steps >= 0)
-        return VN_FAIL(VN_E_ARGUMENT, "early stopping needs validation: give val_size (at least h = %"
-                       PRId64 ") or split", o->h);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "early stopping needs validation: give val_size (at least h = %" PRId64
+                       ") or split",
+                       o->h);
     return VN_OK;
 }
 
@@ -62,8 +66,8 @@ static vn_status middle_length(const vn_panel *panel, vn_split split, int64_t *o
     return VN_OK;
 }
 
-/* Five horizons (N-HiTS' choice) and at least two seasons, but of a short series no more than leaves
- * as many windows to learn from as a window has steps. */
+/* Five horizons (N-HiTS' choice) and at least two seasons, but of a short series no more than
+ * leaves as many windows to learn from as a window has steps. */
 static vn_status choose_input_size(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     vn_train_options *o = &m->train;

@@ -2,8 +2,8 @@
  *
  * The reader trusts nothing: sizes are checked before they are used, nothing is allocated that the
  * file's own size does not justify, and the tensors must cover the data exactly, each byte once (a
- * hole could hide a second file). The checksum is a sum over entries of XXH64, so a tool that writes
- * the same content in another order keeps it valid. */
+ * hole could hide a second file). The checksum is a sum over entries of XXH64, so a tool that
+ * writes the same content in another order keeps it valid. */
 #include "host/train/safetensors.h"
 
 #include <inttypes.h>
@@ -73,13 +73,14 @@ static vn_status tensor_place(const vn_json *entry, const char *data, size_t n, 
     if (!at || at->type != VN_JSON_ARRAY || at->n != 2)
         return VN_FAIL(VN_E_MODEL, "tensor \"%s\" has no pair of data_offsets", t->name);
     const vn_json *from = at->child, *to = from->next;
-    if (from->type != VN_JSON_NUMBER || !from->is_int || to->type != VN_JSON_NUMBER || !to->is_int ||
-        from->i < 0 || to->i < from->i || (uint64_t)to->i > n)
+    if (from->type != VN_JSON_NUMBER || !from->is_int || to->type != VN_JSON_NUMBER ||
+        !to->is_int || from->i < 0 || to->i < from->i || (uint64_t)to->i > n)
         return VN_FAIL(VN_E_MODEL, "tensor \"%s\" has offsets outside the %zu bytes of data",
                        t->name, n);
     if ((uint64_t)(to->i - from->i) != t->bytes)
-        return VN_FAIL(VN_E_MODEL, "tensor \"%s\" has %" PRId64 " bytes of data, its shape needs %zu",
-                       t->name, to->i - from->i, t->bytes);
+        return VN_FAIL(VN_E_MODEL,
+                       "tensor \"%s\" has %" PRId64 " bytes of data, its shape needs %zu", t->name,
+                       to->i - from->i, t->bytes);
     t->data = data + from->i;
     return VN_OK;
 }
@@ -140,8 +141,10 @@ static vn_status take_header(vn_safetensors *f, const vn_json *root, const char 
     f->tensor = vn_arena_array(&f->arena, root->n ? root->n : 1, sizeof *f->tensor);
     if (!f->tensor) return VN_E_MEMORY;
     for (const vn_json *entry = root->child; entry; entry = entry->next) {
-        if (!strcmp(entry->key, "__metadata__")) VN_TRY(take_meta(f, entry));
-        else VN_TRY(take_tensor(entry, data, n, &f->tensor[f->n_tensors++]));
+        if (!strcmp(entry->key, "__metadata__"))
+            VN_TRY(take_meta(f, entry));
+        else
+            VN_TRY(take_tensor(entry, data, n, &f->tensor[f->n_tensors++]));
     }
     qsort(f->tensor, (size_t)f->n_tensors, sizeof *f->tensor, by_data);
     VN_TRY(check_cover(f, data, n));
@@ -157,7 +160,8 @@ static vn_status parse(vn_safetensors *f)
     if (header > HEADER_MAX || header > f->file_bytes - PREFIX)
         return VN_FAIL(VN_E_MODEL,
                        "the header claims %" PRIu64 " bytes of a file of %zu: truncated, or no "
-                       "safetensors file", header, f->file_bytes);
+                       "safetensors file",
+                       header, f->file_bytes);
     const char *text = f->file + PREFIX;
     if (header < 2 || text[0] != '{')
         return VN_FAIL(VN_E_MODEL, "the header does not begin with '{': no safetensors file");
@@ -219,11 +223,12 @@ vn_status vn_safetensors_need(const vn_safetensors *file, const char *name, cons
     bool same = t->dtype == shape->dtype && t->rank == shape->rank;
     for (int i = 0; same && i < shape->rank; i++) same = t->dim[i] == shape->dim[i];
     if (!same) {
-        vn_tensor have = { .dtype = t->dtype, .rank = t->rank < VN_MAX_RANK ? t->rank : VN_MAX_RANK };
+        vn_tensor have = { .dtype = t->dtype,
+                           .rank = t->rank < VN_MAX_RANK ? t->rank : VN_MAX_RANK };
         for (int i = 0; i < have.rank; i++) have.dim[i] = t->dim[i];
         char a[VN_SHAPE_TEXT], b[VN_SHAPE_TEXT];
-        return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is %s %s, the model needs %s %s", file->path,
-                       name, vn_dtype_name(have.dtype), vn_shape_text(&have, a),
+        return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is %s %s, the model needs %s %s",
+                       file->path, name, vn_dtype_name(have.dtype), vn_shape_text(&have, a),
                        vn_dtype_name(shape->dtype), vn_shape_text(shape, b));
     }
     *data = t->data;
@@ -257,8 +262,10 @@ vn_status vn_safetensors_verify(const vn_safetensors *file)
     snprintf(want, sizeof want, "%016" PRIx64,
              sum_of(file->meta, file->n_meta, file->tensor, file->n_tensors));
     if (strcmp(given, want))
-        return VN_FAIL(VN_E_MODEL, "\"%s\": the checksum is %s, the file says %.32s: it was altered or "
-                       "damaged", file->path, want, given);
+        return VN_FAIL(VN_E_MODEL,
+                       "\"%s\": the checksum is %s, the file says %.32s: it was altered or "
+                       "damaged",
+                       file->path, want, given);
     return VN_OK;
 }
 
@@ -289,7 +296,8 @@ static void put_header(const vn_meta *meta, int n_meta, const vn_stored *tensor,
         vn_text_put(out, ",", 1);
         vn_text_json(out, t->name);
         vn_text_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", type_name(t->dtype));
-        for (int d = 0; d < t->rank; d++) vn_text_printf(out, "%s%" PRId64, d ? "," : "", t->dim[d]);
+        for (int d = 0; d < t->rank; d++)
+            vn_text_printf(out, "%s%" PRId64, d ? "," : "", t->dim[d]);
         vn_text_printf(out, "],\"data_offsets\":[%zu,%zu]}", at, at + t->bytes);
     }
     vn_text_put(out, "}", 1);

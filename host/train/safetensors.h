@@ -1,5 +1,5 @@
-/* safetensors files: an 8-byte header length, a JSON header, the tensors without a gap. The container of
- * model files, checkpoints and golden vectors; reads what strangers wrote. */
+/* safetensors files: an 8-byte header length, a JSON header, the tensors without a gap. The
+ * container of model files, checkpoints and golden vectors; reads what strangers wrote. */
 #ifndef VN_HOST_TRAIN_SAFETENSORS_H
 #define VN_HOST_TRAIN_SAFETENSORS_H
 
@@ -10,10 +10,10 @@
 
 typedef struct vn_stored {
     const char *name;
-    vn_dtype dtype;      /* F32, F64, I32, I64 */
+    vn_dtype dtype; /* F32, F64, I32, I64 */
     int rank;
     int64_t dim[VN_STORED_RANK];
-    const void *data;    /* little-endian, not necessarily aligned once read */
+    const void *data; /* little-endian, not necessarily aligned once read */
     size_t bytes;
 } vn_stored;
 
@@ -23,11 +23,11 @@ typedef struct vn_meta {
 
 typedef struct vn_safetensors {
     vn_arena arena;
-    char *path, *file;   /* file: the whole content */
+    char *path, *file; /* file: the whole content */
     size_t file_bytes;
-    vn_stored *tensor;   /* in the order of their data */
+    vn_stored *tensor; /* in the order of their data */
     int n_tensors;
-    vn_meta *meta;       /* in the order of the file */
+    vn_meta *meta; /* in the order of the file */
     int n_meta;
 } vn_safetensors;
 

@@ -1,9 +1,9 @@
 /* The learning rate of a step. */
 #include "host/train/train.h"
 
-/* StepLR, counted in optimizer steps: with num_lr_decays = 3 over 1000 steps the rate falls at steps
- * 333, 666 and 999, as in the reference implementation. A product, not pow(): the same bits on
- * every C library. */
+/* StepLR, counted in optimizer steps: with num_lr_decays = 3 over 1000 steps the rate falls at
+ * steps 333, 666 and 999, as in the reference implementation. A product, not pow(): the same bits
+ * on every C library. */
 double vn_lr_at(const vn_train_options *o, int64_t step)
 {
     double lr = o->learning_rate;

@@ -18,14 +18,14 @@ extern const vn_option vn_train_option_table[];
 typedef struct vn_fitted {
     vn_arena arena;
     const vn_model_def *def;
-    void *hparams;              /* struct of def->options */
-    vn_train_options train;     /* resolved: input_size, split ... as used */
-    int64_t local_scaler;       /* line of scalers.def */
+    void *hparams;          /* struct of def->options */
+    vn_train_options train; /* resolved: input_size, split ... as used */
+    int64_t local_scaler;   /* line of scalers.def */
     vn_freq freq;
     int64_t season;
     int64_t n_hist, n_futr, n_stat;
     const char **hist_name, **futr_name, **stat_name;
-    vn_params *params;          /* laid out; the weights */
+    vn_params *params; /* laid out; the weights */
 } vn_fitted;
 /* Everything at its default, the model's presets for training included; no features, no weights. */
 vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **m);
@@ -40,41 +40,43 @@ vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *panel);
 /* Declare the parameters, without giving them memory. */
 vn_status vn_fitted_declare(const vn_fitted *m);
 
-/* The model file (safetensors with our metadata). Load errors are MODEL and name file and tensor. */
+/* The model file (safetensors with our metadata). Load errors are MODEL and name file and tensor.
+ */
 vn_status vn_fitted_save(const vn_fitted *m, const char *path);
 vn_status vn_fitted_load(const char *path, vn_fitted **m);
 
 /* Which graph of a model: each has its own plan. */
 typedef enum vn_mode { VN_MODE_TRAIN, VN_MODE_VALID, VN_MODE_FORECAST } vn_mode;
 
-/* A graph of the whole path: window -> scale -> model -> loss and optimizer (TRAIN), -> unscale -> loss
- * (VALID), -> unscale -> output (FORECAST). Values that do not exist in a mode are 0. */
+/* A graph of the whole path: window -> scale -> model -> loss and optimizer (TRAIN), -> unscale ->
+ * loss (VALID), -> unscale -> output (FORECAST). Values that do not exist in a mode are 0. */
 typedef struct vn_model_graph {
     vn_graph *g;
-    vn_val pairs, panel;      /* feeds */
-    vn_val num, den, norm;    /* outputs */
-    vn_val bad;               /* TRAIN: state, i64 [1] */
-    vn_val yhat;              /* FORECAST: output [B, H, P] on the scale of the panel */
+    vn_val pairs, panel;   /* feeds */
+    vn_val num, den, norm; /* outputs */
+    vn_val bad;            /* TRAIN: state, i64 [1] */
+    vn_val yhat;           /* FORECAST: output [B, H, P] on the scale of the panel */
 } vn_model_graph;
 
-/* `real` is VN_F64 for a reference run. The params are declared by the first graph built; TRAIN lays them
- * out if nobody has. The graph is the caller's to close; on failure there is none. */
+/* `real` is VN_F64 for a reference run. The params are declared by the first graph built; TRAIN
+ * lays them out if nobody has. The graph is the caller's to close; on failure there is none. */
 vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
                               vn_model_graph *out);
 
 typedef struct vn_progress {
     int64_t step, max_steps;
-    double loss;              /* mean training loss since the last report */
-    double valid;             /* last validation loss, NaN before the first */
-    double best;              /* best validation loss, NaN before the first */
+    double loss;  /* mean training loss since the last report */
+    double valid; /* last validation loss, NaN before the first */
+    double best;  /* best validation loss, NaN before the first */
     double lr, windows_per_s, eta_s;
-    bool validated;           /* this report follows a validation */
+    bool validated; /* this report follows a validation */
 } vn_progress;
 
 typedef struct vn_fit_hooks {
     vn_log log;
-    void (*progress)(void *ctx, const vn_progress *p); /* NULL: none; called at most about 10 times a second */
-    bool (*stop)(void *ctx);  /* NULL: never; true: stop after this step, keeping what is best */
+    void (*progress)(void *ctx,
+                     const vn_progress *p); /* NULL: none; called at most about 10 times a second */
+    bool (*stop)(void *ctx); /* NULL: never; true: stop after this step, keeping what is best */
     void *ctx;
     const char *checkpoint;   /* path written every checkpoint_steps and at a stop; NULL: none */
     int64_t checkpoint_steps; /* 0: only at a stop */
@@ -90,10 +92,10 @@ typedef struct vn_fit_report {
     size_t work_bytes, values_bytes; /* of the training plan */
 } vn_fit_report;
 
-/* Train. `panel` is scaled already (local scaler). `m` arrives with def, hparams, train, schema set and
- * params empty; it leaves trained. The panel must cover m's features.
- * NUMERIC: the loss left the finite numbers; the message names the step and the first bad node, and m
- * holds the best weights so far. */
+/* Train. `panel` is scaled already (local scaler). `m` arrives with def, hparams, train, schema set
+ * and params empty; it leaves trained. The panel must cover m's features. NUMERIC: the loss left
+ * the finite numbers; the message names the step and the first bad node, and m holds the best
+ * weights so far. */
 vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_fit_hooks *hooks,
                  vn_fit_report *report);
 

@@ -11,9 +11,9 @@
 /* A hook's view of the run: what to do before which step. */
 typedef struct watch {
     vn_lab *lab;
-    int calls, stop_at;      /* stop hooks so far; the one that says stop */
-    int spoil_at;            /* the one that puts an infinity into every row */
-    int count_from, count_to;/* between which allocations are counted */
+    int calls, stop_at;       /* stop hooks so far; the one that says stop */
+    int spoil_at;             /* the one that puts an infinity into every row */
+    int count_from, count_to; /* between which allocations are counted */
     int64_t allocations;
     int reports;
     vn_progress last;
@@ -56,8 +56,8 @@ START_TEST(the_learning_rate_falls_as_often_as_asked)
     static const struct {
         int64_t step;
         double lr;
-    } want[] = { { 0, 1 }, { 332, 1 }, { 333, 0.5 }, { 665, 0.5 }, { 666, 0.25 }, { 998, 0.25 },
-                 { 999, 0.125 } };
+    } want[] = { { 0, 1 },      { 332, 1 },    { 333, 0.5 },  { 665, 0.5 },
+                 { 666, 0.25 }, { 998, 0.25 }, { 999, 0.125 } };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
         ck_assert_double_eq(vn_lr_at(&o, want[i].step), want[i].lr);
     o.num_lr_decays = -1;
@@ -70,8 +70,10 @@ END_TEST
 START_TEST(fit_learns_a_sine)
 {
     static const char *const models[] = { "linear", "nhits", "nbeats" };
-    const vn_setting settings[] = { { "scaler_type", "standard" }, { "max_steps", "600" },
-                                    { "val_check_steps", "100" }, { NULL, NULL } };
+    const vn_setting settings[] = { { "scaler_type", "standard" },
+                                    { "max_steps", "600" },
+                                    { "val_check_steps", "100" },
+                                    { NULL, NULL } };
     vn_lab lab;
     vn_lab_open(&lab, models[_i], 2, settings);
     fit_ok(&lab, NULL);
@@ -90,7 +92,8 @@ START_TEST(every_scaler_and_loss_trains_to_finite_numbers)
         for (int64_t l = 0; l < VN_LOSS_COUNT; l++) {
             const vn_setting settings[] = { { scaler->name, vn_scaler_name(s) },
                                             { loss->name, vn_loss_name(l) },
-                                            { "max_steps", "10" }, { NULL, NULL } };
+                                            { "max_steps", "10" },
+                                            { NULL, NULL } };
             vn_lab lab;
             vn_lab_open(&lab, "linear", 1, settings);
             fit_ok(&lab, NULL);
@@ -152,9 +155,12 @@ END_TEST
 START_TEST(early_stopping_restores_the_best_weights)
 {
     /* A rate this high finds nothing good and soon only gets worse. */
-    const vn_setting settings[] = { { "learning_rate", "0.5" }, { "num_lr_decays", "-1" },
-                                    { "max_steps", "500" }, { "val_check_steps", "5" },
-                                    { "early_stop_patience_steps", "3" }, { NULL, NULL } };
+    const vn_setting settings[] = { { "learning_rate", "0.5" },
+                                    { "num_lr_decays", "-1" },
+                                    { "max_steps", "500" },
+                                    { "val_check_steps", "5" },
+                                    { "early_stop_patience_steps", "3" },
+                                    { NULL, NULL } };
     vn_lab lab;
     vn_lab_open(&lab, "nhits", 1, settings);
     fit_ok(&lab, NULL);
@@ -200,8 +206,12 @@ END_TEST
 
 START_TEST(a_run_that_breaks_keeps_the_best_weights)
 {
-    const vn_setting shorter[] = { { "max_steps", "20" }, { "num_lr_decays", "-1" }, { NULL, NULL } };
-    const vn_setting longer[] = { { "max_steps", "40" }, { "num_lr_decays", "-1" }, { NULL, NULL } };
+    const vn_setting shorter[] = { { "max_steps", "20" },
+                                   { "num_lr_decays", "-1" },
+                                   { NULL, NULL } };
+    const vn_setting longer[] = { { "max_steps", "40" },
+                                  { "num_lr_decays", "-1" },
+                                  { NULL, NULL } };
     vn_lab whole, broken;
     vn_lab_open(&whole, "nhits", 1, shorter);
     vn_lab_open(&broken, "nhits", 1, longer);
@@ -221,8 +231,9 @@ END_TEST
 
 START_TEST(a_batch_with_nothing_observed_changes_nothing)
 {
-    const vn_setting settings[] = { { "val_size", "0" }, { "scaler_type", "robust" },
-                                    { "loss", "mse" }, { NULL, NULL } };
+    const vn_setting settings[] = {
+        { "val_size", "0" }, { "scaler_type", "robust" }, { "loss", "mse" }, { NULL, NULL }
+    };
     vn_lab lab;
     vn_lab_open(&lab, "nhits", 1, settings);
     vn_fitted *drawn = vn_lab_model(&lab, "nhits", settings);
@@ -241,8 +252,9 @@ END_TEST
 START_TEST(horizon_weights_decide_what_is_learned)
 {
     /* Only the first step counts: its error falls below that of the last. */
-    const vn_setting settings[] = { { "horizon_weight", "[1, 0, 0, 0]" }, { "max_steps", "300" },
-                                    { "h", "4" }, { NULL, NULL } };
+    const vn_setting settings[] = {
+        { "horizon_weight", "[1, 0, 0, 0]" }, { "max_steps", "300" }, { "h", "4" }, { NULL, NULL }
+    };
     vn_lab lab;
     vn_lab_open(&lab, "linear", 1, settings);
     fit_ok(&lab, NULL);
@@ -276,8 +288,10 @@ static void add_future_feature(vn_panel *p)
 START_TEST(a_known_future_feature_is_used)
 {
     static const char *const scalers[] = { "identity", "standard", "invariant" };
-    const vn_setting settings[] = { { "scaler_type", scalers[_i] }, { "max_steps", "1500" },
-                                    { "val_check_steps", "500" }, { NULL, NULL } };
+    const vn_setting settings[] = { { "scaler_type", scalers[_i] },
+                                    { "max_steps", "1500" },
+                                    { "val_check_steps", "500" },
+                                    { NULL, NULL } };
     vn_lab lab;
     vn_lab_open(&lab, "linear", 1, settings);
     add_future_feature(lab.panel);
@@ -290,8 +304,10 @@ END_TEST
 
 START_TEST(a_resumed_run_ends_with_the_same_bits)
 {
-    const vn_setting settings[] = { { "max_steps", "40" }, { "val_check_steps", "7" },
-                                    { "dropout_prob_theta", "0.1" }, { NULL, NULL } };
+    const vn_setting settings[] = { { "max_steps", "40" },
+                                    { "val_check_steps", "7" },
+                                    { "dropout_prob_theta", "0.1" },
+                                    { NULL, NULL } };
     const char *path = vn_lab_path("resume.ckpt");
     vn_lab whole, parts;
     vn_lab_open(&whole, "nhits", 2, settings);
@@ -361,7 +377,8 @@ START_TEST(a_run_goes_on_only_as_it_began)
     ck_assert_int_eq(go_on(path, NULL, false), VN_OK);
     for (int i = 0; i < 3; i++) {
         vn_setting settings[] = { { changed[i][0][0], changed[i][0][1] },
-                                  { "moving_avg_window", i == 2 ? "3" : "25" }, { NULL, NULL } };
+                                  { "moving_avg_window", i == 2 ? "3" : "25" },
+                                  { NULL, NULL } };
         ck_assert_int_eq(go_on(path, settings, false), VN_E_ARGUMENT);
         ck_assert_msg(strstr(vn_last_message(), changed[i][0][0]) || i == 2, "%s",
                       vn_last_message());
@@ -389,7 +406,8 @@ START_TEST(what_cannot_be_trained_is_refused)
         { { "h", "200" }, VN_E_ARGUMENT, "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const vn_setting settings[] = { { cases[i].setting[0], cases[i].setting[1] }, { NULL, NULL } };
+        const vn_setting settings[] = { { cases[i].setting[0], cases[i].setting[1] },
+                                        { NULL, NULL } };
         vn_lab lab;
         vn_lab_open(&lab, "linear", 1, settings);
         vn_status st = vn_lab_fit(&lab, NULL);
@@ -397,7 +415,8 @@ START_TEST(what_cannot_be_trained_is_refused)
                       "%s: %s: %s", cases[i].setting[0], vn_status_word(st), vn_last_message());
         vn_lab_close(&lab);
     }
-    const vn_setting patient[] = { { "early_stop_patience_steps", "2" }, { "val_size", "0" },
+    const vn_setting patient[] = { { "early_stop_patience_steps", "2" },
+                                   { "val_size", "0" },
                                    { NULL, NULL } };
     vn_lab lab;
     vn_lab_open(&lab, "linear", 1, patient);
@@ -413,8 +432,9 @@ START_TEST(an_open_input_size_is_settled_by_horizon_season_and_length)
         int64_t want;
     } cases[] = { { "4", "0", 24 }, { "8", "0", 40 }, { "16", "0", 52 }, { "16", "20", 42 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const vn_setting settings[] = { { "h", cases[i].h }, { "val_size", cases[i].val },
-                                        { "input_size", "0" }, { NULL, NULL } };
+        const vn_setting settings[] = {
+            { "h", cases[i].h }, { "val_size", cases[i].val }, { "input_size", "0" }, { NULL, NULL }
+        };
         vn_lab lab;
         vn_lab_open(&lab, "linear", 1, settings);
         ck_assert_int_eq(vn_fit_resolve(lab.m, lab.panel, NULL), VN_OK);

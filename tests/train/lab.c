@@ -37,10 +37,14 @@ static void set(vn_fitted *m, const char *name, const char *value)
     ck_assert_msg(!vn_option_set(o, target, value), "%s", vn_last_message());
 }
 
-static const vn_setting small[] = { { "h", "4" },           { "input_size", "12" },
-                                    { "max_steps", "30" },  { "windows_batch_size", "16" },
-                                    { "val_size", "16" },   { "val_check_steps", "10" },
-                                    { "learning_rate", "0.01" }, { NULL, NULL } };
+static const vn_setting small[] = { { "h", "4" },
+                                    { "input_size", "12" },
+                                    { "max_steps", "30" },
+                                    { "windows_batch_size", "16" },
+                                    { "val_size", "16" },
+                                    { "val_check_steps", "10" },
+                                    { "learning_rate", "0.01" },
+                                    { NULL, NULL } };
 
 vn_fitted *vn_lab_model(const vn_lab *lab, const char *model, const vn_setting *settings)
 {

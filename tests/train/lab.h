@@ -1,4 +1,5 @@
-/* What the tests of training and prediction begin with: a panel of sines, a small model, a CPU device. */
+/* What the tests of training and prediction begin with: a panel of sines, a small model, a CPU
+ * device. */
 #ifndef VN_TESTS_TRAIN_LAB_H
 #define VN_TESTS_TRAIN_LAB_H
 
@@ -17,8 +18,8 @@ typedef const char *vn_setting[2]; /* an option of training or of the model, and
 /* n series of `rows` values 10 + 5 sin(2 pi t / 12 + i); aborts the test on failure. */
 vn_panel *vn_lab_sines(int n, int rows);
 
-/* The named model, small, with h = 4, input_size = 12, batches of 16 and then the settings (ended by
- * { NULL }, may be NULL); a panel of 3 sines of 120 rows; `threads` lanes. */
+/* The named model, small, with h = 4, input_size = 12, batches of 16 and then the settings (ended
+ * by { NULL }, may be NULL); a panel of 3 sines of 120 rows; `threads` lanes. */
 void vn_lab_open(vn_lab *lab, const char *model, int threads, const vn_setting *settings);
 void vn_lab_close(vn_lab *lab);
 

@@ -22,8 +22,11 @@ static vn_fitted *some_model(void)
     lab.panel->stat_name = stat;
     lab.panel->n_stat = 1;
     lab.panel->freq = (vn_freq){ VN_FREQ_MONTH, 3, true, true };
-    const vn_setting settings[] = { { "h", "2" }, { "input_size", "3" }, { "learning_rate", "1e-3" },
-                                    { "horizon_weight", "[0.1, 1]" }, { "seed", "77" },
+    const vn_setting settings[] = { { "h", "2" },
+                                    { "input_size", "3" },
+                                    { "learning_rate", "1e-3" },
+                                    { "horizon_weight", "[0.1, 1]" },
+                                    { "seed", "77" },
                                     { NULL, NULL } };
     vn_fitted *m = vn_lab_model(&lab, "linear", settings);
     m->local_scaler = VN_SCALER_ROBUST;
@@ -191,7 +194,9 @@ static vn_status load_with(const char *drop, const char *key, const char *value)
     if (key) vn_meta_put(&meta, key, "%s", value);
     for (int i = 0; i < p->n; i++) {
         const vn_param_entry *e = &p->entry[i];
-        tensor[i] = (vn_stored){ .name = e->name, .dtype = VN_F32, .rank = e->t.rank,
+        tensor[i] = (vn_stored){ .name = e->name,
+                                 .dtype = VN_F32,
+                                 .rank = e->t.rank,
                                  .data = p->block + e->offset,
                                  .bytes = (size_t)vn_count(&e->t) * sizeof(float) };
         memcpy(tensor[i].dim, e->t.dim, (size_t)e->t.rank * sizeof *e->t.dim);
@@ -313,7 +318,7 @@ static vn_status read_header(const char *header, size_t claimed, size_t n_data)
     return st;
 }
 
-#define ENTRY(dtype, shape, from, to) \
+#define ENTRY(dtype, shape, from, to)                                                              \
     "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
 
 START_TEST(headers_of_strangers_are_checked)
@@ -330,7 +335,8 @@ START_TEST(headers_of_strangers_are_checked)
         { " {}", 0, "'{'" },
         { "[]", 0, "'{'" },
         { "{\"a\":", 0, "header:" },
-        { "{\"a\":" ENTRY("F32", "[1]", 0, 4) ",\"a\":" ENTRY("F32", "[1]", 4, 8) "}", 8, "header:" },
+        { "{\"a\":" ENTRY("F32", "[1]", 0, 4) ",\"a\":" ENTRY("F32", "[1]", 4, 8) "}", 8,
+          "header:" },
         { "{\"a\":" ENTRY("F16", "[2]", 0, 4) "}", 4, "F16" },
         { "{\"a\":" ENTRY("F32", "[1,1,1,1,1,1,1,1,1]", 0, 4) "}", 4, "9 dimensions" },
         { "{\"a\":" ENTRY("F32", "[0]", 0, 0) "}", 0, "positive" },
@@ -342,8 +348,10 @@ START_TEST(headers_of_strangers_are_checked)
         { "{\"a\":" ENTRY("F32", "[1]", 8, 4) "}", 8, "outside" },
         { "{\"a\":" ENTRY("F32", "[1]", 4, 8) "}", 8, "expected 0" },
         { "{\"a\":" ENTRY("F32", "[1]", 0, 4) "}", 8, "no tensor" },
-        { "{\"a\":" ENTRY("F32", "[2]", 0, 8) ",\"b\":" ENTRY("F32", "[2]", 4, 12) "}", 12, "expected" },
-        { "{\"a\":" ENTRY("F32", "[1]", 0, 4) ",\"b\":" ENTRY("F32", "[1]", 8, 12) "}", 12, "expected" },
+        { "{\"a\":" ENTRY("F32", "[2]", 0, 8) ",\"b\":" ENTRY("F32", "[2]", 4, 12) "}", 12,
+          "expected" },
+        { "{\"a\":" ENTRY("F32", "[1]", 0, 4) ",\"b\":" ENTRY("F32", "[1]", 8, 12) "}", 12,
+          "expected" },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "no more" },
         { "{\"a\":7}", 0, "no more" },
         { "{\"__metadata__\":{\"k\":1}}", 0, "plain text" },
@@ -351,10 +359,11 @@ START_TEST(headers_of_strangers_are_checked)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         vn_status st = read_header(cases[i].header, strlen(cases[i].header), cases[i].n_data);
-        if (!cases[i].words) ck_assert_msg(!st, "%zu: %s", i, vn_last_message());
+        if (!cases[i].words)
+            ck_assert_msg(!st, "%zu: %s", i, vn_last_message());
         else
-            ck_assert_msg(st == VN_E_MODEL && strstr(vn_last_message(), cases[i].words), "%zu: %s", i,
-                          vn_last_message());
+            ck_assert_msg(st == VN_E_MODEL && strstr(vn_last_message(), cases[i].words), "%zu: %s",
+                          i, vn_last_message());
     }
     ck_assert_int_eq(read_header("{}", 3, 0), VN_E_MODEL);
     ck_assert_int_eq(read_header("{}", (size_t)1 << 62, 0), VN_E_MODEL);
@@ -376,8 +385,9 @@ END_TEST
 START_TEST(the_golden_files_of_others_are_read)
 {
     vn_safetensors *f;
-    ck_assert_msg(!vn_safetensors_read(VANE_SOURCE_DIR "/tests/golden/nhits_default.safetensors", &f),
-                  "%s", vn_last_message());
+    ck_assert_msg(
+        !vn_safetensors_read(VANE_SOURCE_DIR "/tests/golden/nhits_default.safetensors", &f), "%s",
+        vn_last_message());
     ck_assert_int_gt(f->n_tensors, 3);
     ck_assert_int_eq(vn_safetensors_verify(f), VN_E_MODEL); /* it has no checksum */
     vn_safetensors_close(f);
