@@ -1,6 +1,6 @@
 /* Time stamps and the steps between them: days-from-civil arithmetic without locale or time zone.
  *
- * A stamp is seconds since 1970-01-01 00:00:00 in whatever clock the file uses, or an integer step. */
+ * A stamp is seconds since 1970-01-01 00:00:00 in the clock of the file, or an integer step. */
 #ifndef VN_HOST_DATA_CALENDAR_H
 #define VN_HOST_DATA_CALENDAR_H
 
@@ -39,7 +39,7 @@ int64_t vn_stamp_add(vn_freq freq, int64_t start, int64_t k);
  * before `stamp`. */
 bool vn_stamp_index(vn_freq freq, int64_t start, int64_t stamp, int64_t *k);
 
-/* Steps in a season: a day for S, min and H, 7 for D, 5 for B, 52 for W, 12 for M, 4 for Q, else 1. */
+/* Steps in a season: of a day for S, min and H, 7 for D, 5 for B, 52 for W, 12 for M, 4 for Q, or 1. */
 int64_t vn_season_of(vn_freq freq);
 
 /* The step of series whose stamps ascend, series i at stamp[at[i] .. at[i + 1]): the most common

@@ -1,8 +1,8 @@
 /* CSV records out of a text in memory, one pass, no copies.
  *
  * Quotes with doubled quotes and line breaks inside, LF, CRLF and lone CR, a UTF-8 byte order mark,
- * ',', ';' or tab (the one the first line holds most of), blanks around unquoted cells, blank lines.
- * Leaves numbers and column meanings to the caller. */
+ * ',', ';' or tab (the one the first line holds most of), blanks around unquoted cells, blank
+ * lines. Leaves numbers and column meanings to the caller. */
 #ifndef VN_HOST_DATA_CSV_H
 #define VN_HOST_DATA_CSV_H
 
@@ -22,8 +22,8 @@ typedef struct vn_csv_cell {
 typedef struct vn_csv {
     const char *name; /* of the file, for messages */
     const char *text, *at, *end;
-    const char *record;                /* first byte of the record read last */
-    int64_t line, record_line;         /* where the next one starts; where that one started */
+    const char *record;        /* first byte of the record read last */
+    int64_t line, record_line; /* where the next one starts; where that one started */
     char delimiter;
     vn_csv_cell *cell; /* [n] of the record read last */
     int64_t n, cap;

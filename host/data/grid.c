@@ -106,18 +106,26 @@ static vn_status refuse_duplicates(const vn_table *t, const grid *g)
     return VN_OK;
 }
 
+/* The frequency the user gave; one step if none. */
+static vn_status given_freq(const vn_data_options *o, vn_freq *freq)
+{
+    *freq = (vn_freq){ .unit = VN_FREQ_STEP, .n = 1 };
+    if (!strcmp(o->freq.s, "auto") || vn_freq_parse(o->freq.s, freq)) return VN_OK;
+    return VN_FAIL(
+        VN_E_ARGUMENT,
+        "freq \"%s\": expected auto, an integer step, or [n] and one of S, min, H, D, B, W, "
+        "M, Q, Y",
+        o->freq.s);
+}
+
 /* The frequency, given or inferred, and the season. */
 static vn_status find_freq(const vn_table *t, const grid *g)
 {
     vn_panel *p = t->panel;
     const vn_data_options *o = t->options;
-    vn_freq given = { .unit = VN_FREQ_STEP, .n = 1 };
+    vn_freq given;
     bool automatic = !strcmp(o->freq.s, "auto"), steps = t->kind == VN_STAMP_STEP, found = true;
-    if (!automatic && !vn_freq_parse(o->freq.s, &given))
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "freq \"%s\": expected auto, an integer step, or [n] and one of S, "
-                       "min, H, D, B, W, M, Q, Y",
-                       o->freq.s);
+    VN_TRY(given_freq(o, &given));
     if (!automatic && !steps && given.unit == VN_FREQ_STEP)
         return VN_FAIL(VN_E_ARGUMENT, "freq \"%s\" is an integer step, but %s has time stamps",
                        o->freq.s, t->name);
@@ -126,8 +134,8 @@ static vn_status find_freq(const vn_table *t, const grid *g)
         VN_TRY(vn_freq_infer(t->stamp, g->at, t->n_groups, t->kind, &p->freq, &found));
     if (!found && !steps)
         return VN_FAIL(VN_E_DATA,
-                       "%s: the step of time cannot be told from one row a series; give "
-                       "it with --freq",
+                       "%s: the step of time cannot be told from one row a series; give it with "
+                       "--freq",
                        t->name);
     if (!found) p->freq = written_as(VN_STAMP_STEP);
     p->freq.date_only = t->kind == VN_STAMP_DATE && p->freq.unit > VN_FREQ_SECOND;
@@ -310,12 +318,8 @@ static vn_status grid_rows(vn_table *t)
 {
     vn_panel *p = t->panel;
     const vn_data_options *o = t->options;
-    vn_freq given = { .unit = VN_FREQ_STEP, .n = 1 };
-    if (strcmp(o->freq.s, "auto") && !vn_freq_parse(o->freq.s, &given))
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "freq \"%s\": expected auto, an integer step, or [n] and one of S, "
-                       "min, H, D, B, W, M, Q, Y",
-                       o->freq.s);
+    vn_freq given;
+    VN_TRY(given_freq(o, &given));
     p->freq = (vn_freq){ .unit = VN_FREQ_STEP, .n = 1 };
     p->season = o->season_length ? o->season_length : vn_season_of(given);
     VN_TRY(vn_panel_room(p, t->n_groups, t->count));
@@ -333,9 +337,32 @@ static vn_status grid_rows(vn_table *t)
     return VN_OK;
 }
 
+/* The day of an integer YYYYMMDD or YYYYMM of the years 1800 to 2199, as a stamp. */
+static bool compact_date(int64_t x, int64_t *stamp)
+{
+    if (x < 1000000) x = x * 100 + 1;
+    int64_t year = x / 10000, month = x / 100 % 100, day = x % 100;
+    if (year < 1800 || year > 2199 || month < 1 || month > 12) return false;
+    *stamp = vn_days_of(year, (int)month, (int)day) * 86400;
+    return day >= 1 && day <= vn_month_days(year, (int)month);
+}
+
+/* Integers that all are such dates are taken as dates: as steps they would have a gap at the end of
+ * every month or year. */
+static void read_compact_dates(vn_table *t)
+{
+    int64_t stamp;
+    if (t->kind != VN_STAMP_STEP || t->n < 2) return;
+    for (int64_t i = 0; i < t->n; i++)
+        if (!compact_date(t->stamp[i], &stamp)) return;
+    for (int64_t i = 0; i < t->n; i++) compact_date(t->stamp[i], &t->stamp[i]);
+    t->kind = VN_STAMP_DATE;
+}
+
 vn_status vn_table_grid(vn_table *t)
 {
     if (t->format == VN_FORMAT_ROWS) return grid_rows(t);
+    read_compact_dates(t);
     grid g = { 0 };
     int64_t inserted = 0;
     vn_status st = grid_open(t, &g);

@@ -16,7 +16,7 @@ typedef struct vn_names {
     int64_t n_slots;
 } vn_names;
 
-/* A zeroed vn_names with `arena` set is ready to use; the table is freed by close, the texts stay. */
+/* A zeroed vn_names with `arena` set is ready to use. Close frees the table, the texts stay. */
 void vn_names_close(vn_names *names);
 
 /* Index of s[0..n), -1 if it is not there. */

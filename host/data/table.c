@@ -151,6 +151,8 @@ static vn_status no_column(const vn_table *t, const char *option, const char *na
     for (int64_t i = 0; i < t->n_columns && names.n < 300; i++)
         vn_text_printf(&names, "%s%s", i ? ", " : "", t->column[i]);
     const char *near = vn_nearest(name, nth_column, t);
+    if (near && strlen(name) == 1 && (*near | 0x20) != (*name | 0x20))
+        near = NULL; /* 'x' for 'y' */
     vn_status st =
         names.failed
             ? VN_E_MEMORY

@@ -1,5 +1,5 @@
-/* The rows of a data file as they stand in it, before they become a panel: parsed, interned, neither
- * ordered nor checked for gaps. */
+/* The rows of a data file as they stand in it, before they become a panel: parsed, interned,
+ * neither ordered nor checked for gaps. */
 #ifndef VN_HOST_DATA_TABLE_H
 #define VN_HOST_DATA_TABLE_H
 
@@ -8,7 +8,12 @@
 #include "host/data/names.h"
 #include "host/data/panel.h"
 
-typedef enum vn_table_format { VN_FORMAT_AUTO, VN_FORMAT_LONG, VN_FORMAT_WIDE, VN_FORMAT_ROWS } vn_table_format;
+typedef enum vn_table_format {
+    VN_FORMAT_AUTO,
+    VN_FORMAT_LONG,
+    VN_FORMAT_WIDE,
+    VN_FORMAT_ROWS
+} vn_table_format;
 
 /* A group is one series (long) or all of them (wide). Cells of a row: n_y targets, then past
  * features, then future features; NaN is missing. */
@@ -16,25 +21,25 @@ typedef struct vn_table {
     const char *name; /* of the file, for messages */
     const vn_data_options *options;
     vn_table_format format;
-    vn_arena arena;        /* column names, missing texts */
-    vn_panel *panel;       /* being made: ids and feature names go to its arena at once */
+    vn_arena arena;  /* column names, missing texts */
+    vn_panel *panel; /* being made: ids and feature names go to its arena at once */
     vn_csv csv;
-    const char **column;   /* [n_columns] the header; NULL if there is none */
+    const char **column; /* [n_columns] the header; NULL if there is none */
     int64_t n_columns;
-    const char **na;       /* [n_na] further texts that mean missing */
+    const char **na; /* [n_na] further texts that mean missing */
     int64_t n_na;
-    vn_names ids;          /* long, rows: the series; wide: the target columns */
-    vn_stamp_kind kind;    /* of the stamps: STEP, DATE, or TIME if one has a time of day */
+    vn_names ids;       /* long, rows: the series; wide: the target columns */
+    vn_stamp_kind kind; /* of the stamps: STEP, DATE, or TIME if one has a time of day */
     int64_t n_y, n_cells, n_groups;
-    int64_t n, cap;        /* rows */
-    int32_t *group;        /* [n] */
-    int64_t *stamp;        /* [n] */
-    uint32_t *line;        /* [n] in the file (modulo 2^32) */
-    float *cell;           /* [n, n_cells] */
-    float *stat;           /* [n_groups, n_stat], NaN until seen */
-    int64_t stat_cap;      /* groups */
-    float *value;          /* rows: all values, one series after the other */
-    int64_t *count;        /* rows: [n_groups] values of each */
+    int64_t n, cap;   /* rows */
+    int32_t *group;   /* [n] */
+    int64_t *stamp;   /* [n] */
+    uint32_t *line;   /* [n] in the file (modulo 2^32) */
+    float *cell;      /* [n, n_cells] */
+    float *stat;      /* [n_groups, n_stat], NaN until seen */
+    int64_t stat_cap; /* groups */
+    float *value;     /* rows: all values, one series after the other */
+    int64_t *count;   /* rows: [n_groups] values of each */
     int64_t value_cap, count_cap;
 } vn_table;
 
@@ -56,7 +61,8 @@ vn_status vn_table_read_rows(vn_table *table);
 bool vn_table_is_values(const vn_table *table);
 bool vn_table_is_rows_header(const vn_table *table);
 
-/* Room for one more element in an array of `size`-byte elements; VN_E_MEMORY leaves it as it was. */
+/* Room for one more element in an array of `size`-byte elements; VN_E_MEMORY leaves it as it was.
+ */
 vn_status vn_table_room(void *array, int64_t *cap, int64_t n, size_t size);
 
 #endif

@@ -46,6 +46,17 @@ START_TEST(long_tables_become_one_series_an_id)
 }
 END_TEST
 
+START_TEST(integers_are_steps_unless_all_are_compact_dates)
+{
+    reads_as("ds,y\n20240131,1\n20240201,2\n", "", "D/7 y@2024-01-31:1,2");
+    reads_as("ds,y\n20240131,1\n20240132,2\n", "", "step 1/1 y@20240131:1,2");
+    reads_as("ds,y\n194912,1\n195001,2\n", "", "M/12 y@1949-12-01:1,2");
+    reads_as("ds,y\n194912,1\n194913,2\n", "", "step 1/1 y@194912:1,2");
+    reads_as("ds,y\n1949,1\n1950,2\n", "freq=Y", "step 1/1 y@1949:1,2");
+    reads_as("ds,y\n1,1\n2,2\n", "freq=H", "step 1/24 y@1:1,2");
+}
+END_TEST
+
 START_TEST(rows_in_any_order_are_sorted_within_series_in_order_of_appearance)
 {
     reads_as("unique_id,ds,y\nb,3,30\na,2,2\nb,1,10\na,1,1\nb,2,20\na,3,3\n", "",
@@ -289,6 +300,7 @@ Suite *vn_suite_panel(void)
     Suite *s = suite_create("panel");
     TCase *t = tcase_create("panel");
     tcase_add_test(t, long_tables_become_one_series_an_id);
+    tcase_add_test(t, integers_are_steps_unless_all_are_compact_dates);
     tcase_add_test(t, rows_in_any_order_are_sorted_within_series_in_order_of_appearance);
     tcase_add_test(t, quotes_marks_and_line_ends_change_nothing);
     tcase_add_test(t, wide_tables_become_one_series_a_column);
