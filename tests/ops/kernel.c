@@ -225,6 +225,8 @@ static void check_type(bench *b, const vn_op_case *oc, const vn_op_run *ref, vn_
     ck_assert_int_eq(vn_op_def_of(oc->op)->infer(&call), VN_OK);
     for (const vn_kernel *const *k = vn_kernels_of(b->dev, oc->op); *k; k++) {
         if (!can(b, *k, &call)) continue;
+        /* Reference kernels are too slow for these sizes, and the small cases say as much. */
+        if (oc->c->bench && n > 0 && strstr((*k)->name, "_ref")) continue;
         check_kernel(b, oc, ref, real, *k);
         n++;
     }
@@ -238,7 +240,7 @@ void vn_check_kernels(const vn_op_case *oc)
     open_bench(&b);
     run_reference(&b, oc, &ref);
     check_type(&b, oc, &ref, VN_F32);
-    check_type(&b, oc, &ref, VN_F64);
+    if (!oc->c->bench) check_type(&b, oc, &ref, VN_F64);
     vn_op_close(&ref);
     close_bench(&b);
 }
