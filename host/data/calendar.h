@@ -39,7 +39,7 @@ int64_t vn_stamp_add(vn_freq freq, int64_t start, int64_t k);
  * before `stamp`. */
 bool vn_stamp_index(vn_freq freq, int64_t start, int64_t stamp, int64_t *k);
 
-/* Steps in a season: of a day for S, min and H, 7 for D, 5 for B, 52 for W, 12 for M, 4 for Q, or 1. */
+/* Steps in a season: those of a day for S, min, H; 7 D, 5 B, 52 W, 12 M, 4 Q; otherwise 1. */
 int64_t vn_season_of(vn_freq freq);
 
 /* The step of series whose stamps ascend, series i at stamp[at[i] .. at[i + 1]): the most common

@@ -248,7 +248,7 @@ static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, in
         p->n_past[s] = t->stamp[k] + 1;
         observed++;
     }
-    if (y_at >= 0 && !observed)
+    if (y_at >= 0 && !observed && !p->n_futr) /* else future features alone */
         return VN_FAIL(VN_E_DATA, "%s: series '%s' has no observed value", t->name, t->ids.name[s]);
     for (int64_t k = g->at[i]; p->n_hist + p->n_futr && k < g->at[i + 1]; k++) {
         int64_t step = t->stamp[k];

@@ -127,6 +127,7 @@ done:
 
 static vn_status take_targets(vn_panel *p, const float *y, const float *mask)
 {
+    int64_t empty = 0, n_empty = 0;
     for (int64_t i = 0; i < p->n_series; i++) {
         int64_t observed = 0, first = p->indptr[i];
         for (int64_t t = first; t < p->indptr[i + 1]; t++) {
@@ -139,9 +140,12 @@ static vn_status take_targets(vn_panel *p, const float *y, const float *mask)
             p->n_past[i] = t - first + 1;
             observed++;
         }
-        if (!observed) return VN_FAIL(VN_E_DATA, "series '%s' has no observed value", p->id[i]);
         p->n_missing += p->n_past[i] - observed;
+        empty = observed ? empty : i;
+        n_empty += !observed;
     }
+    if (n_empty && n_empty < p->n_series) /* all: a table of future features */
+        return VN_FAIL(VN_E_DATA, "series '%s' has no observed value", p->id[empty]);
     return VN_OK;
 }
 

@@ -1,5 +1,5 @@
-/* The panel: every series of a data set, ragged, in a few flat columns; windows are index pairs into
- * it and never materialised. */
+/* The panel: every series of a data set, ragged, in a few flat columns; windows are index pairs
+ * into it and never materialised. */
 #ifndef VN_HOST_DATA_PANEL_H
 #define VN_HOST_DATA_PANEL_H
 
@@ -15,42 +15,47 @@ typedef struct vn_data_options {
 extern const vn_option vn_data_option_table[];
 
 typedef enum vn_freq_unit {
-    VN_FREQ_STEP,     /* integer steps, no calendar */
-    VN_FREQ_SECOND, VN_FREQ_DAY, VN_FREQ_BUSINESS, VN_FREQ_MONTH, /* W = 7 days, Q = 3 months, Y = 12 */
+    VN_FREQ_STEP, /* integer steps, no calendar */
+    VN_FREQ_SECOND,
+    VN_FREQ_DAY,
+    VN_FREQ_BUSINESS,
+    VN_FREQ_MONTH, /* W = 7 days, Q = 3 months, Y = 12 */
 } vn_freq_unit;
 
 typedef struct vn_freq {
     vn_freq_unit unit;
-    int64_t n;          /* units a step: 3600 SECOND is hourly */
-    bool month_end;     /* MONTH: stamps are last days of months */
-    bool date_only;     /* stamps are written without a time of day */
+    int64_t n;      /* units a step: 3600 SECOND is hourly */
+    bool month_end; /* MONTH: stamps are last days of months */
+    bool date_only; /* stamps are written without a time of day */
 } vn_freq;
 
 typedef struct vn_panel {
     vn_arena arena;
     int64_t n_series, n_rows;
     int64_t n_hist, n_futr, n_stat;
-    const char **id;                        /* [N] */
+    const char **id; /* [N] */
     const char **hist_name, **futr_name, **stat_name;
-    int64_t *indptr;                        /* [N + 1] */
-    int64_t *n_past;  /* [N] rows up to and including the last one with a target cell; later rows hold
-                         known future features only */
-    int64_t *start;   /* [N] stamp of the first row: seconds since 1970-01-01 or the integer step */
-    float *y, *mask;  /* [rows] */
+    int64_t *indptr; /* [N + 1] */
+    int64_t *n_past; /* [N] rows up to and including the last one observed; later rows hold
+                        known future features only */
+    int64_t *start;  /* [N] stamp of the first row: seconds since 1970-01-01 or the integer step */
+    float *y, *mask; /* [rows] */
     float *hist, *futr, *stat;
     vn_freq freq;
-    int64_t season;   /* steps a season, >= 1 */
+    int64_t season;                /* steps a season, >= 1 */
     int64_t n_gap_rows, n_missing; /* rows inserted for gaps; targets missing, gaps included */
 } vn_panel;
 
 /* Read a table in any of the formats ("-": standard input). Messages are "file:line:col: ...". An
  * empty target_col reads a table of future features, all of whose rows lie past n_past = 0; without
- * an id column its one series is called "". */
+ * an id column its one series is called "". Without future features a series needs an observed
+ * target. */
 vn_status vn_panel_read(const char *path, const vn_data_options *options, const vn_log *log,
                         vn_panel **panel);
 
 /* A panel from arrays in memory (the C API): all copied. ids and arrays as in vn_panel; mask may be
- * NULL (where y is NaN the point is missing), start may be NULL (1, or 1970-01-01). */
+ * NULL (where y is NaN the point is missing), start may be NULL (1, or 1970-01-01). Either all
+ * series have an observed target or none has (future features). */
 vn_status vn_panel_from_arrays(int64_t n_series, const char *const *id, const int64_t *indptr,
                                const float *y, const float *mask, const int64_t *start,
                                vn_freq freq, int64_t season, vn_panel **panel);
@@ -65,11 +70,12 @@ vn_panel_view vn_panel_view_of(const vn_panel *panel);
 
 /* Append the rows of `more` (the actuals of a test file, or future features) to the series of the
  * same id; stamps must continue at row n_past, integer-step and `rows` tables always do. Rows past
- * n_past are replaced. Panels of one series each match whatever the new one is called if that is "".
- * A new panel. */
+ * n_past are replaced. Panels of one series each match whatever the new one is called if that is
+ * "". A new panel. */
 vn_status vn_panel_append(const vn_panel *panel, const vn_panel *more, vn_panel **joined);
 
-/* Stamp of row t of series i, t may lie past the end; and its text ("2016-07-01 01:00:00", "619"). */
+/* Stamp of row t of series i (t may lie past the end) and its text: "2016-07-01 01:00:00", "619".
+ */
 int64_t vn_panel_stamp(const vn_panel *panel, int64_t i, int64_t t);
 #define VN_STAMP_TEXT 40
 char *vn_stamp_text(vn_freq freq, int64_t stamp, char out[VN_STAMP_TEXT]);
@@ -83,12 +89,12 @@ typedef struct vn_split {
     int64_t train, val, test;
 } vn_split;
 
-/* First row past each part for series i: ends[0] train, ends[1] val, ends[2] test. DATA if the series
- * is shorter than the split. */
+/* First row past each part for series i: ends[0] train, ends[1] val, ends[2] test. DATA if the
+ * series is shorter than the split. */
 vn_status vn_split_of(const vn_panel *panel, vn_split split, int64_t i, int64_t ends[3]);
 
-/* Location and scale of every series, from its first ends[0] rows: z = (y - loc) / scale. Applied in
- * place to y; the caller keeps loc and scale [N] (in the panel's arena) to undo it. */
+/* Location and scale of every series, from its first ends[0] rows: z = (y - loc) / scale. Applied
+ * in place to y; the caller keeps loc and scale [N] (in the panel's arena) to undo it. */
 typedef struct vn_local_scale {
     double *loc, *scale; /* [N] */
 } vn_local_scale;

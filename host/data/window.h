@@ -5,25 +5,25 @@
 #include "host/data/panel.h"
 
 typedef struct vn_windows_config {
-    int64_t n_in, h;        /* L, H */
-    int64_t last_cutoffs;   /* only cuts in the last last_cutoffs * H steps of the part; 0: all */
-    int64_t step_size;      /* distance of neighbouring cuts */
-    int start_padding;      /* 0 auto: only for series shorter than L + H; 1 always; 2 never */
-    bool partial_targets;   /* allow windows whose target reaches past the part, masked there */
-    bool by_series;         /* draw a series first, then its cut; else uniform over all windows */
+    int64_t n_in, h;      /* L, H */
+    int64_t last_cutoffs; /* only cuts in the last last_cutoffs * H steps of the part; 0: all */
+    int64_t step_size;    /* distance of neighbouring cuts */
+    int start_padding;    /* 0 auto: only for series shorter than L + H; 1 always; 2 never */
+    bool partial_targets; /* allow windows whose target reaches past the part, masked there */
+    bool by_series;       /* draw a series first, then its cut; else uniform over all windows */
     vn_split split;
-    int part;               /* 0 train, 1 validation, 2 test: where targets lie */
+    int part; /* 0 train, 1 validation, 2 test: where targets lie */
 } vn_windows_config;
 
 /* The windows of one part of a panel. */
 typedef struct vn_windows {
     vn_windows_config config;
     const vn_panel *panel;
-    int64_t n;              /* windows in all */
-    int64_t n_used;         /* series with at least one window */
-    int64_t *series;        /* [n_used] */
-    int64_t *first_cut;     /* [n_used] smallest cut */
-    int64_t *cum;           /* [n_used + 1] windows before each used series */
+    int64_t n;          /* windows in all */
+    int64_t n_used;     /* series with at least one window */
+    int64_t *series;    /* [n_used] */
+    int64_t *first_cut; /* [n_used] smallest cut */
+    int64_t *cum;       /* [n_used + 1] windows before each used series */
     vn_arena arena;
 } vn_windows;
 

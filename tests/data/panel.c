@@ -195,6 +195,21 @@ START_TEST(actuals_and_future_features_continue_a_panel)
 }
 END_TEST
 
+START_TEST(a_single_series_without_an_id_takes_future_features)
+{
+    vn_panel *p =
+        vn_data_kit_panel("ds,sales,f\n1,1,0\n2,2,1\n", "target_col=sales;futr_exog_list=f");
+    vn_panel *future = vn_data_kit_panel("ds,f\n3,5\n4,6\n", "target_col=;futr_exog_list=f"), *all;
+    ck_assert(future->n_past[0] == 0 && future->n_missing == 0);
+    ck_assert_int_eq(vn_panel_append(p, future, &all), VN_OK);
+    ck_assert_str_eq(shown(all), "step 1/1 sales@1:1,2,_,_");
+    ck_assert(all->futr[3] == 6.0f && all->n_past[0] == 2);
+    vn_panel_close(all);
+    vn_panel_close(future);
+    vn_panel_close(p);
+}
+END_TEST
+
 START_TEST(rows_tables_continue_by_position)
 {
     vn_panel *p = vn_data_kit_panel("V1,V2,V3\nH1,1,2\nH2,3,\n", "");
@@ -225,6 +240,12 @@ START_TEST(arrays_make_the_same_panel)
     const char *const twice[] = { "a", "a" };
     ck_assert_int_eq(vn_panel_from_arrays(2, twice, indptr, y, mask, NULL, freq, 4, &p),
                      VN_E_ARGUMENT);
+    const float no_b[] = { 1, 2, 3, NAN, NAN }, none[] = { NAN, NAN, NAN, NAN, NAN };
+    ck_assert_int_eq(vn_panel_from_arrays(2, ids, indptr, no_b, NULL, NULL, freq, 4, &p),
+                     VN_E_DATA);
+    ck_assert_str_eq(vn_last_message(), "series 'b' has no observed value");
+    ck_assert_int_eq(vn_panel_from_arrays(2, ids, indptr, none, NULL, NULL, freq, 4, &p), VN_OK);
+    vn_panel_close(p);
     const int64_t falling[] = { 0, 3, 3 };
     ck_assert_int_eq(vn_panel_from_arrays(2, ids, falling, y, mask, NULL, freq, 4, &p),
                      VN_E_ARGUMENT);
@@ -310,6 +331,7 @@ Suite *vn_suite_panel(void)
     tcase_add_test(t, features_follow_their_rows_and_are_carried_over_gaps);
     tcase_add_test(t, numbers_round_as_the_exact_parser_rounds);
     tcase_add_test(t, actuals_and_future_features_continue_a_panel);
+    tcase_add_test(t, a_single_series_without_an_id_takes_future_features);
     tcase_add_test(t, rows_tables_continue_by_position);
     tcase_add_test(t, arrays_make_the_same_panel);
     tcase_add_test(t, parts_are_counted_from_the_start_or_the_end);
