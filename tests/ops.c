@@ -20,16 +20,25 @@ static const vn_case *const tables[VN_OP_COUNT] = {
 
 typedef bool (*choice)(const vn_op_case *oc);
 
-static bool refused(const vn_op_case *oc) { return oc->c->reject != NULL; }
+static bool refused(const vn_op_case *oc)
+{
+    return oc->c->reject != NULL;
+}
 
-static bool accepted(const vn_op_case *oc) { return !oc->c->reject; }
+static bool accepted(const vn_op_case *oc)
+{
+    return !oc->c->reject;
+}
 
 static bool launched(const vn_op_case *oc)
 {
     return !oc->c->reject && !vn_op_about(oc->op)->view;
 }
 
-static bool differentiated(const vn_op_case *oc) { return !oc->c->reject && oc->c->diff; }
+static bool differentiated(const vn_op_case *oc)
+{
+    return !oc->c->reject && oc->c->diff;
+}
 
 /* The n-th case that `chosen` takes, over all ops; returns how many were met. */
 static int find(choice chosen, int n, vn_op_case *found)

@@ -1,5 +1,5 @@
-/* The gradient rule of an op against central differences, in a small f64 graph: the scalar is the sum
- * of all outputs, each times a random cotangent. */
+/* The gradient rule of an op against central differences, in a small f64 graph: the scalar is the
+ * sum of all outputs, each times a random cotangent. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -140,8 +140,8 @@ static void expect(const probe *p, int i, int64_t k, double got, double want, do
     if (k < 0)
         ck_abort_msg("%s: gradient of input %d along a direction is %.9g, differences give %.9g",
                      p->oc->name, i, got, want);
-    ck_abort_msg("%s: gradient of input %d element %lld is %.9g, differences give %.9g", p->oc->name,
-                 i, (long long)k, got, want);
+    ck_abort_msg("%s: gradient of input %d element %lld is %.9g, differences give %.9g",
+                 p->oc->name, i, (long long)k, got, want);
 }
 
 static void check_elements(probe *p, int i, const double *grad, int64_t n)

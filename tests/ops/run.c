@@ -13,7 +13,10 @@
 /* Outputs may be as badly aligned as the planner allows: it aligns to 64 bytes. */
 enum { FENCE = 192, ALIGN = 64, CANARY = 0xA5 };
 
-static bool is_real(const vn_tensor *t) { return t->dtype == VN_F32 || t->dtype == VN_F64; }
+static bool is_real(const vn_tensor *t)
+{
+    return t->dtype == VN_F32 || t->dtype == VN_F64;
+}
 
 vn_fenced vn_fence_open(size_t bytes)
 {
@@ -41,18 +44,23 @@ void vn_fence_close(vn_fenced *f)
     *f = (vn_fenced){ 0 };
 }
 
-int vn_op_inplace(vn_op op, int o) { return vn_op_def_of(op)->inplace[o] - 1; }
+int vn_op_inplace(vn_op op, int o)
+{
+    return vn_op_def_of(op)->inplace[o] - 1;
+}
 
 void vn_op_call(const vn_op_case *oc, vn_dtype real, vn_call *call)
 {
     const vn_op_info *info = vn_op_about(oc->op);
-    *call = (vn_call){ .op = oc->op, .n_in = info->n_in, .n_out = info->n_out,
-                       .attr = oc->c->attr };
+    *call =
+        (vn_call){ .op = oc->op, .n_in = info->n_in, .n_out = info->n_out, .attr = oc->c->attr };
     for (int i = 0; i < info->n_in; i++) {
         call->in[i] = oc->c->in[i];
         call->in[i].data = NULL;
-        if (is_real(&call->in[i]) && call->in[i].rank) call->in[i].dtype = real;
-        else if (is_real(&call->in[i])) call->in[i] = (vn_tensor){ 0 };
+        if (is_real(&call->in[i]) && call->in[i].rank)
+            call->in[i].dtype = real;
+        else if (is_real(&call->in[i]))
+            call->in[i] = (vn_tensor){ 0 };
     }
     for (int o = 0; o < info->n_out; o++) call->out[o] = (vn_tensor){ .dtype = real, .rank = -1 };
 }
@@ -64,11 +72,16 @@ static double draw(const vn_op_case *oc, int i, int64_t k)
     bool preset = oc->c->lo == 0 && oc->c->hi == 0;
     double lo = preset ? -1 : oc->c->lo, hi = preset ? 1 : oc->c->hi;
     switch (oc->c->fill[i]) {
-    case VN_FILL_POSITIVE: return 0.5 + 1.5 * u;
-    case VN_FILL_MASK: return u < 0.5 ? 0 : 1;
-    case VN_FILL_ZERO: return 0;
-    case VN_FILL_ONE: return 1;
-    default: return lo + (hi - lo) * u;
+    case VN_FILL_POSITIVE:
+        return 0.5 + 1.5 * u;
+    case VN_FILL_MASK:
+        return u < 0.5 ? 0 : 1;
+    case VN_FILL_ZERO:
+        return 0;
+    case VN_FILL_ONE:
+        return 1;
+    default:
+        return lo + (hi - lo) * u;
     }
 }
 
@@ -91,14 +104,16 @@ void vn_op_numbers(const vn_op_case *oc, double *in[VN_MAX_IN])
         in[i] = malloc((size_t)n * sizeof(double));
         ck_assert_ptr_nonnull(in[i]);
         const double *given = c->in[i].data;
-        for (int64_t k = 0; k < n; k++) in[i][k] = (double)(float)(given ? given[k] : draw(oc, i, k));
+        for (int64_t k = 0; k < n; k++)
+            in[i][k] = (double)(float)(given ? given[k] : draw(oc, i, k));
     }
     vn_call call;
     vn_op_call(oc, VN_F64, &call);
     if (c->holes) make_holes(oc, in);
     if (c->prepare) c->prepare(&call, in);
     for (int i = 0; i < VN_MAX_IN; i++)
-        for (int64_t k = 0; in[i] && k < vn_count(&c->in[i]); k++) in[i][k] = (double)(float)in[i][k];
+        for (int64_t k = 0; in[i] && k < vn_count(&c->in[i]); k++)
+            in[i][k] = (double)(float)in[i][k];
 }
 
 /* The numbers of one input, in the type of the call. */
@@ -154,8 +169,7 @@ void vn_op_open(vn_op_run *run, const vn_op_case *oc, vn_dtype real)
         vn_tensor *t = &run->call.out[o];
         int from = vn_op_inplace(oc->op, o);
         if (t->rank < 0) continue;
-        if (from < 0)
-            run->out[o] = vn_fence_open((size_t)vn_count(t) * vn_dtype_bytes(t->dtype));
+        if (from < 0) run->out[o] = vn_fence_open((size_t)vn_count(t) * vn_dtype_bytes(t->dtype));
         t->data = from < 0 ? run->out[o].data : run->call.in[from].data;
     }
     vn_op_reset(run);
@@ -182,9 +196,13 @@ double vn_op_out(const vn_op_run *run, int o, int64_t i)
 {
     const vn_tensor *t = &run->call.out[o];
     switch (t->dtype) {
-    case VN_F32: return (double)((const float *)t->data)[i];
-    case VN_F64: return ((const double *)t->data)[i];
-    case VN_I32: return ((const int32_t *)t->data)[i];
-    default: return (double)((const int64_t *)t->data)[i];
+    case VN_F32:
+        return (double)((const float *)t->data)[i];
+    case VN_F64:
+        return ((const double *)t->data)[i];
+    case VN_I32:
+        return ((const int32_t *)t->data)[i];
+    default:
+        return (double)((const int64_t *)t->data)[i];
     }
 }
