@@ -91,15 +91,22 @@ void vn_predictor_close(vn_predictor *p)
     vn_free(p);
 }
 
-static vn_status check(const vn_predictor *p, const vn_panel *panel, const int32_t *pairs,
-                       int64_t n)
+/* One window: of a series that is there, cut within it, with the future features it needs. */
+static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int32_t pair[2])
 {
-    VN_TRY(vn_fitted_match(p->m, panel));
-    for (int64_t i = 0; i < n; i++)
-        if (pairs[2 * i] < 0 || pairs[2 * i] >= panel->n_series)
-            return VN_FAIL(VN_E_ARGUMENT,
-                           "window %" PRId64 " is of series %" PRId32 ", the data have %" PRId64, i,
-                           pairs[2 * i], panel->n_series);
+    int64_t i = pair[0], cut = pair[1], h = m->train.h;
+    if (i < 0 || i >= panel->n_series)
+        return VN_FAIL(VN_E_ARGUMENT, "a window is of series %" PRId64 ", the data have %" PRId64,
+                       i, panel->n_series);
+    int64_t rows = panel->indptr[i + 1] - panel->indptr[i];
+    if (cut < 0 || cut > rows)
+        return VN_FAIL(VN_E_ARGUMENT, "series '%s': a window is cut at row %" PRId64 " of %" PRId64,
+                       panel->id[i], cut, rows);
+    if (m->n_futr && cut + h > rows)
+        return VN_FAIL(VN_E_DATA,
+                       "series '%s': a forecast of %" PRId64 " steps needs the future feature "
+                       "\"%s\" in %" PRId64 " more rows",
+                       panel->id[i], h, m->futr_name[0], cut + h - rows);
     return VN_OK;
 }
 
@@ -118,7 +125,8 @@ static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
                            float *out)
 {
-    VN_TRY(check(p, panel, pairs, n));
+    VN_TRY(vn_fitted_match(p->m, panel));
+    for (int64_t i = 0; i < n; i++) VN_TRY(check_pair(p->m, panel, pairs + 2 * i));
     if (p->version != p->m->params->version) VN_TRY(upload(p));
     route *r = n > 1 && p->many.plan ? &p->many : &p->one;
     vn_panel_view view = vn_panel_view_of(panel);

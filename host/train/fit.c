@@ -346,9 +346,8 @@ vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_f
     vn_status st = open_run(&r);
     if (!st) {
         st = loop(&r);
-        if ((!st || st == VN_E_NUMERIC) && r.at.best_step < 0) {
-            vn_status kept =
-                keep_weights(&r); /* nothing was validated: the last weights are the best */
+        if (r.at.best_step < 0) { /* nothing was validated: the last weights are the best */
+            vn_status kept = keep_weights(&r);
             if (!st) st = kept;
         }
         sum_up(&r, report ? report : &unused);

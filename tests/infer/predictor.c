@@ -132,6 +132,31 @@ START_TEST(data_that_do_not_fit_the_model_are_refused)
 }
 END_TEST
 
+START_TEST(a_forecast_needs_its_future_features)
+{
+    vn_lab lab;
+    int32_t pairs[2] = { 1, 117 };
+    float out[H], feature[360] = { 0 };
+    const char *names[] = { "holiday" };
+    vn_predictor *p;
+    vn_lab_open(&lab, "linear", 1, NULL);
+    lab.panel->n_futr = 1;
+    lab.panel->futr_name = names;
+    lab.panel->futr = feature;
+    ck_assert_int_eq(vn_fitted_adopt(lab.m, lab.panel), VN_OK);
+    ck_assert_msg(!vn_lab_fit(&lab, NULL), "%s", vn_last_message());
+    ck_assert_int_eq(vn_predictor_open(lab.m, lab.dev, 4, &p), VN_OK);
+    ck_assert_int_eq(vn_predictor_run(p, lab.panel, pairs, 1, out), VN_E_DATA);
+    ck_assert_ptr_nonnull(strstr(vn_last_message(), "\"holiday\" in 1 more rows"));
+    pairs[1] = 116;
+    ck_assert_int_eq(vn_predictor_run(p, lab.panel, pairs, 1, out), VN_OK);
+    pairs[1] = 121;
+    ck_assert_int_eq(vn_predictor_run(p, lab.panel, pairs, 1, out), VN_E_ARGUMENT);
+    vn_predictor_close(p);
+    vn_lab_close(&lab);
+}
+END_TEST
+
 START_TEST(every_allocation_of_opening_may_fail)
 {
     vn_lab lab;
@@ -152,6 +177,8 @@ START_TEST(every_allocation_of_opening_may_fail)
 }
 END_TEST
 
+Suite *vn_suite_predictor(void);
+
 Suite *vn_suite_predictor(void)
 {
     Suite *s = suite_create("predictor");
@@ -162,6 +189,7 @@ Suite *vn_suite_predictor(void)
     tcase_add_test(t, another_panel_can_be_forecast_with_the_same_plan);
     tcase_add_test(t, new_weights_reach_an_open_predictor);
     tcase_add_test(t, data_that_do_not_fit_the_model_are_refused);
+    tcase_add_test(t, a_forecast_needs_its_future_features);
     tcase_add_test(t, every_allocation_of_opening_may_fail);
     suite_add_tcase(s, t);
     return s;

@@ -1,6 +1,7 @@
 /* The training loop: it learns, repeats bit for bit, stops as asked, and breaks off cleanly. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -376,16 +377,65 @@ START_TEST(a_run_goes_on_only_as_it_began)
                                              { { "variant", "dlinear" } } };
     ck_assert_int_eq(go_on(path, NULL, false), VN_OK);
     for (int i = 0; i < 3; i++) {
-        vn_setting settings[] = { { changed[i][0][0], changed[i][0][1] },
-                                  { "moving_avg_window", i == 2 ? "3" : "25" },
-                                  { NULL, NULL } };
-        ck_assert_int_eq(go_on(path, settings, false), VN_E_ARGUMENT);
+        const vn_setting settings[] = { { changed[i][0][0], changed[i][0][1] },
+                                        { "moving_avg_window", i == 2 ? "3" : "25" },
+                                        { NULL, NULL } };
+        ck_assert_int_eq(go_on(path, (const vn_setting *)settings, false), VN_E_ARGUMENT);
         ck_assert_msg(strstr(vn_last_message(), changed[i][0][0]) || i == 2, "%s",
                       vn_last_message());
     }
     ck_assert_int_eq(go_on(path, NULL, true), VN_E_DATA);
     ck_assert_ptr_nonnull(strstr(vn_last_message(), "other data"));
     unlink(path);
+}
+END_TEST
+
+START_TEST(a_damaged_checkpoint_is_refused)
+{
+    const char *path = vn_lab_path("damaged.ckpt"), *model = vn_lab_path("damaged.vane");
+    vn_lab lab;
+    vn_lab_open(&lab, "linear", 1, NULL);
+    fit_ok(&lab, &(vn_fit_hooks){ .checkpoint = path, .checkpoint_steps = 12 });
+    ck_assert_int_eq(vn_fitted_save(lab.m, model), VN_OK);
+    FILE *f = fopen(path, "r+b");
+    ck_assert(f && !fseek(f, -100, SEEK_END));
+    fputc('x', f);
+    fclose(f);
+    const struct {
+        const char *path;
+        vn_status code;
+    } cases[] = { { path, VN_E_MODEL }, { model, VN_E_MODEL }, { "/no/such.ckpt", VN_E_ARGUMENT } };
+    for (int i = 0; i < 3; i++) {
+        vn_fitted_close(lab.m);
+        lab.m = vn_lab_model(&lab, "linear", NULL);
+        ck_assert_int_eq(vn_lab_fit(&lab, &(vn_fit_hooks){ .resume = cases[i].path }),
+                         cases[i].code);
+        ck_assert_ptr_nonnull(strstr(vn_last_message(), cases[i].path));
+    }
+    unlink(path);
+    unlink(model);
+    vn_lab_close(&lab);
+}
+END_TEST
+
+START_TEST(a_checkpoint_that_cannot_be_written_stops_the_run_but_keeps_its_weights)
+{
+    const char *path = vn_lab_path("full.ckpt");
+    const vn_setting settings[] = { { "val_check_steps", "12" }, { NULL, NULL } };
+    vn_lab lab, good;
+    vn_lab_open(&lab, "linear", 1, settings);
+    vn_lab_open(&good, "linear", 1, settings);
+    watch w = { .lab = &good, .stop_at = 12 };
+    vn_fit_hooks hooks = hooks_of(&w);
+    fit_ok(&good, &hooks);
+    vn_fault_arm(VN_FAULT_WRITE, 2);
+    ck_assert_int_eq(
+        vn_lab_fit(&lab, &(vn_fit_hooks){ .checkpoint = path, .checkpoint_steps = 12 }), VN_E_IO);
+    vn_fault_arm(VN_FAULT_WRITE, 0);
+    ck_assert(access(path, F_OK));
+    ck_assert(vn_lab_same_weights(lab.m, good.m));
+    vn_lab_close(&lab);
+    vn_lab_close(&good);
 }
 END_TEST
 
@@ -465,6 +515,8 @@ START_TEST(every_allocation_of_a_short_run_may_fail)
 }
 END_TEST
 
+Suite *vn_suite_fit(void);
+
 Suite *vn_suite_fit(void)
 {
     Suite *s = suite_create("fit");
@@ -487,6 +539,8 @@ Suite *vn_suite_fit(void)
     tcase_add_test(quick, a_resumed_run_ends_with_the_same_bits);
     tcase_add_test(quick, a_checkpoint_is_written_as_often_as_asked);
     tcase_add_test(quick, a_run_goes_on_only_as_it_began);
+    tcase_add_test(quick, a_damaged_checkpoint_is_refused);
+    tcase_add_test(quick, a_checkpoint_that_cannot_be_written_stops_the_run_but_keeps_its_weights);
     tcase_add_test(quick, what_cannot_be_trained_is_refused);
     tcase_add_test(quick, an_open_input_size_is_settled_by_horizon_season_and_length);
     tcase_add_test(slow, every_allocation_of_a_short_run_may_fail);

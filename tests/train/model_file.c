@@ -394,6 +394,8 @@ START_TEST(the_golden_files_of_others_are_read)
 }
 END_TEST
 
+Suite *vn_suite_model_file(void);
+
 Suite *vn_suite_model_file(void)
 {
     Suite *s = suite_create("model_file");
