@@ -146,8 +146,8 @@ static void statistics(int64_t type, double *v, int64_t n, double *location, dou
     if (type == VN_SCALER_MINMAX1) *location += *scale /= 2; /* the minimum becomes -1 */
 }
 
-/* The observed numbers of one channel, or their seasonal differences, into v; returns how many. A
- * NaN counts as not observed. `mask` may be NULL. */
+/* The observed numbers of one channel, or their seasonal differences, into v; returns how many. What is
+ * not finite counts as not observed. `mask` may be NULL. */
 static int64_t collect(const vn_attr_stats *a, const vn_real *x, int64_t stride,
                        const vn_real *mask, double *v)
 {
@@ -156,7 +156,7 @@ static int64_t collect(const vn_attr_stats *a, const vn_real *x, int64_t stride,
         if (mask && (mask[t] == 0 || mask[t - lag] == 0)) continue;
         double value = (double)x[t * stride];
         if (lag) value -= (double)x[(t - lag) * stride];
-        if (value == value) v[n++] = value;
+        if (isfinite(value)) v[n++] = value;
     }
     return n;
 }
