@@ -308,6 +308,10 @@ VANE_API vane_status vane_plan_report(const vane_config *config, const vane_mode
                                       const vane_dataset *data, const char *mode, int64_t batch,
                                       int why, vane_report **report);
 
+/* Let data sets be read as the model needs them: its features and season, as presets that files,
+ * environment and flags override. */
+VANE_API vane_status vane_config_adopt(vane_config *config, const vane_model *model);
+
 /* ---- Forecasts ---- */
 
 typedef struct vane_forecast vane_forecast;

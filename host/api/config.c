@@ -1,4 +1,5 @@
 /* The option table of everything, and the config that layers origins over it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +117,7 @@ static vn_status rebuild(vane_config *c)
 {
     VN_TRY(choose_model(c));
     VN_TRY(presets(c));
-    for (int origin = VANE_FILE; origin <= VANE_FLAG; origin++)
+    for (int origin = VANE_PRESET; origin <= VANE_FLAG; origin++)
         for (int i = 0; i < c->n_set; i++) {
             const vn_setting *s = &c->set[i];
             int at, table;
@@ -202,12 +203,9 @@ static vn_status push(vane_config *c, vn_setting s)
     return VN_OK;
 }
 
-vane_status vane_config_set(vane_config *config, vane_origin origin, const char *where,
-                            const char *name, const char *value)
+static vane_status set(vane_config *config, vane_origin origin, const char *where, const char *name,
+                       const char *value)
 {
-    if (origin < VANE_FILE || origin > VANE_FLAG)
-        return vn_public(VN_FAIL(VN_E_ARGUMENT, "origin %d is not one a caller may set", (int)origin));
-    if (!where) where = "";
     if (!owner(name)) {
         const char *near = vn_nearest(name, any_name, NULL);
         VN_FAIL(VN_E_ARGUMENT, "unknown option \"%s\"%s%s%s", name, near ? "; did you mean \"" : "",
@@ -226,6 +224,38 @@ vane_status vane_config_set(vane_config *config, vane_origin origin, const char 
     config->n_set--;
     if (rebuild(config)) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     return vn_public(VN_FAIL(st, "%s", message));
+}
+
+vane_status vane_config_set(vane_config *config, vane_origin origin, const char *where,
+                            const char *name, const char *value)
+{
+    if (origin < VANE_FILE || origin > VANE_FLAG)
+        return vn_public(VN_FAIL(VN_E_ARGUMENT, "origin %d is not one a caller may set", (int)origin));
+    return set(config, origin, where ? where : "", name, value);
+}
+
+/* "a,b,c" of n names as an option. */
+static vane_status set_names(vane_config *config, const char *option, const char *const *name,
+                             int64_t n)
+{
+    vn_text list = { 0 };
+    for (int64_t i = 0; i < n; i++) vn_text_printf(&list, "%s%s", i ? "," : "", name[i]);
+    vane_status st = list.failed ? VANE_E_MEMORY : VANE_OK;
+    if (!st && n) st = set(config, VANE_PRESET, "the model's features", option, list.s);
+    vn_text_close(&list);
+    return st;
+}
+
+vane_status vane_config_adopt(vane_config *config, const vane_model *model)
+{
+    const vn_fitted *m = model->fitted;
+    char season[24];
+    snprintf(season, sizeof season, "%lld", (long long)m->season);
+    vane_status st = set_names(config, "hist_exog_list", m->hist_name, m->n_hist);
+    if (!st) st = set_names(config, "futr_exog_list", m->futr_name, m->n_futr);
+    if (!st) st = set_names(config, "stat_exog_list", m->stat_name, m->n_stat);
+    if (!st) st = set(config, VANE_PRESET, "", "season_length", season);
+    return st;
 }
 
 /* Sections are the groups of the table or a model's name; they only help the reader. */

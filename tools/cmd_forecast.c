@@ -1,0 +1,75 @@
+/* vane forecast: the next steps of every series. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/command.h"
+
+static const flag flags[] = {
+    { "load", 'm', "MODEL", "the model file (required)" },
+    { "output", 'o', "FILE", "where the forecast goes (default: standard output)" },
+    { "futr", 0, "TABLE", "future values of the features known in advance" },
+    { "plot", 0, "FILE", "draw history and forecast as SVG" },
+    { "actuals", 0, "TABLE", "what really came, to draw beside the forecast" },
+    { NULL, 0, NULL, NULL },
+};
+
+typedef struct job {
+    vane_model *model;
+    vane_dataset *data, *future, *actuals;
+    vane_forecast *forecast;
+} job;
+
+static vane_status load(args *a, talk *t, job *j)
+{
+    const char *futr = args_flag(a, "futr", 0), *actuals = args_flag(a, "actuals", 0);
+    vane_status st = vane_model_load(args_flag(a, "load", 0), &j->model);
+    if (!st) st = vane_config_adopt(a->config, j->model);
+    if (!st) st = vane_dataset_read(a->config, a->file[0], &t->hooks, &j->data);
+    if (!st) talk_data(t, a->file[0], j->data);
+    if (!st && futr) st = vane_dataset_read(a->config, futr, &t->hooks, &j->future);
+    if (!st && actuals) st = vane_dataset_read(a->config, actuals, &t->hooks, &j->actuals);
+    return st;
+}
+
+static vane_status work(args *a, talk *t, job *j)
+{
+    const char *out = args_flag(a, "output", 0), *plot = args_flag(a, "plot", 0);
+    vane_status st = load(a, t, j);
+    if (!st) st = vane_forecast_make(a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
+    if (!st && plot) st = plot_forecast(plot, j->data, j->forecast, j->actuals);
+    if (st) return st;
+    if (!out) out = "-";
+    return a->json ? vane_forecast_json(j->forecast, out) : vane_forecast_csv(j->forecast, out);
+}
+
+static int run(args *a)
+{
+    job j = { 0 };
+    talk t;
+    if (a->n_files != 1) return usage_error(a->command, "%d tables given, expected one", a->n_files);
+    if (!args_flag(a, "load", 0)) return usage_error(a->command, "no -m MODEL given");
+    if (args_flag(a, "load", 1)) return usage_error(a->command, "one model at a time");
+    if (args_flag(a, "actuals", 0) && !args_flag(a, "plot", 0))
+        return usage_error(a->command, "--actuals needs --plot FILE; `vane evaluate` scores forecasts");
+    talk_open(&t, a);
+    vane_status st = work(a, &t, &j);
+    int code = st ? fail(st) : 0;
+    vane_forecast_close(j.forecast);
+    vane_dataset_close(j.actuals);
+    vane_dataset_close(j.future);
+    vane_dataset_close(j.data);
+    vane_model_close(j.model);
+    return code;
+}
+
+const command command_forecast = {
+    .name = "forecast",
+    .usage = "vane forecast TABLE -m MODEL [-o FILE] [--futr TABLE] [--plot FILE.svg]",
+    .summary = "forecast the next steps of every series",
+    .about = "Prints unique_id,ds,MODEL for the h steps after the last row of every series. The features and\n"
+             "the season the model was trained with are read again without being asked for.",
+    .groups = " run data ",
+    .options = "",
+    .flags = flags,
+    .run = run,
+};

@@ -1,0 +1,147 @@
+/* vane help: the commands, a command, a model. Everything comes from the tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/command.h"
+
+enum { WIDTH = 100, INDENT = 34 };
+
+/* `text` in lines of at most WIDTH columns, all but the first indented. `at`: the column now. */
+static void wrap(const char *text, int at)
+{
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (at + (int)n > WIDTH && at > INDENT) {
+            printf("\n%*s", INDENT, "");
+            at = INDENT;
+        }
+        printf("%.*s%s", (int)n, text, text[n] ? " " : "");
+        at += (int)n + 1;
+        text += n + (text[n] == ' ');
+    }
+    printf("\n");
+}
+
+static void entry(const char *left, const char *text)
+{
+    int n = printf("  %s", left);
+    if (n + 2 > INDENT) printf("\n"), n = 0;
+    printf("%*s", INDENT - n, "");
+    wrap(text, INDENT);
+}
+
+static void put_flag(const flag *f)
+{
+    char left[128], letter[8] = "";
+    if (f->letter) snprintf(letter, sizeof letter, "-%c, ", f->letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, f->name, f->value ? " " : "", f->value ? f->value : "");
+    entry(left, f->help);
+}
+
+static void put_option(const vane_option *o)
+{
+    char left[128], text[1536];
+    snprintf(left, sizeof left, "--%s", o->name);
+    snprintf(text, sizeof text, "%s [%s; default %s]", o->help, o->accepts, *o->preset ? o->preset : "empty");
+    entry(left, text);
+}
+
+static bool is_model(const char *group)
+{
+    vane_model_kind kind = { .size = sizeof kind };
+    for (int m = 0; !vane_model_kind_at(m, &kind); m++)
+        if (!strcmp(kind.name, group)) return true;
+    return false;
+}
+
+/* The options of the groups a command takes; a model's own stand in `vane help MODEL`. */
+static void put_options(const command *c)
+{
+    vane_option o = { .size = sizeof o };
+    const char *last = "";
+    for (int i = 0; !vane_option_at(NULL, i, &o); i++) {
+        if (!command_takes(c, o.name, o.group)) continue;
+        if (strcmp(o.group, last)) printf("\nOptions: %s\n", o.group);
+        last = o.group;
+        put_option(&o);
+    }
+}
+
+static void put_exit_codes(void)
+{
+    printf("\nExit codes\n"
+           "    0 done                                   7 training diverged (NaN); best weights are kept\n"
+           "    2 wrong usage or a missing input file    8 a --gate was missed\n"
+           "    3 bad data                              70 a bug in vane\n"
+           "    4 bad model file                        75 another process was lost; resume\n"
+           "    5 no memory, or the disk failed    130/143 stopped by SIGINT or SIGTERM, best weights saved\n"
+           "    6 the device failed\n");
+}
+
+void help_command(const command *c)
+{
+    printf("%s\n\n%s\n\nFlags\n", c->usage, c->about);
+    for (const flag *f = c->flags; f->name; f++) put_flag(f);
+    for (const flag *f = common_flags; f->name; f++) put_flag(f);
+    put_options(c);
+    if (command_takes(c, "", "model")) printf("\nOptions of a model: vane help MODEL\n");
+    put_exit_codes();
+}
+
+static void help_model(const vane_model_kind *kind)
+{
+    vane_option o = { .size = sizeof o };
+    printf("%s: %s\n\n    vane train TABLE --h N --model %s -o MODEL\n\nOptions\n", kind->alias, kind->title,
+           kind->name);
+    for (int i = 0; !vane_option_at(kind->name, i, &o); i++)
+        if (is_model(o.group)) put_option(&o);
+    printf("\nOptions of every model: vane help train\n");
+}
+
+static void help_all(FILE *out)
+{
+    vane_model_kind kind = { .size = sizeof kind };
+    fprintf(out, "vane %s: neural time-series forecasting\n\n"
+                 "    vane train data.csv --h 24 -o m.vane\n"
+                 "    vane forecast data.csv -m m.vane --plot forecast.svg\n\nCommands\n", vane_version());
+    for (int i = 0; commands[i]; i++) fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out, "  %-12s this page, or more: vane help COMMAND, vane help MODEL\n\nModels\n", "help");
+    for (int m = 0; !vane_model_kind_at(m, &kind); m++) fprintf(out, "  %-12s %s\n", kind.name, kind.title);
+    fprintf(out, "\nOptions come, the later the stronger, from defaults, --config FILE, the environment\n"
+                 "(VANE_<NAME>, e.g. VANE_THREADS=4) and flags (--name value or --name=value). `vane COMMAND\n"
+                 "--print-config` shows each with its origin. Results go to stdout, talk to stderr.\n");
+}
+
+int help_main(int argc, char **argv)
+{
+    vane_model_kind kind = { .size = sizeof kind };
+    const char *names[32] = { 0 };
+    int n = 0;
+    if (!argv) {
+        help_all(stderr);
+        return 0;
+    }
+    if (argc == 0) {
+        help_all(stdout);
+        return 0;
+    }
+    for (int i = 0; commands[i]; i++) {
+        if (!strcmp(commands[i]->name, argv[0])) {
+            help_command(commands[i]);
+            return 0;
+        }
+        names[n++] = commands[i]->name;
+    }
+    for (int m = 0; n < 31 && !vane_model_kind_at(m, &kind); m++) {
+        if (!strcmp(kind.name, argv[0])) {
+            help_model(&kind);
+            return 0;
+        }
+        names[n++] = kind.name;
+    }
+    const char *near = vane_nearest(argv[0], names);
+    fprintf(stderr, "vane: no help on \"%s\"", argv[0]);
+    if (near) fprintf(stderr, "; did you mean \"%s\"?", near);
+    fprintf(stderr, "\ntry: vane help\n");
+    return EXIT_USAGE;
+}
