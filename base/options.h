@@ -23,7 +23,7 @@
 #include "base/status.h"
 #include "base/text.h"
 
-#define VN_LIST_MAX 64  /* elements in a list option */
+#define VN_LIST_MAX 1024  /* elements in a list option */
 #define VN_TEXT_MAX 1024 /* bytes in a text option, with its zero */
 
 typedef enum vn_option_type {

@@ -15,7 +15,11 @@ vane_unit(vane_ref_f64 "VN_REAL=f64" "" ${ref_sources})
 
 file(GLOB simd_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cpu/simd/*.c
      ${CMAKE_SOURCE_DIR}/kernels_cpu/gemm/*.c)
-vane_unit(vane_simd_generic "VN_ISA=generic;VN_ISA_GENERIC=1" "" ${simd_sources})
+set(baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(baseline "-march=x86-64") # generic stays generic under VANE_NATIVE
+endif()
+vane_unit(vane_simd_generic "VN_ISA=generic;VN_ISA_GENERIC=1" "${baseline}" ${simd_sources})
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     vane_unit(vane_simd_avx2 "VN_ISA=avx2;VN_ISA_AVX2=1" "-mavx2;-mfma;-mf16c" ${simd_sources})
     # -mprefer-vector-width: compilers halve the width otherwise.

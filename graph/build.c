@@ -194,7 +194,7 @@ void vn_emit(vn_graph *g, vn_op op, const vn_val *in, int n_in, const void *attr
     for (int i = 0; i < n_out; i++) call.out[i] = (vn_tensor){ .dtype = g->real, .rank = -1 };
     vn_status st = vn_op_def_of(op)->infer(&call);
     if (st) {
-        vn_fail_in(st, "%s \"%s\": ", vn_op_about(op)->name, g->nodes[node].path);
+        vn_fail_in(st, "%s \"%s\"", vn_op_about(op)->name, g->nodes[node].path);
         g->n_nodes--;
         stick(g, st);
         return;
