@@ -78,31 +78,32 @@ VF_INLINE vf vf_mantissa(vf a)
 VF_INLINE vf vf_reverse(vf a) { return (vf){ a[3], a[2], a[1], a[0] }; }
 
 /* Sums in double, one per lane. */
+typedef double vf_pair __attribute__((vector_size(16)));
 typedef struct vf_acc {
-    double v[4];
+    vf_pair lo, hi;
 } vf_acc;
 
-VF_INLINE vf_acc vf_acc_zero(void) { return (vf_acc){ { 0 } }; }
+VF_INLINE vf_pair vf_low(vf v) { return (vf_pair){ (double)v[0], (double)v[1] }; }
+VF_INLINE vf_pair vf_high(vf v) { return (vf_pair){ (double)v[2], (double)v[3] }; }
+
+VF_INLINE vf_acc vf_acc_zero(void) { return (vf_acc){ { 0 }, { 0 } }; }
 VF_INLINE vf_acc vf_acc_add(vf_acc s, vf v)
 {
-    for (int i = 0; i < 4; i++) s.v[i] += (double)v[i];
-    return s;
+    return (vf_acc){ s.lo + vf_low(v), s.hi + vf_high(v) };
 }
 /* s + a b, the product exact */
 VF_INLINE vf_acc vf_acc_dot(vf_acc s, vf a, vf b)
 {
-    for (int i = 0; i < 4; i++) s.v[i] += (double)a[i] * (double)b[i];
-    return s;
+    return (vf_acc){ s.lo + vf_low(a) * vf_low(b), s.hi + vf_high(a) * vf_high(b) };
 }
 VF_INLINE vf_acc vf_acc_both(vf_acc a, vf_acc b)
 {
-    for (int i = 0; i < 4; i++) a.v[i] += b.v[i];
-    return a;
+    return (vf_acc){ a.lo + b.lo, a.hi + b.hi };
 }
-VF_INLINE double vf_acc_sum(vf_acc s) { return s.v[0] + s.v[1] + s.v[2] + s.v[3]; }
+VF_INLINE double vf_acc_sum(vf_acc s) { return s.lo[0] + s.lo[1] + s.hi[0] + s.hi[1]; }
 VF_INLINE vf vf_acc_round(vf_acc s)
 {
-    return (vf){ (float)s.v[0], (float)s.v[1], (float)s.v[2], (float)s.v[3] };
+    return (vf){ (float)s.lo[0], (float)s.lo[1], (float)s.hi[0], (float)s.hi[1] };
 }
 
 #endif
