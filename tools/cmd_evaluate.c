@@ -85,7 +85,6 @@ static vane_status work(args *a, talk *t, job *j)
         if (!st && j->n == 0) st = vane_config_adopt(a->config, j->model[0]);
     }
     if (!st) st = vane_dataset_read(a->config, a->file[0], &t->hooks, &j->data);
-    if (!st) talk_data(t, a->file[0], j->data);
     if (!st && args_flag(a, "test", 0)) st = join_test(a, t, j);
     if (!st)
         st = vane_evaluate(a->config, j->data, (const vane_model *const *)j->model, j->n, &t->hooks,

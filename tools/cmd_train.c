@@ -111,7 +111,6 @@ static int run(args *a)
     if (st) {
         code = fail(st);
     } else {
-        talk_data(&t, path, data);
         talk_catch();
         st = vane_train(a->config, data, &t.hooks, init, &model, &report);
         talk_close(&t);

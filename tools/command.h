@@ -70,7 +70,6 @@ typedef struct talk {
 void talk_open(talk *t, const args *a);
 void talk_close(talk *t); /* ends an open progress line */
 void talk_say(const talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void talk_data(const talk *t, const char *path, const vane_dataset *data);
 void talk_catch(void); /* from now on signals stop training cleanly */
 int talk_signal(void); /* the signal that came, 0 if none */
 

@@ -147,21 +147,3 @@ void talk_say(const talk *t, const char *fmt, ...)
     va_end(list);
     fputc('\n', stderr);
 }
-
-void talk_data(const talk *t, const char *path, const vane_dataset *data)
-{
-    vane_dataset_info i = { .size = sizeof i };
-    char rows[64], missing[96] = "none missing", features[96] = "";
-    vane_dataset_about(data, &i);
-    if (i.shortest == i.longest) snprintf(rows, sizeof rows, "%" PRId64 " rows", i.longest);
-    else snprintf(rows, sizeof rows, "%" PRId64 " to %" PRId64 " rows", i.shortest, i.longest);
-    if (i.n_missing)
-        snprintf(missing, sizeof missing, "%" PRId64 " missing (%" PRId64 " in gaps)", i.n_missing,
-                 i.n_gap_rows);
-    if (i.n_hist + i.n_futr + i.n_stat)
-        snprintf(features, sizeof features, "; features: %" PRId64 " past, %" PRId64 " future, %" PRId64
-                 " static", i.n_hist, i.n_futr, i.n_stat);
-    talk_say(t, "%s: %" PRId64 " series of %s, step %s, season %" PRId64 ", %s%s",
-             strcmp(path, "-") ? path : "standard input", i.n_series, rows, i.freq, i.season, missing,
-             features);
-}

@@ -94,22 +94,27 @@ done:
 
 /* ---- model ---- */
 
-/* The options of a table that differ from the defaults (text), or all of them (JSON). */
-static void put_options(vane_report *r, const vn_option *table, const void *target, const char *group)
+/* The options of a table that differ from the defaults (text), or all of them (JSON). `bytes`: of the
+ * table's struct. */
+static vn_status put_options(vane_report *r, const vn_option *table, const void *target, size_t bytes,
+                             const char *group)
 {
     vn_text value = { 0 };
+    void *usual = vn_calloc(1, bytes);
+    vn_status st = usual ? vn_options_preset(table, usual) : VN_E_MEMORY;
     vn_text_printf(&r->json, ",\"%s\":{", group);
-    for (const vn_option *o = table; o->name; o++) {
+    for (const vn_option *o = table; !st && o->name; o++) {
         value.n = 0;
-        vn_text_put(&value, "", 0);
         vn_option_get(o, target, &value);
-        const char *s = value.s && value.n ? value.s : "";
-        if (strcmp(s, o->preset)) vn_text_printf(&r->text, "  %-28s %s\n", o->name, s);
+        const char *s = value.n ? value.s : "";
+        if (!vn_option_same(o, target, usual)) vn_text_printf(&r->text, "  %-28s %s\n", o->name, s);
         vn_text_printf(&r->json, "%s\"%s\":", o == table ? "" : ",", o->name);
         vn_text_json(&r->json, s);
     }
     vn_text_printf(&r->json, "}");
     vn_text_close(&value);
+    vn_free(usual);
+    return st;
 }
 
 static void put_names(vane_report *r, const char *kind, const char *const *name, int64_t n)
@@ -165,8 +170,12 @@ vane_status vane_model_report(const vane_model *model, vane_report **report)
     put_names(r, "hist_exog_list", m->hist_name, m->n_hist);
     put_names(r, "futr_exog_list", m->futr_name, m->n_futr);
     put_names(r, "stat_exog_list", m->stat_name, m->n_stat);
-    put_options(r, vn_train_option_table, &m->train, "train");
-    put_options(r, m->def->options, m->hparams, "hparams");
+    vn_status st = put_options(r, vn_train_option_table, &m->train, sizeof m->train, "train");
+    if (!st) st = put_options(r, m->def->options, m->hparams, m->def->options_bytes, "hparams");
+    if (st) {
+        vane_report_close(r);
+        return vn_public(vn_trail(st, __FILE__, __LINE__));
+    }
     put_tensors(r, m->params);
     return vn_public(vn_report_finish(r, report));
 }

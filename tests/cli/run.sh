@@ -1,0 +1,187 @@
+#!/bin/sh
+# The command from the outside: exit codes, messages, files left intact. Usage: run.sh path/to/vane
+# Every check is a line `expect CODE TEXT command...`: the exit code and a piece of what is said.
+set -u
+vane=$1
+dir=$(mktemp -d) || exit 1
+trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+count=0
+failed=0
+unset VANE_THREADS VANE_CPU VANE_H VANE_MAX_STEPS
+
+expect() {
+    want=$1 text=$2
+    shift 2
+    "$@" > out.txt 2> err.txt < /dev/null
+    got=$?
+    count=$((count + 1))
+    if [ "$got" -ne "$want" ] || { [ -n "$text" ] && ! cat out.txt err.txt | grep -qF -e "$text"; }; then
+        failed=$((failed + 1))
+        echo "FAILED: $*"
+        echo "  exit $got, expected $want; expected to see: $text"
+        sed 's/^/  | /' out.txt err.txt | head -8
+    fi
+}
+silent() { # nothing on the stream named
+    count=$((count + 1))
+    [ ! -s "$1" ] || { failed=$((failed + 1)); echo "FAILED: $1 is not empty"; head -3 "$1"; }
+}
+check() { # a condition with a name
+    count=$((count + 1))
+    name=$1
+    shift
+    "$@" || { failed=$((failed + 1)); echo "FAILED: $name"; }
+}
+
+# A monthly series with trend and season, and a copy to try to damage.
+awk 'BEGIN { print "unique_id,ds,y"
+    for (i = 0; i < 96; i++) printf "A,%d-%02d-01,%d\n", 2000 + int(i / 12), i % 12 + 1,
+        100 + i + 20 * (i % 12) }' > good.csv
+quick="--h 6 --input_size 12 --max_steps 5 --windows_batch_size 16 --mlp_units [16,16]"
+
+# ---- help and usage ----
+expect 0 'vane train data.csv --h 24 -o m.vane' "$vane" help
+silent err.txt
+expect 0 '--early_stop_patience_steps' "$vane" help train
+expect 0 '--n_pool_kernel_size' "$vane" help nhits
+expect 0 'vane forecast TABLE' "$vane" forecast -h
+silent err.txt
+expect 0 'vane 0.' "$vane" --version
+expect 0 'level' "$vane" doctor
+expect 2 'Commands' "$vane"
+silent out.txt
+expect 2 'did you mean "forecast"?' "$vane" forcast good.csv
+expect 2 'did you mean "train"?' "$vane" help trian
+expect 2 'did you mean --max_steps?' "$vane" train good.csv --max_stpes 3
+expect 2 'unknown flag --zzzzzzzz' "$vane" train good.csv --zzzzzzzz 3
+expect 2 'unknown flag -z' "$vane" train good.csv -z
+expect 2 '--h needs a value' "$vane" train good.csv --h
+expect 2 'not an option of this command' "$vane" forecast good.csv -m m.vane --max_steps 3
+expect 2 'no table given' "$vane" train --h 3 -o m.vane
+expect 2 'two tables' "$vane" train good.csv good.csv --h 3 -o m.vane
+expect 2 'no -o FILE' "$vane" train good.csv --h 3
+expect 2 '--h N, at least 1' "$vane" train good.csv --h 0 -o m.vane
+expect 2 'expected an integer from 0' "$vane" train good.csv --h -3 -o m.vane
+expect 2 'expected an integer' "$vane" train good.csv --h six -o m.vane
+expect 2 'did you mean "nbeats"' "$vane" train good.csv --h 6 --model nbaets -o m.vane
+expect 2 'is an option of nbeats, not of nhits' "$vane" train good.csv --h 6 --stack_types trend -o m.vane
+expect 2 'did you mean "robust"' "$vane" train good.csv --h 6 --scaler_type robsut -o m.vane
+expect 2 'there is no file "absent.csv"' "$vane" train absent.csv --h 6 -o m.vane
+expect 2 'there is no folder' "$vane" train good.csv --h 6 -o absent/m.vane
+expect 2 'gate "speed=3"' "$vane" evaluate good.csv -m m.vane --gate speed=3
+
+# ---- bad data ----
+: > empty.csv
+expect 3 'empty.csv' "$vane" train empty.csv --h 6 -o m.vane
+echo 'unique_id,ds,y' > header.csv
+expect 3 'header.csv' "$vane" train header.csv --h 6 -o m.vane
+sed '40s/,[0-9]*$/,n\/a/' good.csv > text.csv
+expect 3 'text.csv:40:' "$vane" train text.csv --h 6 -o m.vane
+sed '40s/^A/"A/' good.csv > quote.csv
+expect 3 'quote.csv:40' "$vane" train quote.csv --h 6 -o m.vane
+sed '40p' good.csv > twice.csv
+expect 3 'twice.csv' "$vane" train twice.csv --h 6 -o m.vane
+sed '40s/,[0-9]*$/,inf/' good.csv > inf.csv
+expect 3 'inf.csv:40:' "$vane" train inf.csv --h 6 -o m.vane
+sed 1s/y/sales/ good.csv > column.csv
+expect 3 'sales' "$vane" train column.csv --h 6 -o m.vane --format long
+head -6 good.csv > short.csv
+expect 3 'error: data' "$vane" train short.csv --h 6 --input_size 12 --start_padding never -o m.vane
+check 'no failed training leaves a model' test ! -e m.vane
+
+# ---- the whole path ----
+expect 0 'done after 5 steps' "$vane" train good.csv $quick -o m.vane
+silent out.txt
+expect 0 'series' "$vane" train good.csv $quick -o m.vane
+expect 0 '"steps":5' "$vane" train good.csv $quick -o m.vane --json --quiet
+silent err.txt
+cp m.vane kept.vane
+expect 0 'unique_id,ds,NHITS' "$vane" forecast good.csv -m m.vane
+check 'six steps and a header' test "$(wc -l < out.txt)" -eq 7
+check 'the first step follows the data' grep -q '^A,2008-01-01,' out.txt
+expect 0 '' "$vane" forecast good.csv -m m.vane -o f.csv --plot f.svg --quiet
+silent out.txt
+silent err.txt
+check 'a file holds what stdout showed' test "$(wc -l < f.csv)" -eq 7
+check 'the plot is an SVG' grep -q '</svg>' f.svg
+expect 0 '"ds":["2008-01-01"' "$vane" forecast good.csv -m m.vane --json
+"$vane" forecast - -m m.vane -q < good.csv > piped.csv
+check 'a pipe gives the same forecast' cmp -s piped.csv f.csv
+expect 0 'stack0/block0/fc1.weight' "$vane" inspect m.vane
+expect 0 '"max_steps":"5"' "$vane" inspect m.vane --json
+expect 0 'RidgeLinear' "$vane" evaluate good.csv -m m.vane
+expect 0 'Naive2' "$vane" evaluate good.csv --h 6
+expect 0 '"model":"NHITS"' "$vane" evaluate good.csv -m m.vane --json
+expect 0 'NHITS' "$vane" evaluate good.csv -m m.vane --gate mae=1e9
+expect 8 'gate missed: NHITS mae' "$vane" evaluate good.csv -m m.vane --gate mae=1e-9
+expect 0 'loss' "$vane" plan good.csv $quick
+expect 0 'NHITS forecast: batch 7' "$vane" plan -m m.vane --batch 7 --why
+expect 0 '"plan":' "$vane" plan -m m.vane --json
+"$vane" train good.csv $quick -o one.vane --threads 1 -q
+"$vane" train good.csv $quick -o two.vane --threads 2 -q
+check 'one and two threads give the same model' cmp -s one.vane two.vane
+
+# ---- options: precedence and the config file ----
+echo 'max_steps = 7
+[train]
+h = 6
+scaler_type = "robust"' > run.toml
+expect 0 'max_steps = 9' env VANE_MAX_STEPS=8 "$vane" train --config run.toml --max_steps 9 --print-config
+check 'the file gave h' grep -q '^h = 6 .*# file' out.txt
+expect 0 'max_steps = 8' env VANE_MAX_STEPS=8 "$vane" train --config run.toml --print-config
+check 'the environment is named' grep -q '^max_steps = 8 .*# environment' out.txt
+cp out.txt again.toml
+expect 0 'scaler_type = "robust"' "$vane" train --config again.toml --print-config
+check 'what is printed reads back' test "$(sed 's/ *#.*//' out.txt)" = "$(sed 's/ *#.*//' again.toml)"
+echo 'max_step = 7' > bad.toml
+expect 2 'bad.toml:1' "$vane" train good.csv --h 6 -o m.vane --config bad.toml
+expect 2 'VANE_MAX_STEPS' env VANE_MAX_STEPS=many "$vane" train good.csv --h 6 -o m.vane
+
+# ---- damage ----
+head -c 2000 m.vane > cut.vane
+expect 4 'cut.vane' "$vane" forecast good.csv -m cut.vane
+cp m.vane altered.vane
+printf 'XYZ' | dd of=altered.vane bs=1 seek="$(($(wc -c < m.vane) - 100))" conv=notrunc 2> dd.txt
+expect 4 'altered.vane' "$vane" inspect altered.vane
+expect 4 'good.csv' "$vane" inspect good.csv
+sed '1s/$/,price/; 2,$s/$/,1/' good.csv > price.csv
+"$vane" train price.csv $quick --futr_exog_list price -o price.vane -q
+expect 3 'price' "$vane" forecast good.csv -m price.vane
+expect 3 'future features' "$vane" forecast price.csv -m price.vane
+expect 2 'forecasts 6 steps' "$vane" evaluate good.csv -m m.vane --h 5
+expect 5 'error: io' "$vane" train good.csv $quick -o /dev/full
+expect 5 'error: io' "$vane" forecast good.csv -m m.vane -o /dev/full
+mkdir locked && cp m.vane locked/m.vane && chmod 555 locked
+if [ "$(id -u)" -eq 0 ]; then echo 'skipped: a read-only folder (root writes everywhere)'
+else expect 5 'error: io' "$vane" train good.csv $quick -o locked/m.vane; fi
+check 'the model there before is intact' cmp -s locked/m.vane kept.vane
+check 'and this one too' cmp -s m.vane kept.vane
+check 'no temporaries are left' test -z "$(find . -name '*.tmp')"
+
+# ---- signals: stop after the step, save, exit 128 + signal ----
+"$vane" train good.csv --h 6 --input_size 12 --max_steps 100000000 -o stopped.vane 2> err.txt &
+pid=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    sleep 0.3
+    grep -q NHITS err.txt && break
+done
+sleep 0.5
+kill -TERM $pid
+wait $pid
+code=$?
+check "SIGTERM exits with 143, not $code" test "$code" -eq 143
+check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
+
+# ---- divergence: the step and the node are named, what was there is intact ----
+sed '2,$s/$/e30/' good.csv > huge.csv
+cp m.vane before.vane
+expect 7 'step' "$vane" train huge.csv $quick --loss mse -o m.vane
+check 'a model that never learnt replaces nothing' cmp -s m.vane before.vane
+sed '7s/$/e30/' good.csv > spike.csv # one window in eleven is poisoned
+expect 7 'holds the weights of step' "$vane" train spike.csv $quick --loss mse --max_steps 1000 \
+    --windows_batch_size 1 --val_size 12 --val_check_steps 1 -o diverged.vane
+expect 0 'fc1.weight' "$vane" inspect diverged.vane
+
+echo "$count checks, $failed failed"
+[ "$failed" -eq 0 ]
