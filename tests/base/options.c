@@ -104,7 +104,7 @@ START_TEST(broken_lists_are_refused)
     char many[2 * (VN_LIST_MAX + 1) + 1] = "";
     for (int i = 0; i <= VN_LIST_MAX; i++) strcat(many, "1 ");
     ck_assert_int_eq(vn_option_set(vn_option_find(table, "pools"), &d, many), VN_E_ARGUMENT);
-    ck_assert_str_eq(vn_last_message(), "pools: expected at most 64 elements, got 65");
+    ck_assert_str_eq(vn_last_message(), "pools: expected at most 1024 elements, got 1025");
     ck_assert(d.pools.n == 3);
 }
 END_TEST
