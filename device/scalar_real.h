@@ -70,7 +70,8 @@ VN_SHARED VN_T VN_S(vn_loss_value)(int64_t kind, VN_T delta, VN_T yhat, VN_T y)
     VN_T e = yhat - y, size = VN_M(fabs)(e);
     switch (kind) {
     case VN_LOSS_MSE: return e * e;
-    case VN_LOSS_HUBER: return size <= delta ? (VN_T)0.5 * e * e : delta * (size - (VN_T)0.5 * delta);
+    case VN_LOSS_HUBER:
+        return size <= delta ? (VN_T)0.5 * e * e : delta * (size - (VN_T)0.5 * delta);
     case VN_LOSS_SMAPE: {
         VN_T sum = VN_M(fabs)(y) + VN_M(fabs)(yhat);
         return sum == 0 ? 0 : 2 * size / sum;

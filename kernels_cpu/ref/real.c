@@ -1,7 +1,7 @@
 /* Which calls a reference kernel takes: all whose numbers are of its type. */
 #include "kernels_cpu/ref/real.h"
 
-/* An absent tensor is all zeros, which reads as an f32 scalar: only one with data or axes counts. */
+/* An absent tensor is all zeros, which reads as an f32 scalar: only data or axes count. */
 static const vn_tensor *first_real(const vn_tensor *t, int n)
 {
     for (int i = 0; i < n; i++)

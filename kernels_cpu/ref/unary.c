@@ -34,7 +34,8 @@ static void affine(const vn_call *c, vn_stream *s)
     for (int64_t i = 0; i < n; i++) y[i] = (vn_real)a->a * x[i] + (vn_real)a->b;
 }
 
-/* Element i takes word i % 4 of the Philox block i / 4: any thread, batch or device can compute it. */
+/* Element i takes word i % 4 of the Philox block i / 4: any thread, batch or device can compute
+ * it. */
 static bool kept(const vn_run *run, const vn_attr_dropout *a, int64_t i)
 {
     uint64_t block = (uint64_t)i / 4, stream = (uint64_t)a->stream;

@@ -146,8 +146,8 @@ static void statistics(int64_t type, double *v, int64_t n, double *location, dou
     if (type == VN_SCALER_MINMAX1) *location += *scale /= 2; /* the minimum becomes -1 */
 }
 
-/* The observed numbers of one channel, or their seasonal differences, into v; returns how many. What is
- * not finite counts as not observed. `mask` may be NULL. */
+/* The observed numbers of one channel, or their seasonal differences, into v; returns how many.
+ * What is not finite counts as not observed. `mask` may be NULL. */
 static int64_t collect(const vn_attr_stats *a, const vn_real *x, int64_t stride,
                        const vn_real *mask, double *v)
 {
@@ -202,7 +202,8 @@ static void scale(const vn_call *c, vn_stream *s)
     for (int64_t i = 0; i < n; i++) {
         int64_t row = i / chans, b = row / len, ch = i % chans;
         bool seen = !mask || mask[row] != 0;
-        y[i] = seen ? (x[i] - per_window(&c->in[2], b, ch, 0)) / per_window(&c->in[3], b, ch, 1) : 0;
+        vn_real location = per_window(&c->in[2], b, ch, 0), by = per_window(&c->in[3], b, ch, 1);
+        y[i] = seen ? (x[i] - location) / by : 0;
     }
 }
 

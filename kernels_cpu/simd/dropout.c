@@ -18,7 +18,8 @@ static void dropout(const vn_call *c, vn_stream *s)
     float *y = c->out[0].data, factor = (float)(1 / (1 - a->p));
     int64_t lo, hi;
     if (!y) return;
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi); /* a tile is whole blocks */
+    /* A tile is whole blocks of four. */
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi);
     for (int64_t i = lo; i < hi; i += 4) {
         vn_philox bits = words(c->run, (uint64_t)a->stream, (uint64_t)i / 4);
         int64_t n = hi - i < 4 ? hi - i : 4;

@@ -1,5 +1,5 @@
 /* Resampling along the last axis and its adjoint: N-HiTS's knots to the horizon and back. The taps
- * depend on the two lengths alone, so each lane computes them once and uses them for all its rows. */
+ * depend on the two lengths alone, so each lane computes them once and uses them for all rows. */
 #include "device/interp.h"
 #include "kernels_cpu/simd/simd.h"
 

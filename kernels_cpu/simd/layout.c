@@ -1,5 +1,5 @@
-/* Elements in another order or place: slice, pad, concat, permute, flip, broadcast. Bound by memory;
- * whole runs are copied where a run of the result is a run of the input. */
+/* Elements in another order or place: slice, pad, concat, permute, flip, broadcast. Bound by
+ * memory; whole runs are copied where a run of the result is a run of the input. */
 #include <string.h>
 
 #include "kernels_cpu/simd/walk.h"

@@ -1,5 +1,5 @@
-/* The masked, weighted sum of a training loss, its weight, and its gradient, a row of the horizon at
- * a time. Masked elements are picked away, never multiplied away: they may be NaN. */
+/* The masked, weighted sum of a training loss, its weight, and its gradient, a row of the horizon
+ * at a time. Masked elements are picked away, never multiplied away: they may be NaN. */
 #include "kernels_cpu/simd/simd.h"
 
 enum { ROWS = 64 }; /* windows a lane takes at a time */

@@ -18,8 +18,8 @@ VF_INLINE vf vf_poly(vf x, const float *c, int n)
     return y;
 }
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2; returns exp(r) - 1. ln 2 is taken in two parts, n times the first
- * being exact. */
+/* x = n ln 2 + r, |r| <= ln 2 / 2; returns exp(r) - 1. ln 2 is taken in two parts, n times the
+ * first being exact. */
 VF_INLINE vf vf_exp_reduced(vf x, vf *n)
 {
     static const float c[] = { 1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,

@@ -1,5 +1,6 @@
-/* Pooling along time of single series (C = 1), kernel = stride: N-HiTS pools every window of a batch
- * by 2, 4, 8, ... A lane takes whole windows of the batch; channels above one go to the reference. */
+/* Pooling along time of single series (C = 1), kernel = stride: N-HiTS pools every window of a
+ * batch by 2, 4, 8, ... A lane takes whole windows of the batch; channels above one go to the
+ * reference. */
 #include "kernels_cpu/simd/simd.h"
 
 /* First maximum of n >= 1 numbers; the first NaN wins, so that it shows. Arithmetic instead of

@@ -40,7 +40,8 @@ VF_INLINE void vf_store_upto(float *p, vf v, int64_t n)
     else vf_store_n(p, v, (int)n);
 }
 
-/* Elements a lane takes at a time: 16 KiB of floats, so that three arrays fit the L1/L2 comfortably. */
+/* Elements a lane takes at a time: 16 KiB of floats, so that three arrays fit the L1/L2
+ * comfortably. */
 enum { VN_TILE = 4096 };
 
 /* Why a call with other numbers than f32 is not for a fast kernel; NULL if all are f32. An absent

@@ -1,5 +1,5 @@
-/* Elementwise functions of one tensor, forward and backward, and a x + b. Bound by memory except for
- * the transcendental ones. */
+/* Elementwise functions of one tensor, forward and backward, and a x + b. Bound by memory except
+ * for the transcendental ones. */
 #include "kernels_cpu/simd/math.h"
 
 VF_INLINE void map(int64_t fn, const float *x, float *y, int64_t n)
