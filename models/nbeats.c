@@ -27,7 +27,7 @@ enum { IDENTITY, TREND, SEASONALITY };
     X(INT, n_polynomials, "2", 0, 16, NULL, "trend: degree of the polynomial") \
     X(BOOL, shared_weights, "false", 0, 0, NULL, "the blocks of a stack share their parameters") \
     X(FLOAT, dropout_prob_theta, "0", 0, 0.99, NULL, "dropout after every activation") \
-    X(ENUM, activation, "relu", 0, 0, VN_MLP_ACTIVATIONS, "phi") \
+    X(ENUM, activation, "relu", 0, 0, VN_MLP_ACTIVATIONS, "activation after every hidden layer") \
     X(ENUM, compat, "none", 0, 0, "none|nixtla", VN_MLP_COMPAT_HELP)
 
 typedef struct nbeats {

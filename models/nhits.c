@@ -23,7 +23,7 @@
     X(ENUM, pooling_mode, "max", 0, 0, "max|avg", "what a pooling window becomes") \
     X(ENUM, interpolation_mode, "linear", 0, 0, "linear|nearest|cubic", "from knots to horizon") \
     X(FLOAT, dropout_prob_theta, "0", 0, 0.99, NULL, "dropout after every activation") \
-    X(ENUM, activation, "relu", 0, 0, VN_MLP_ACTIVATIONS, "phi") \
+    X(ENUM, activation, "relu", 0, 0, VN_MLP_ACTIVATIONS, "activation after every hidden layer") \
     X(ENUM, compat, "none", 0, 0, "none|nixtla", VN_MLP_COMPAT_HELP)
 
 typedef struct nhits {
