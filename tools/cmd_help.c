@@ -6,17 +6,16 @@
 
 enum { WIDTH = 100, INDENT = 34 };
 
-/* `text` in lines of at most WIDTH columns, all but the first indented. `at`: the column now. */
-static void wrap(const char *text, int at)
+/* `text`, from column INDENT on, in lines of at most WIDTH columns. */
+static void wrap(const char *text)
 {
+    int at = INDENT;
     while (*text) {
         size_t n = strcspn(text, " ");
-        if (at + (int)n > WIDTH && at > INDENT) {
-            printf("\n%*s", INDENT, "");
-            at = INDENT;
-        }
-        printf("%.*s%s", (int)n, text, text[n] ? " " : "");
-        at += (int)n + 1;
+        bool first = at == INDENT, full = !first && at + 1 + (int)n > WIDTH;
+        if (full) printf("\n%*s", INDENT, "");
+        at = (full ? INDENT : at + !first) + (int)n;
+        printf("%s%.*s", first || full ? "" : " ", (int)n, text);
         text += n + (text[n] == ' ');
     }
     printf("\n");
@@ -27,7 +26,7 @@ static void entry(const char *left, const char *text)
     int n = printf("  %s", left);
     if (n + 2 > INDENT) printf("\n"), n = 0;
     printf("%*s", INDENT - n, "");
-    wrap(text, INDENT);
+    wrap(text);
 }
 
 static void put_flag(const flag *f)
