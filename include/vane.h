@@ -11,24 +11,31 @@
  *         vane_forecast_make(config, model, data, NULL, NULL, &forecast))
  *         fprintf(stderr, "%s\n", vane_last_error());
  *
- * Rules that hold everywhere
- *   Status     Functions that can fail return a vane_status; VANE_OK is 0. After a failure
- *              vane_last_error() says, on the same thread, what was found and what was expected.
- *              Unless a function says otherwise a failure leaves outputs NULL and inputs unchanged.
- *   Handles    Opaque. `open`, `read`, `make`, `load` give one, `close` frees it and accepts NULL. A
- *              handle is used by one thread at a time; different handles by any threads at once.
- *   Pointers   What the library returns is borrowed until the handle closes; what is passed in is
- *              borrowed until the call returns, except where a function says "until close".
- *   Structs    Those with a first field `size` are filled with `size = sizeof x` by the caller: fields
- *              added later are then neither read from nor written to older callers.
- *   Silence    The library prints nothing, exits never, installs no signal handlers, reads the
- *              environment in vane_config_set_environment alone, and has no global state but the
- *              thread-local last error.
- *   Numbers    Text is UTF-8; numbers are read and written with '.' whatever the locale.
- *   Threads    Results are the same bits for any number of threads.
+ * Rules that hold everywhere:
  *
- * Words: N series; T rows of a series; H steps of a forecast; L input steps of a model; X, F, S past,
- * future and static features. Arrays are row-major, last axis fastest. */
+ * - Status. Functions that can fail return a vane_status; VANE_OK is 0. After a failure
+ *   vane_last_error() says, on the same thread, what was found and what was expected. Unless a
+ *   function says otherwise a failure leaves outputs NULL and inputs unchanged.
+ *
+ * - Handles are opaque. `open`, `read`, `make`, `load` give one, `close` frees it and accepts NULL.
+ *   A handle is used by one thread at a time; different handles by any threads at once.
+ *
+ * - Pointers. What the library returns is borrowed until the handle closes; what is passed in is
+ *   borrowed until the call returns, except where a function says "until close".
+ *
+ * - Structs whose first field is `size` are filled with `size = sizeof x` by the caller: fields
+ *   added later are then neither read from nor written to older callers.
+ *
+ * - Silence. The library prints nothing, never exits, installs no signal handlers, reads the
+ *   environment in vane_config_set_environment alone, and has no global state but the thread-local
+ *   last error.
+ *
+ * - Numbers. Text is UTF-8; numbers are read and written with '.' whatever the locale.
+ *
+ * - Threads. Results are the same bits for any number of threads.
+ *
+ * Words: N series; T rows of a series; H steps of a forecast; L input steps of a model; X, F, S
+ * past, future and static features. Arrays are row-major, last axis fastest. */
 #ifndef VANE_H
 #define VANE_H
 
@@ -84,29 +91,30 @@ typedef enum vane_log_level { VANE_LOG_DEBUG, VANE_LOG_INFO, VANE_LOG_WARN } van
 typedef struct vane_progress {
     size_t size;
     int64_t step, max_steps;
-    double loss;            /* mean training loss since the last report */
-    double valid, best;     /* last and best validation loss; NaN before the first */
-    double lr;              /* learning rate */
+    double loss;        /* mean training loss since the last report */
+    double valid, best; /* last and best validation loss; NaN before the first */
+    double lr;          /* learning rate */
     double windows_per_s, eta_s;
-    int validated;          /* 1: this report follows a validation */
+    int validated; /* 1: this report follows a validation */
 } vane_progress;
 
-/* Every function may be NULL. They are called on the thread that made the call. */
+/* Every function may be NULL. They are called on the thread that made the call, `progress` at most
+ * about 10 times a second. */
 typedef struct vane_hooks {
     size_t size;
     void *ctx;
     void (*log)(void *ctx, vane_log_level level, const char *text);
-    void (*progress)(void *ctx, const vane_progress *progress); /* at most about 10 times a second */
+    void (*progress)(void *ctx, const vane_progress *progress);
     int (*stop)(void *ctx); /* not 0: stop after this step, keeping what is best */
 } vane_hooks;
 
 /* ---- Options ----
  *
- * Every option is a name and a text. One table makes the parser, the ranges, the help, the keys of a
- * config file, the environment names and the header of a model file. */
+ * Every option is a name and a text. One table makes the parser, the ranges, the help, the keys of
+ * a config file, the environment names and the header of a model file. */
 
-/* Whence a value came. The stronger (later) origin wins, whatever the order of the calls; within one
- * origin the later call wins. */
+/* Whence a value came. The stronger (later) origin wins, whatever the order of the calls; within
+ * one origin the later call wins. */
 typedef enum vane_origin {
     VANE_DEFAULT, /* of the table */
     VANE_PRESET,  /* of the chosen model */
@@ -121,22 +129,23 @@ VANE_API vane_status vane_config_open(vane_config **config);
 VANE_API void vane_config_close(vane_config *config);
 
 /* Set an option. '-' and '_' in names are the same. `where` (may be NULL) stands before messages:
- * "run.toml:3". Origin is VANE_FILE, VANE_ENV or VANE_FLAG. ARGUMENT if there is no such option in any
- * model (with a suggestion) or the value is out of its range. */
+ * "run.toml:3". Origin is VANE_FILE, VANE_ENV or VANE_FLAG. ARGUMENT if there is no such option in
+ * any model (with a suggestion) or the value is out of its range. */
 VANE_API vane_status vane_config_set(vane_config *config, vane_origin origin, const char *where,
                                      const char *name, const char *value);
 
 /* Set every `key = value` of a file in a strict TOML subset ("-": standard input). */
 VANE_API vane_status vane_config_set_file(vane_config *config, const char *path);
 
-/* Set every option whose VANE_<NAME> is in the environment (VANE_THREADS, VANE_CPU, VANE_MAX_STEPS). */
+/* Set every option whose VANE_<NAME> is in the environment (VANE_THREADS, VANE_CPU,
+ * VANE_MAX_STEPS). */
 VANE_API vane_status vane_config_set_environment(vane_config *config);
 
 /* ARGUMENT if an option was set that the chosen model does not have. Called by vane_train. */
 VANE_API vane_status vane_config_check(const vane_config *config);
 
-/* The value in use, as text; borrowed until the next call with this config. NULL if there is no such
- * option for the chosen model. `origin` may be NULL. */
+/* The value in use, as text; borrowed until the next call with this config. NULL if there is no
+ * such option for the chosen model. `origin` may be NULL. */
 VANE_API const char *vane_config_get(vane_config *config, const char *name, vane_origin *origin);
 
 /* An option of the table. Texts are constants of the library, except `accepts`. */
@@ -150,7 +159,8 @@ typedef struct vane_option {
     char accepts[512];   /* "int 1 .. 1000", "a | b | c" */
 } vane_option;
 
-/* Option i = 0, 1, ... of the table of `model` (NULL: without a model's own). ARGUMENT past the end. */
+/* Option i = 0, 1, ... of the table of `model` (NULL: without a model's own). ARGUMENT past the
+ * end. */
 VANE_API vane_status vane_option_at(const char *model, int i, vane_option *option);
 
 /* A kind of model. */
@@ -169,7 +179,8 @@ typedef struct vane_metric {
 } vane_metric;
 VANE_API vane_status vane_metric_at(int i, vane_metric *metric);
 
-/* The candidate nearest to `word` by edit distance; NULL if none is close. `candidates` ends in NULL. */
+/* The candidate nearest to `word` by edit distance; NULL if none is close. `candidates` ends in
+ * NULL. */
 VANE_API const char *vane_nearest(const char *word, const char *const *candidates);
 
 /* ---- Reports: what a call found, for people (text) and programs (JSON, values) ---- */
@@ -200,24 +211,24 @@ VANE_API vane_status vane_write_file(const char *path, const void *data, size_t 
 
 typedef struct vane_dataset vane_dataset;
 
-/* Read a table: unique_id, ds, y and features (long), a date column and one column per series (wide),
- * or a series per row (rows); "-" is standard input. Messages are "file:line:column: ...". `hooks` may
- * be NULL. ARGUMENT: no such file. DATA: its content. */
+/* Read a table: unique_id, ds, y and features (long), a date column and one column per series
+ * (wide), or a series per row (rows); "-" is standard input. Messages are "file:line:column: ...".
+ * `hooks` may be NULL. ARGUMENT: no such file. DATA: its content. */
 VANE_API vane_status vane_dataset_read(const vane_config *config, const char *path,
                                        const vane_hooks *hooks, vane_dataset **data);
 
-/* Series from memory; everything is copied. Series i owns rows indptr[i] .. indptr[i + 1). Later rows
- * without a target (mask 0 to the end) carry future features alone. */
+/* Series from memory; everything is copied. Series i owns rows indptr[i] .. indptr[i + 1). Later
+ * rows without a target (mask 0 to the end) carry future features alone. */
 typedef struct vane_arrays {
     size_t size;
     int64_t n_series;
-    const char *const *id;   /* [N] */
-    const int64_t *indptr;   /* [N + 1] */
-    const float *y;          /* [rows] */
-    const float *mask;       /* [rows], 1 observed, 0 missing; NULL: all finite values are observed */
-    const int64_t *start;    /* [N] first stamp: seconds since 1970-01-01, or a step; NULL: 1 each */
-    const char *freq;        /* "H", "D", "M", "15min", "1" (integer steps); NULL: "1" */
-    int64_t season;          /* steps; 0: from freq */
+    const char *const *id; /* [N] */
+    const int64_t *indptr; /* [N + 1] */
+    const float *y;        /* [rows] */
+    const float *mask;     /* [rows], 1 observed, 0 missing; NULL: all finite values are observed */
+    const int64_t *start;  /* [N] first stamp: seconds since 1970-01-01, or a step; NULL: 1 each */
+    const char *freq;      /* "H", "D", "M", "15min", "1" (integer steps); NULL: "1" */
+    int64_t season;        /* steps; 0: from freq */
     int64_t n_hist, n_futr, n_stat;
     const char *const *hist_name, *const *futr_name, *const *stat_name;
     const float *hist, *futr; /* [rows, X], [rows, F] */
@@ -233,7 +244,7 @@ VANE_API void vane_dataset_close(vane_dataset *data);
 typedef struct vane_dataset_info {
     size_t size;
     int64_t n_series, n_rows;
-    int64_t shortest, longest;    /* rows with a target */
+    int64_t shortest, longest;     /* rows with a target */
     int64_t n_missing, n_gap_rows; /* targets missing, gaps included; rows inserted for gaps */
     int64_t n_hist, n_futr, n_stat;
     int64_t season;
@@ -253,9 +264,10 @@ VANE_API vane_status vane_dataset_series(const vane_dataset *data, int64_t i, va
 /* The number of the series called `id`, -1 if there is none. */
 VANE_API int64_t vane_dataset_find(const vane_dataset *data, const char *id);
 
-/* The stamp of row t of series i, t may lie past the end: "2016-07-01 01:00:00". At most n bytes with
- * the zero; 40 are enough. */
-VANE_API void vane_dataset_stamp(const vane_dataset *data, int64_t i, int64_t t, char *out, size_t n);
+/* The stamp of row t of series i, t may lie past the end: "2016-07-01 01:00:00". At most n bytes
+ * with the zero; 40 are enough. */
+VANE_API void vane_dataset_stamp(const vane_dataset *data, int64_t i, int64_t t, char *out,
+                                 size_t n);
 
 /* ---- Models ---- */
 
@@ -263,17 +275,17 @@ typedef struct vane_model vane_model;
 
 typedef struct vane_train_report {
     size_t size;
-    int64_t steps, best_step;     /* done; whose weights the model holds */
-    double loss, valid, best;     /* last training loss; last and best validation loss (NaN: none) */
+    int64_t steps, best_step; /* done; whose weights the model holds */
+    double loss, valid, best; /* last training loss; last and best validation loss (NaN: none) */
     double seconds;
     int stopped_early, interrupted;
     int64_t work_bytes, values_bytes; /* of the training plan: planned, and without sharing */
 } vane_train_report;
 
-/* Train the model of `config` (default nhits). `hooks`, `init` and `report` may be NULL; `init` is a
- * trained model of the same kind and sizes to go on from. NUMERIC: the loss left the finite numbers;
- * the message names the step and the first bad node, and *model, if not NULL, holds the best weights
- * before. A stop asked for by the hook is no failure: report->interrupted is 1. */
+/* Train the model of `config` (default nhits). `hooks`, `init` and `report` may be NULL; `init` is
+ * a trained model of the same kind and sizes to go on from. NUMERIC: the loss left the finite
+ * numbers; the message names the step and the first bad node, and *model, if not NULL, holds the
+ * best weights before. A stop asked for by the hook is no failure: report->interrupted is 1. */
 VANE_API vane_status vane_train(const vane_config *config, const vane_dataset *data,
                                 const vane_hooks *hooks, const vane_model *init, vane_model **model,
                                 vane_train_report *report);
@@ -285,8 +297,8 @@ VANE_API void vane_model_close(vane_model *model);
 
 typedef struct vane_model_info {
     size_t size;
-    const char *name, *alias;     /* "nhits", "NHITS" */
-    int64_t h, input_size;        /* H, L */
+    const char *name, *alias; /* "nhits", "NHITS" */
+    int64_t h, input_size;    /* H, L */
     int64_t n_hist, n_futr, n_stat;
     int64_t n_parameters;
     int64_t season;
@@ -302,8 +314,9 @@ VANE_API const char *vane_model_option(vane_model *model, const char *name);
 VANE_API vane_status vane_model_report(const vane_model *model, vane_report **report);
 
 /* Every step of the compiled graph: kernel, shapes, memory. Of a trained model (config gives the
- * device), or, where model is NULL, of the one that `config` would train on `data`. `mode` is "train",
- * "valid" or "forecast"; batch 0: the model's own; why not 0: also the kernels passed over. */
+ * device), or, where model is NULL, of the one that `config` would train on `data`. `mode` is
+ * "train", "valid" or "forecast"; batch 0: the model's own; why not 0: also the kernels passed
+ * over. */
 VANE_API vane_status vane_plan_report(const vane_config *config, const vane_model *model,
                                       const vane_dataset *data, const char *mode, int64_t batch,
                                       int why, vane_report **report);
@@ -316,8 +329,9 @@ VANE_API vane_status vane_config_adopt(vane_config *config, const vane_model *mo
 
 typedef struct vane_forecast vane_forecast;
 
-/* The H steps after the last row of every series. `future` (may be NULL) holds the future features of
- * those steps, if the model uses any and `data` ends before them. DATA: model and data do not fit. */
+/* The H steps after the last row of every series. `future` (may be NULL) holds the future features
+ * of those steps, if the model uses any and `data` ends before them. DATA: model and data do not
+ * fit. */
 VANE_API vane_status vane_forecast_make(const vane_config *config, const vane_model *model,
                                         const vane_dataset *data, const vane_dataset *future,
                                         const vane_hooks *hooks, vane_forecast **forecast);
@@ -340,15 +354,15 @@ VANE_API vane_status vane_forecast_json(const vane_forecast *forecast, const cha
 typedef struct vane_forecaster vane_forecaster;
 
 /* `model` is borrowed until close. n: windows a run. */
-VANE_API vane_status vane_forecaster_open(const vane_config *config, const vane_model *model, int64_t n,
-                                          vane_forecaster **forecaster);
+VANE_API vane_status vane_forecaster_open(const vane_config *config, const vane_model *model,
+                                          int64_t n, vane_forecaster **forecaster);
 VANE_API void vane_forecaster_close(vane_forecaster *forecaster);
 
 /* y [n, L]: the last L values of each series; mask [n, L], NULL: all observed; hist [n, L, X];
  * futr [n, L + H, F]; stat [n, S]; those the model does not use are NULL. out [n, H]. */
-VANE_API vane_status vane_forecaster_run(vane_forecaster *forecaster, const float *y, const float *mask,
-                                         const float *hist, const float *futr, const float *stat,
-                                         float *out);
+VANE_API vane_status vane_forecaster_run(vane_forecaster *forecaster, const float *y,
+                                         const float *mask, const float *hist, const float *futr,
+                                         const float *stat, float *out);
 
 /* ---- Evaluation ---- */
 

@@ -7,8 +7,10 @@
 #include "tools/command.h"
 
 const flag common_flags[] = {
-    { "config", 0, "FILE", "options from a file of `name = value` lines; flags and VANE_<NAME> override it" },
-    { "print-config", 0, NULL, "print every option with its value and origin, as a config file, and stop" },
+    { "config", 0, "FILE",
+      "options from a file of `name = value` lines; flags and VANE_<NAME> override it" },
+    { "print-config", 0, NULL,
+      "print every option with its value and origin, as a config file, and stop" },
     { "json", 0, NULL, "print results as JSON" },
     { "quiet", 'q', NULL, "say nothing on stderr but errors" },
     { "help", 'h', NULL, "print this help" },
@@ -18,10 +20,18 @@ const flag common_flags[] = {
 int fail(vane_status st)
 {
     static const int codes[] = {
-        [VANE_OK] = 0, [VANE_E_MEMORY] = EXIT_RESOURCE, [VANE_E_ARGUMENT] = EXIT_USAGE,
-        [VANE_E_SHAPE] = EXIT_DATA, [VANE_E_DATA] = EXIT_DATA, [VANE_E_IO] = EXIT_RESOURCE,
-        [VANE_E_UNSUPPORTED] = EXIT_USAGE, [VANE_E_DEVICE] = EXIT_DEVICE, [VANE_E_COMM] = EXIT_RESUME,
-        [VANE_E_NUMERIC] = EXIT_DIVERGED, [VANE_E_BUG] = EXIT_BUG, [VANE_E_MODEL] = EXIT_MODEL,
+        [VANE_OK] = 0,
+        [VANE_E_MEMORY] = EXIT_RESOURCE,
+        [VANE_E_ARGUMENT] = EXIT_USAGE,
+        [VANE_E_SHAPE] = EXIT_DATA,
+        [VANE_E_DATA] = EXIT_DATA,
+        [VANE_E_IO] = EXIT_RESOURCE,
+        [VANE_E_UNSUPPORTED] = EXIT_USAGE,
+        [VANE_E_DEVICE] = EXIT_DEVICE,
+        [VANE_E_COMM] = EXIT_RESUME,
+        [VANE_E_NUMERIC] = EXIT_DIVERGED,
+        [VANE_E_BUG] = EXIT_BUG,
+        [VANE_E_MODEL] = EXIT_MODEL,
     };
     fprintf(stderr, "error: %s: %s\n", vane_status_word(st), vane_last_error());
     if (st == VANE_E_BUG || getenv("VANE_TRAIL")) fprintf(stderr, "%s\n", vane_last_trail());
@@ -133,7 +143,8 @@ static int keep_flag(cursor *c, const flag *f, const char *value)
 {
     args *a = c->a;
     if (f->value && !value) {
-        if (c->at == c->argc) return usage_error(a->command, "--%s needs a value: %s", f->name, f->value);
+        if (c->at == c->argc)
+            return usage_error(a->command, "--%s needs a value: %s", f->name, f->value);
         value = c->argv[c->at++];
     } else if (!f->value && value) {
         return usage_error(a->command, "--%s takes no value", f->name);
@@ -154,9 +165,12 @@ static int keep_option(cursor *c, const char *name, const char *value)
     bool is_switch = !strcmp(o.accepts, "true | false");
     if (!value) {
         const char *next = c->at < c->argc ? c->argv[c->at] : NULL;
-        if (is_switch && !is_true_false(next)) value = "true";
-        else if (!next) return usage_error(cmd, "--%s needs a value: %s", o.name, o.accepts);
-        else value = c->argv[c->at++];
+        if (is_switch && !is_true_false(next))
+            value = "true";
+        else if (!next)
+            return usage_error(cmd, "--%s needs a value: %s", o.name, o.accepts);
+        else
+            value = c->argv[c->at++];
     }
     vane_status st = vane_config_set(c->a->config, VANE_FLAG, NULL, o.name, value);
     return st ? fail(st) : -1;
@@ -192,11 +206,16 @@ static int read_all(cursor *c)
     while (c->at < c->argc) {
         const char *s = c->argv[c->at++];
         int code = -1;
-        if (flags && !strcmp(s, "--")) flags = false;
-        else if (flags && s[0] == '-' && s[1] == '-') code = long_flag(c, s + 2);
-        else if (flags && s[0] == '-' && s[1]) code = short_flag(c, s + 1);
-        else if (c->a->n_files == MANY) code = usage_error(c->a->command, "more than %d files", MANY);
-        else c->a->file[c->a->n_files++] = s;
+        if (flags && !strcmp(s, "--"))
+            flags = false;
+        else if (flags && s[0] == '-' && s[1] == '-')
+            code = long_flag(c, s + 2);
+        else if (flags && s[0] == '-' && s[1])
+            code = short_flag(c, s + 1);
+        else if (c->a->n_files == MANY)
+            code = usage_error(c->a->command, "more than %d files", MANY);
+        else
+            c->a->file[c->a->n_files++] = s;
         if (code >= 0) return code;
     }
     return -1;

@@ -11,7 +11,8 @@ static const flag flags[] = {
     { "load", 'm', "MODEL", "a model file to score; may be given several times" },
     { "test", 0, "TABLE", "rows that follow those of TABLE: the test part" },
     { "output", 'o', "FILE", "where the result goes (default: standard output)" },
-    { "gate", 0, "METRIC=X", "exit with 8 unless every model's METRIC is at most X; may be given several times" },
+    { "gate", 0, "METRIC=X",
+      "exit with 8 unless every model's METRIC is at most X; may be given several times" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -48,8 +49,8 @@ static int check_gates(const args *a, const job *j)
         for (int row = 0; vane_report_row(j->report, row); row++) {
             if (vane_report_is_baseline(j->report, row)) continue;
             if (!vane_report_value(j->report, row, metric, &value) && value <= limit) continue;
-            fprintf(stderr, "gate missed: %s %s is %.6g, allowed %.6g\n", vane_report_row(j->report, row),
-                    metric, value, limit);
+            fprintf(stderr, "gate missed: %s %s is %.6g, allowed %.6g\n",
+                    vane_report_row(j->report, row), metric, value, limit);
             code = EXIT_GATE;
         }
     }
@@ -101,11 +102,13 @@ static int run(args *a)
     double limit;
     talk t;
     const char *gate;
-    if (a->n_files != 1) return usage_error(a->command, "%d tables given, expected one", a->n_files);
+    if (a->n_files != 1)
+        return usage_error(a->command, "%d tables given, expected one", a->n_files);
     for (int i = 0; (gate = args_flag(a, "gate", i)); i++) {
         if (!read_gate(gate, metric, &limit))
             return usage_error(a->command, "--gate \"%s\": expected such as mae=0.4", gate);
-        if (!args_flag(a, "load", 0)) return usage_error(a->command, "--gate needs a model: -m MODEL");
+        if (!args_flag(a, "load", 0))
+            return usage_error(a->command, "--gate needs a model: -m MODEL");
     }
     talk_open(&t, a);
     vane_status st = work(a, &t, &j);
@@ -119,10 +122,13 @@ static int run(args *a)
 
 const command command_evaluate = {
     .name = "evaluate",
-    .usage = "vane evaluate TABLE [-m MODEL]... [--h N] [--split A:B:C] [--stride N] [--scale standardised]",
+    .usage = "vane evaluate TABLE [-m MODEL]... [--h N] [--split A:B:C] [--stride N] [--scale "
+             "standardised]",
     .summary = "score models and baselines by rolling the forecast origin",
-    .about = "Every origin of the test part is forecast from all rows before it. Without --split, --test_size or\n"
-             "--test the test part is the model's own, else the last h rows. The baselines are the last\n"
+    .about = "Every origin of the test part is forecast from all rows before it. Without --split, "
+             "--test_size or\n"
+             "--test the test part is the model's own, else the last h rows. The baselines are the "
+             "last\n"
              "value, the value one season before, Naive2, and a closed-form ridge regression.",
     .groups = " run data evaluate ",
     .options = " h split val_size test_size ",

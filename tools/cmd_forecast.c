@@ -34,7 +34,8 @@ static vane_status work(args *a, talk *t, job *j)
 {
     const char *out = args_flag(a, "output", 0), *plot = args_flag(a, "plot", 0);
     vane_status st = load(a, t, j);
-    if (!st) st = vane_forecast_make(a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
+    if (!st)
+        st = vane_forecast_make(a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
     if (!st && plot) st = plot_forecast(plot, j->data, j->forecast, j->actuals);
     if (st) return st;
     if (!out) out = "-";
@@ -45,11 +46,13 @@ static int run(args *a)
 {
     job j = { 0 };
     talk t;
-    if (a->n_files != 1) return usage_error(a->command, "%d tables given, expected one", a->n_files);
+    if (a->n_files != 1)
+        return usage_error(a->command, "%d tables given, expected one", a->n_files);
     if (!args_flag(a, "load", 0)) return usage_error(a->command, "no -m MODEL given");
     if (args_flag(a, "load", 1)) return usage_error(a->command, "one model at a time");
     if (args_flag(a, "actuals", 0) && !args_flag(a, "plot", 0))
-        return usage_error(a->command, "--actuals needs --plot FILE; `vane evaluate` scores forecasts");
+        return usage_error(a->command,
+                           "--actuals needs --plot FILE; `vane evaluate` scores forecasts");
     talk_open(&t, a);
     vane_status st = work(a, &t, &j);
     int code = st ? fail(st) : 0;
@@ -65,7 +68,8 @@ const command command_forecast = {
     .name = "forecast",
     .usage = "vane forecast TABLE -m MODEL [-o FILE] [--futr TABLE] [--plot FILE.svg]",
     .summary = "forecast the next steps of every series",
-    .about = "Prints unique_id,ds,MODEL for the h steps after the last row of every series. The features and\n"
+    .about = "Prints unique_id,ds,MODEL for the h steps after the last row of every series. The "
+             "features and\n"
              "the season the model was trained with are read again without being asked for.",
     .groups = " run data ",
     .options = "",

@@ -33,7 +33,8 @@ static void put_flag(const flag *f)
 {
     char left[128], letter[8] = "";
     if (f->letter) snprintf(letter, sizeof letter, "-%c, ", f->letter);
-    snprintf(left, sizeof left, "%s--%s%s%s", letter, f->name, f->value ? " " : "", f->value ? f->value : "");
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, f->name, f->value ? " " : "",
+             f->value ? f->value : "");
     entry(left, f->help);
 }
 
@@ -41,7 +42,8 @@ static void put_option(const vane_option *o)
 {
     char left[128], text[1536];
     snprintf(left, sizeof left, "--%s", o->name);
-    snprintf(text, sizeof text, "%s [%s; default %s]", o->help, o->accepts, *o->preset ? o->preset : "empty");
+    snprintf(text, sizeof text, "%s [%s; default %s]", o->help, o->accepts,
+             *o->preset ? o->preset : "empty");
     entry(left, text);
 }
 
@@ -69,11 +71,13 @@ static void put_options(const command *c)
 static void put_exit_codes(void)
 {
     printf("\nExit codes\n"
-           "    0 done                                   7 training diverged (NaN); best weights are kept\n"
+           "    0 done                                   7 training diverged (NaN); best weights "
+           "are kept\n"
            "    2 wrong usage or a missing input file    8 a --gate was missed\n"
            "    3 bad data                              70 a bug in vane\n"
            "    4 bad model file                        75 another process was lost; resume\n"
-           "    5 no memory, or the disk failed    130/143 stopped by SIGINT or SIGTERM, best weights saved\n"
+           "    5 no memory, or the disk failed    130/143 stopped by SIGINT or SIGTERM, best "
+           "weights saved\n"
            "    6 the device failed\n");
 }
 
@@ -90,8 +94,8 @@ void help_command(const command *c)
 static void help_model(const vane_model_kind *kind)
 {
     vane_option o = { .size = sizeof o };
-    printf("%s: %s\n\n    vane train TABLE --h N --model %s -o MODEL\n\nOptions\n", kind->alias, kind->title,
-           kind->name);
+    printf("%s: %s\n\n    vane train TABLE --h N --model %s -o MODEL\n\nOptions\n", kind->alias,
+           kind->title, kind->name);
     for (int i = 0; !vane_option_at(kind->name, i, &o); i++)
         if (is_model(o.group)) put_option(&o);
     printf("\nOptions of every model: vane help train\n");
@@ -100,15 +104,23 @@ static void help_model(const vane_model_kind *kind)
 static void help_all(FILE *out)
 {
     vane_model_kind kind = { .size = sizeof kind };
-    fprintf(out, "vane %s: neural time-series forecasting\n\n"
-                 "    vane train data.csv --h 24 -o m.vane\n"
-                 "    vane forecast data.csv -m m.vane --plot forecast.svg\n\nCommands\n", vane_version());
-    for (int i = 0; commands[i]; i++) fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "  %-12s this page, or more: vane help COMMAND, vane help MODEL\n\nModels\n", "help");
-    for (int m = 0; !vane_model_kind_at(m, &kind); m++) fprintf(out, "  %-12s %s\n", kind.name, kind.title);
-    fprintf(out, "\nOptions come, the later the stronger, from defaults, --config FILE, the environment\n"
-                 "(VANE_<NAME>, e.g. VANE_THREADS=4) and flags (--name value or --name=value). `vane COMMAND\n"
-                 "--print-config` shows each with its origin. Results go to stdout, talk to stderr.\n");
+    fprintf(out,
+            "vane %s: neural time-series forecasting\n\n"
+            "    vane train data.csv --h 24 -o m.vane\n"
+            "    vane forecast data.csv -m m.vane --plot forecast.svg\n\nCommands\n",
+            vane_version());
+    for (int i = 0; commands[i]; i++)
+        fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out, "  %-12s this page, or more: vane help COMMAND, vane help MODEL\n\nModels\n",
+            "help");
+    for (int m = 0; !vane_model_kind_at(m, &kind); m++)
+        fprintf(out, "  %-12s %s\n", kind.name, kind.title);
+    fprintf(
+        out,
+        "\nOptions come, the later the stronger, from defaults, --config FILE, the environment\n"
+        "(VANE_<NAME>, e.g. VANE_THREADS=4) and flags (--name value or --name=value). `vane "
+        "COMMAND\n"
+        "--print-config` shows each with its origin. Results go to stdout, talk to stderr.\n");
 }
 
 int help_main(int argc, char **argv)

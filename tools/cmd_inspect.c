@@ -9,7 +9,8 @@ static int run(args *a)
 {
     vane_model *model = NULL;
     vane_report *report = NULL;
-    if (a->n_files != 1) return usage_error(a->command, "%d files given, expected one model", a->n_files);
+    if (a->n_files != 1)
+        return usage_error(a->command, "%d files given, expected one model", a->n_files);
     vane_status st = vane_model_load(a->file[0], &model);
     if (!st) st = vane_model_report(model, &report);
     if (!st) fputs(a->json ? vane_report_json(report) : vane_report_text(report), stdout);

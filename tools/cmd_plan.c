@@ -23,7 +23,8 @@ static vane_status work(args *a, talk *t, long long batch)
                           : vane_dataset_read(a->config, a->file[0], &t->hooks, &data);
     if (!mode) mode = path ? "forecast" : "train";
     if (!st)
-        st = vane_plan_report(a->config, model, data, mode, batch, args_flag(a, "why", 0) != NULL, &report);
+        st = vane_plan_report(a->config, model, data, mode, batch, args_flag(a, "why", 0) != NULL,
+                              &report);
     if (!st) fputs(a->json ? vane_report_json(report) : vane_report_text(report), stdout);
     vane_report_close(report);
     vane_dataset_close(data);
@@ -48,9 +49,11 @@ static int run(args *a)
 
 const command command_plan = {
     .name = "plan",
-    .usage = "vane plan TABLE --h N [options] | vane plan -m MODEL [--mode forecast] [--batch N] [--why]",
+    .usage = "vane plan TABLE --h N [options] | vane plan -m MODEL [--mode forecast] [--batch N] "
+             "[--why]",
     .summary = "print the compiled steps of a model: kernels, shapes, memory",
-    .about = "Nothing is trained and nothing is run: the graph is built, kernels are chosen and memory is laid\n"
+    .about = "Nothing is trained and nothing is run: the graph is built, kernels are chosen and "
+             "memory is laid\n"
              "out exactly as training or forecasting would.",
     .groups = " run data train model ",
     .options = "",

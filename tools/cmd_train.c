@@ -23,7 +23,8 @@ static int check_output(const args *a, const char *path)
     if (n >= sizeof folder) return usage_error(a->command, "the path of -o is too long");
     snprintf(folder, sizeof folder, "%.*s", (int)n, path);
     const char *where = !slash ? "." : n ? folder : "/";
-    if (access(where, F_OK)) return usage_error(a->command, "-o %s: there is no folder %s", path, where);
+    if (access(where, F_OK))
+        return usage_error(a->command, "-o %s: there is no folder %s", path, where);
     if (!access(where, W_OK | X_OK)) return -1;
     fprintf(stderr, "error: io: cannot write to the folder of %s\n", path);
     return EXIT_RESOURCE;
@@ -31,36 +32,42 @@ static int check_output(const args *a, const char *path)
 
 static void put_number(const char *name, double x)
 {
-    if (isfinite(x)) printf(",\"%s\":%.9g", name, x);
-    else printf(",\"%s\":null", name);
+    if (isfinite(x))
+        printf(",\"%s\":%.9g", name, x);
+    else
+        printf(",\"%s\":null", name);
 }
 
 static void put_json(const vane_model *model, const vane_train_report *r)
 {
     vane_model_info i = { .size = sizeof i };
     vane_model_about(model, &i);
-    printf("{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"input_size\":%" PRId64 ",\"parameters\":%"
-           PRId64 ",\"steps\":%" PRId64 ",\"best_step\":%" PRId64, i.name, i.h, i.input_size,
-           i.n_parameters, r->steps, r->best_step);
+    printf("{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"input_size\":%" PRId64
+           ",\"parameters\":%" PRId64 ",\"steps\":%" PRId64 ",\"best_step\":%" PRId64,
+           i.name, i.h, i.input_size, i.n_parameters, r->steps, r->best_step);
     put_number("loss", r->loss);
     put_number("valid", r->valid);
     put_number("best", r->best);
     put_number("seconds", r->seconds);
-    printf(",\"stopped_early\":%s,\"interrupted\":%s,\"work_bytes\":%" PRId64 ",\"values_bytes\":%" PRId64
-           "}\n", r->stopped_early ? "true" : "false", r->interrupted ? "true" : "false", r->work_bytes,
+    printf(",\"stopped_early\":%s,\"interrupted\":%s,\"work_bytes\":%" PRId64
+           ",\"values_bytes\":%" PRId64 "}\n",
+           r->stopped_early ? "true" : "false", r->interrupted ? "true" : "false", r->work_bytes,
            r->values_bytes);
 }
 
 /* Save what training left, even if it was cut short. */
-static int finish(const args *a, talk *t, vane_model *model, const vane_train_report *r, vane_status st)
+static int finish(const args *a, talk *t, vane_model *model, const vane_train_report *r,
+                  vane_status st)
 {
     const char *path = args_flag(a, "output", 0);
     int code = st ? fail(st) : 0;
     if (!model) return code;
     vane_status saved = vane_model_save(model, path);
     if (saved) return fail(saved);
-    const char *how = st ? "diverged" : r->interrupted ? "interrupted" : r->stopped_early ? "stopped early"
-                                                                                         : "done";
+    const char *how = st                 ? "diverged"
+                      : r->interrupted   ? "interrupted"
+                      : r->stopped_early ? "stopped early"
+                                         : "done";
     talk_say(t, "%s after %" PRId64 " steps and %.1f s; %s holds the weights of step %" PRId64, how,
              r->steps, r->seconds, path, r->best_step);
     if (a->json) put_json(model, r);
@@ -68,19 +75,22 @@ static int finish(const args *a, talk *t, vane_model *model, const vane_train_re
     return code;
 }
 
-/* The one table to read; a word that names a model and no file chooses the model: `vane train nhits x.csv`. */
+/* The one table to read; a word that names a model and no file chooses the model: `vane train nhits
+ * x.csv`. */
 static int take_files(args *a, const char **path)
 {
     *path = NULL;
     for (int i = 0; i < a->n_files; i++) {
         vane_model_kind kind = { .size = sizeof kind };
         bool model = false;
-        for (int m = 0; !model && !vane_model_kind_at(m, &kind); m++) model = !strcmp(kind.name, a->file[i]);
+        for (int m = 0; !model && !vane_model_kind_at(m, &kind); m++)
+            model = !strcmp(kind.name, a->file[i]);
         if (model && access(a->file[i], F_OK)) {
             vane_status st = vane_config_set(a->config, VANE_FLAG, NULL, "model", a->file[i]);
             if (st) return fail(st);
         } else if (*path) {
-            return usage_error(a->command, "two tables, \"%s\" and \"%s\"; expected one", *path, a->file[i]);
+            return usage_error(a->command, "two tables, \"%s\" and \"%s\"; expected one", *path,
+                               a->file[i]);
         } else {
             *path = a->file[i];
         }
@@ -99,7 +109,8 @@ static int run(args *a)
     if (code >= 0) return code;
     if (!out) return usage_error(a->command, "no -o FILE for the model");
     if (args_flag(a, "output", 1)) return usage_error(a->command, "-o is given twice");
-    if (a->json && !strcmp(out, "-")) return usage_error(a->command, "the model and --json both want standard output");
+    if (a->json && !strcmp(out, "-"))
+        return usage_error(a->command, "the model and --json both want standard output");
     code = check_output(a, out);
     if (code >= 0) return code;
     if (!strcmp(vane_config_get(a->config, "h", NULL), "0"))
@@ -126,10 +137,13 @@ const command command_train = {
     .name = "train",
     .usage = "vane train TABLE --h N -o MODEL [--model nhits] [options]",
     .summary = "train a model on the series of a table",
-    .about = "TABLE is a CSV file (- for standard input): long with columns unique_id, ds, y; wide with a\n"
-             "date column and one column per series; or one series per row. What is not given is inferred\n"
-             "and said on stderr. SIGINT and SIGTERM stop after the running step and save the best\n"
-             "weights so far.",
+    .about =
+        "TABLE is a CSV file (- for standard input): long with columns unique_id, ds, y; wide with "
+        "a\n"
+        "date column and one column per series; or one series per row. What is not given is "
+        "inferred\n"
+        "and said on stderr. SIGINT and SIGTERM stop after the running step and save the best\n"
+        "weights so far.",
     .groups = " run data train model ",
     .options = "",
     .flags = flags,

@@ -8,8 +8,16 @@
 
 /* Exit codes beside 0: what a script can tell apart. */
 enum {
-    EXIT_USAGE = 2, EXIT_DATA = 3, EXIT_MODEL = 4, EXIT_RESOURCE = 5, EXIT_DEVICE = 6,
-    EXIT_DIVERGED = 7, EXIT_GATE = 8, EXIT_BUG = 70, EXIT_RESUME = 75, EXIT_SIGNAL = 128,
+    EXIT_USAGE = 2,
+    EXIT_DATA = 3,
+    EXIT_MODEL = 4,
+    EXIT_RESOURCE = 5,
+    EXIT_DEVICE = 6,
+    EXIT_DIVERGED = 7,
+    EXIT_GATE = 8,
+    EXIT_BUG = 70,
+    EXIT_RESUME = 75,
+    EXIT_SIGNAL = 128,
 };
 
 enum { MANY = 32 }; /* files or values a flag may be given */
@@ -25,27 +33,30 @@ typedef struct flag {
 typedef struct args {
     const struct command *command;
     vane_config *config;
-    const char *file[MANY];                /* positional arguments */
+    const char *file[MANY]; /* positional arguments */
     int n_files;
-    struct { const flag *flag; const char *value; } given[MANY];
+    struct {
+        const flag *flag;
+        const char *value;
+    } given[MANY];
     int n_given;
     bool quiet, json;
 } args;
 
 typedef struct command {
     const char *name, *usage, *summary;
-    const char *about;         /* a paragraph for `vane help NAME` */
-    const char *groups;        /* option groups it takes: " run data " */
-    const char *options;       /* further single options: " h split " */
-    const flag *flags;         /* ends with a NULL name */
+    const char *about;   /* a paragraph for `vane help NAME` */
+    const char *groups;  /* option groups it takes: " run data " */
+    const char *options; /* further single options: " h split " */
+    const flag *flags;   /* ends with a NULL name */
     int (*run)(args *a);
 } command;
 
 extern const command *const commands[]; /* NULL-ended */
 extern const flag common_flags[];       /* of every command */
 
-/* Read the arguments after the command's name: flags and options into `a`, the environment and config
- * files into a->config. An exit code; -1: go on. */
+/* Read the arguments after the command's name: flags and options into `a`, the environment and
+ * config files into a->config. An exit code; -1: go on. */
 int args_read(args *a, int argc, char **argv);
 
 /* The i-th value of a flag, NULL if it was given less often. A switch has the value "". */
@@ -77,10 +88,10 @@ int talk_signal(void); /* the signal that came, 0 if none */
 vane_status plot_forecast(const char *path, const vane_dataset *data, const vane_forecast *forecast,
                           const vane_dataset *actuals);
 
-int help_main(int argc, char **argv);          /* vane help ... */
-void help_command(const command *c);           /* to stdout */
+int help_main(int argc, char **argv); /* vane help ... */
+void help_command(const command *c);  /* to stdout */
 
-extern const command command_train, command_forecast, command_evaluate, command_plan, command_inspect,
-    command_doctor;
+extern const command command_train, command_forecast, command_evaluate, command_plan,
+    command_inspect, command_doctor;
 
 #endif

@@ -4,8 +4,13 @@
 
 #include "tools/command.h"
 
-const command *const commands[] = { &command_train, &command_forecast, &command_evaluate, &command_plan,
-                                    &command_inspect, &command_doctor, NULL };
+const command *const commands[] = { &command_train,
+                                    &command_forecast,
+                                    &command_evaluate,
+                                    &command_plan,
+                                    &command_inspect,
+                                    &command_doctor,
+                                    NULL };
 
 static int unknown(const char *name)
 {

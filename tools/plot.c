@@ -1,6 +1,6 @@
-/* A forecast as a picture: SVG written by hand, small multiples of up to six series, with the last four
- * horizons of history, the forecast, and the actuals where they are known. Light theme; no scripts, no
- * fonts to load. */
+/* A forecast as a picture: SVG written by hand, small multiples of up to six series, with the last
+ * four horizons of history, the forecast, and the actuals where they are known. Light theme; no
+ * scripts, no fonts to load. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,25 +53,28 @@ static void put_text(svg *v, const char *s)
 {
     for (; *s; s++) {
         const char *name = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : NULL;
-        if (name) put(v, "%s", name);
-        else put(v, "%c", *s);
+        if (name)
+            put(v, "%s", name);
+        else
+            put(v, "%c", *s);
     }
 }
 
-/* One series as it will be drawn: point x = 0 .. n_past - 1 is history, the h after it are ahead. */
+/* One series as it will be drawn: point x = 0 .. n_past - 1 is history, the h after it are ahead.
+ */
 typedef struct panel {
     const char *id;
-    int64_t n_past, h, first;    /* first: row of x = 0 */
+    int64_t n_past, h, first; /* first: row of x = 0 */
     const float *past, *mask, *ahead;
-    float *truth;                /* [h], NaN where unknown */
+    float *truth; /* [h], NaN where unknown */
     const vane_dataset *data;
     int64_t series;
-    double lo, hi;               /* of the y axis */
-    double x, y, w, height;      /* of the plot area */
+    double lo, hi;          /* of the y axis */
+    double x, y, w, height; /* of the plot area */
 } panel;
 
-/* The actuals of the forecast steps, matched by stamp; a table of h rows without common stamps counts
- * as those rows. */
+/* The actuals of the forecast steps, matched by stamp; a table of h rows without common stamps
+ * counts as those rows. */
 static void find_truth(panel *p, const vane_dataset *actuals)
 {
     char want[STAMP], have[STAMP];
@@ -148,10 +151,10 @@ static void y_axis(svg *v, const panel *p)
     for (double y = ceil(p->lo / step) * step; y <= p->hi + step * 1e-9; y += step) {
         if (fabs(y) < step * 1e-9) y = 0;
         number_text(y, step, text);
-        put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" GRID "'/>", p->x, p->x + p->w,
-            py(p, y), py(p, y));
-        put(v, "<text x='%.1f' y='%.1f' text-anchor='end' class='tick'>%s</text>\n", p->x - 8, py(p, y) + 4,
-            text);
+        put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" GRID "'/>", p->x,
+            p->x + p->w, py(p, y), py(p, y));
+        put(v, "<text x='%.1f' y='%.1f' text-anchor='end' class='tick'>%s</text>\n", p->x - 8,
+            py(p, y) + 4, text);
     }
 }
 
@@ -168,8 +171,10 @@ static stamp take_apart(const panel *p, int64_t x)
     vane_dataset_stamp(p->data, p->series, p->first + x, text, sizeof text);
     s.date = text[0] && strchr(text + 1, '-');
     if (s.date)
-        sscanf(text, "%ld-%ld-%ld%*1[ T]%ld:%ld:%ld", &s.year, &s.month, &s.day, &s.hour, &s.minute, &s.second);
-    else s.number = strtol(text, NULL, 10);
+        sscanf(text, "%ld-%ld-%ld%*1[ T]%ld:%ld:%ld", &s.year, &s.month, &s.day, &s.hour, &s.minute,
+               &s.second);
+    else
+        s.number = strtol(text, NULL, 10);
     return s;
 }
 
@@ -183,17 +188,18 @@ static int begins(const stamp *before, const stamp *s)
                                        : 0;
 }
 
-/* Whether a tick of this level stands on a multiple of `every`: even years, quarters, six o'clock. */
+/* Whether a tick of this level stands on a multiple of `every`: even years, quarters, six o'clock.
+ */
 static bool on_grid(const stamp *s, int level, long every, int64_t count)
 {
-    return level == 4 ? s->year % every == 0
+    return level == 4   ? s->year % every == 0
            : level == 3 ? (s->month - 1) % every == 0
            : level == 1 ? s->hour % every == 0
                         : count % every == 0;
 }
 
 typedef struct ticks {
-    int level;   /* -1: numbers */
+    int level; /* -1: numbers */
     long every;
 } ticks;
 
@@ -228,7 +234,8 @@ static ticks choose_ticks(const panel *p, int most)
         k.every = *every;
         if (count_ticks(p, k) <= most) return k;
     }
-    k.every = (long)((p->n_past + p->h) / most + 1); /* nothing is round enough: every so many steps */
+    k.every =
+        (long)((p->n_past + p->h) / most + 1); /* nothing is round enough: every so many steps */
     k.level = 0;
     return k;
 }
@@ -238,13 +245,20 @@ static void tick_text(const stamp *s, int level, bool first, char out[48])
     static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
     const char *month = months[s->month >= 1 && s->month <= 12 ? s->month - 1 : 0];
-    if (!s->date) snprintf(out, 48, "%ld", s->number);
-    else if (level == 4) snprintf(out, 48, "%ld", s->year);
-    else if (level == 3 && (first || s->month == 1)) snprintf(out, 48, "%s %ld", month, s->year);
-    else if (level == 3) snprintf(out, 48, "%s", month);
-    else if (level == 2 && first) snprintf(out, 48, "%ld %s %ld", s->day, month, s->year);
-    else if (level == 2 || s->hour == 0) snprintf(out, 48, "%ld %s", s->day, month);
-    else snprintf(out, 48, "%02ld:%02ld", s->hour, s->minute);
+    if (!s->date)
+        snprintf(out, 48, "%ld", s->number);
+    else if (level == 4)
+        snprintf(out, 48, "%ld", s->year);
+    else if (level == 3 && (first || s->month == 1))
+        snprintf(out, 48, "%s %ld", month, s->year);
+    else if (level == 3)
+        snprintf(out, 48, "%s", month);
+    else if (level == 2 && first)
+        snprintf(out, 48, "%ld %s %ld", s->day, month, s->year);
+    else if (level == 2 || s->hour == 0)
+        snprintf(out, 48, "%ld %s", s->day, month);
+    else
+        snprintf(out, 48, "%02ld:%02ld", s->hour, s->minute);
 }
 
 static void x_axis(svg *v, const panel *p)
@@ -259,22 +273,25 @@ static void x_axis(svg *v, const panel *p)
         stamp s = take_apart(p, x), prior = before;
         before = s;
         if (k.level >= 0 && begins(&prior, &s) < k.level) continue;
-        if (k.level < 0 ? s.number % k.every != 0 : !on_grid(&s, k.level, k.every, seen++)) continue;
+        if (k.level < 0 ? s.number % k.every != 0 : !on_grid(&s, k.level, k.every, seen++))
+            continue;
         if (px(p, (double)x) < clear) continue;
         tick_text(&s, k.level, first, text);
         first = false;
-        put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>", px(p, (double)x),
-            px(p, (double)x), y, y + 5);
-        put(v, "<text x='%.1f' y='%.1f' text-anchor='middle' class='tick'>%s</text>\n", px(p, (double)x),
-            y + 19, text);
+        put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>",
+            px(p, (double)x), px(p, (double)x), y, y + 5);
+        put(v, "<text x='%.1f' y='%.1f' text-anchor='middle' class='tick'>%s</text>\n",
+            px(p, (double)x), y + 19, text);
         clear = px(p, (double)x) + 8.0 * (double)strlen(text);
     }
-    put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>\n", p->x, p->x + p->w, y, y);
+    put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>\n", p->x,
+        p->x + p->w, y, y);
 }
 
 /* ---- lines ---- */
 
-/* A path through n values from x = `from`, broken where there is none; a lonely value becomes a dot. */
+/* A path through n values from x = `from`, broken where there is none; a lonely value becomes a
+ * dot. */
 static void line(svg *v, const panel *p, int64_t from, const float *y, const float *mask, int64_t n,
                  const char *style)
 {
@@ -282,7 +299,8 @@ static void line(svg *v, const panel *p, int64_t from, const float *y, const flo
     put(v, "<path class='%s' d='", style);
     for (int64_t i = 0; i < n; i++) {
         bool there = isfinite(y[i]) && (!mask || mask[i] != 0);
-        if (there) put(v, "%s%.1f %.1f", pen ? "L" : "M", px(p, (double)(from + i)), py(p, (double)y[i]));
+        if (there)
+            put(v, "%s%.1f %.1f", pen ? "L" : "M", px(p, (double)(from + i)), py(p, (double)y[i]));
         if (there && !pen) put(v, "h0");
         pen = there;
     }
@@ -311,8 +329,10 @@ static void draw(svg *v, const panel *p, bool titled)
         p->x + p->w - cut, p->height);
     y_axis(v, p);
     x_axis(v, p);
-    put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "' stroke-dasharray='3 3'/>\n", cut,
-        cut, p->y, p->y + p->height);
+    put(v,
+        "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED
+        "' stroke-dasharray='3 3'/>\n",
+        cut, cut, p->y, p->y + p->height);
     line(v, p, 0, p->past, p->mask, p->n_past, "past");
     bridge(v, p, p->truth[0], "truth");
     line(v, p, p->n_past, p->truth, NULL, p->h, "truth");
@@ -324,7 +344,9 @@ static void draw(svg *v, const panel *p, bool titled)
 static double legend_entry(svg *v, double right, const char *style, const char *text)
 {
     double left = right - 7.2 * (double)strlen(text) - 34;
-    put(v, "<line x1='%.1f' x2='%.1f' y1='26' y2='26' class='%s'/><text x='%.1f' y='30' class='legend'>",
+    put(v,
+        "<line x1='%.1f' x2='%.1f' y1='26' y2='26' class='%s'/><text x='%.1f' y='30' "
+        "class='legend'>",
         left, left + 24, style, left + 30);
     put_text(v, text);
     put(v, "</text>\n");
@@ -334,14 +356,18 @@ static double legend_entry(svg *v, double right, const char *style, const char *
 static void head(svg *v, double width, double height, const char *title, const char *note,
                  const char *alias, bool truth)
 {
-    put(v, "<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' viewBox='0 0 %.0f %.0f' "
-           "font-family='Inter, Helvetica, Arial, DejaVu Sans, sans-serif' role='img'>\n<title>", width,
-        height, width, height);
+    put(v,
+        "<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' viewBox='0 0 %.0f "
+        "%.0f' "
+        "font-family='Inter, Helvetica, Arial, DejaVu Sans, sans-serif' role='img'>\n<title>",
+        width, height, width, height);
     put_text(v, title);
     put(v, "</title>\n<style>path{fill:none;stroke-linejoin:round;stroke-linecap:round}"
            ".past{stroke:" PAST ";stroke-width:1.6}.ahead{stroke:" AHEAD ";stroke-width:2.4}"
-           ".truth{stroke:" TRUTH ";stroke-width:1.8;stroke-dasharray:5 3}.tick{font-size:11.5px;fill:" MUTED
-           "}.id{font-size:13px;font-weight:600;fill:" INK "}.legend{font-size:13px;fill:" INK "}</style>\n");
+           ".truth{stroke:" TRUTH
+           ";stroke-width:1.8;stroke-dasharray:5 3}.tick{font-size:11.5px;fill:" MUTED
+           "}.id{font-size:13px;font-weight:600;fill:" INK "}.legend{font-size:13px;fill:" INK
+           "}</style>\n");
     put(v, "<rect width='100%%' height='100%%' fill='#ffffff'/>\n");
     put(v, "<text x='24' y='31' font-size='17' font-weight='600' fill='" INK "'>");
     put_text(v, title);
@@ -363,8 +389,14 @@ static vane_status open_panel(panel *p, const vane_dataset *data, const vane_for
     if (st) return st;
     int64_t h = vane_forecast_h(f), n = 4 * h > 48 ? 4 * h : 48;
     if (n > s.n) n = s.n;
-    *p = (panel){ .id = s.id, .n_past = n, .h = h, .first = s.n - n, .past = s.y + s.n - n,
-                  .mask = s.mask + s.n - n, .ahead = vane_forecast_values(f) + i * h, .data = data,
+    *p = (panel){ .id = s.id,
+                  .n_past = n,
+                  .h = h,
+                  .first = s.n - n,
+                  .past = s.y + s.n - n,
+                  .mask = s.mask + s.n - n,
+                  .ahead = vane_forecast_values(f) + i * h,
+                  .data = data,
                   .series = i };
     p->truth = malloc((size_t)h * sizeof *p->truth);
     if (!p->truth) return VANE_E_MEMORY;
@@ -393,8 +425,10 @@ static void compose(svg *v, panel *p, int n, int64_t of, const char *alias)
         place(&p[i], i, n, width, &height);
         for (int64_t k = 0; k < p[i].h; k++) truth |= isfinite(p[i].truth[k]);
     }
-    if (n == 1) snprintf(title, sizeof title, "%.120s", p->id);
-    else snprintf(title, sizeof title, "%d of %lld series", n, (long long)of);
+    if (n == 1)
+        snprintf(title, sizeof title, "%.120s", p->id);
+    else
+        snprintf(title, sizeof title, "%d of %lld series", n, (long long)of);
     vane_dataset_stamp(p->data, p->series, p->first + p->n_past, from, sizeof from);
     vane_dataset_stamp(p->data, p->series, p->first + p->n_past + p->h - 1, to, sizeof to);
     snprintf(note, sizeof note, "%lld steps ahead%s%s%s%s", (long long)p->h, n == 1 ? ", " : "",

@@ -20,7 +20,10 @@ static void on_signal(int number)
     signal(number, SIG_DFL);
 }
 
-int talk_signal(void) { return caught; }
+int talk_signal(void)
+{
+    return caught;
+}
 
 static double now_s(void)
 {
@@ -47,9 +50,12 @@ static void on_log(void *ctx, vane_log_level level, const char *text)
 static const char *duration(double s, char out[24])
 {
     long n = isfinite(s) && s > 0 ? lround(s) : 0;
-    if (n >= 3600) snprintf(out, 24, "%ldh%02ldm", n / 3600, n / 60 % 60);
-    else if (n >= 60) snprintf(out, 24, "%ldm%02lds", n / 60, n % 60);
-    else snprintf(out, 24, "%lds", n);
+    if (n >= 3600)
+        snprintf(out, 24, "%ldh%02ldm", n / 3600, n / 60 % 60);
+    else if (n >= 60)
+        snprintf(out, 24, "%ldm%02lds", n / 60, n % 60);
+    else
+        snprintf(out, 24, "%lds", n);
     return out;
 }
 
@@ -69,9 +75,10 @@ static const char *grouped(double x, char out[32])
 static void progress_text(const vane_progress *p, char *out, size_t n)
 {
     char rate[32], eta[24], valid[64] = "";
-    if (isfinite(p->valid)) snprintf(valid, sizeof valid, "  val %.5g (best %.5g)", p->valid, p->best);
-    snprintf(out, n, "step %" PRId64 "/%" PRId64 "  loss %.5g%s  lr %.3g  %s windows/s  ETA %s", p->step,
-             p->max_steps, p->loss, valid, p->lr, grouped(p->windows_per_s, rate),
+    if (isfinite(p->valid))
+        snprintf(valid, sizeof valid, "  val %.5g (best %.5g)", p->valid, p->best);
+    snprintf(out, n, "step %" PRId64 "/%" PRId64 "  loss %.5g%s  lr %.3g  %s windows/s  ETA %s",
+             p->step, p->max_steps, p->loss, valid, p->lr, grouped(p->windows_per_s, rate),
              duration(p->eta_s, eta));
 }
 
@@ -91,7 +98,8 @@ static void paint(const vane_progress *p, const char *line)
     const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
     bool colour = !(none && *none) && term && strcmp(term, "dumb");
     bar(p, drawn);
-    fprintf(stderr, "\r%s[%s]%s %s\033[K", colour ? "\033[36m" : "", drawn, colour ? "\033[0m" : "", line);
+    fprintf(stderr, "\r%s[%s]%s %s\033[K", colour ? "\033[36m" : "", drawn, colour ? "\033[0m" : "",
+            line);
     fflush(stderr);
 }
 
@@ -127,7 +135,10 @@ void talk_open(talk *t, const args *a)
     t->hooks = (vane_hooks){ sizeof t->hooks, t, on_log, on_progress, on_stop };
 }
 
-void talk_close(talk *t) { end_line(t); }
+void talk_close(talk *t)
+{
+    end_line(t);
+}
 
 /* Train catches signals; the other commands die of them as usual. */
 void talk_catch(void)

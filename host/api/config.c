@@ -8,15 +8,16 @@
 #include "host/api/internal.h"
 
 #define VN_OPTION_OF vn_run_options
-static const vn_option run_table[] = { VN_RUN_OPTIONS(VN_OPTION_LINE) { 0 } };
+static const vn_option run_table[] = { VN_RUN_OPTIONS(VN_OPTION_LINE){ 0 } };
 #undef VN_OPTION_OF
 
 enum { N_TABLES = 5, MODEL_TABLE = 4, OPTIONS_MAX = 512 };
 
 const vn_option *vn_option_of(const vn_model_def *def, int i, int *table, const char **group)
 {
-    const vn_option *const tables[N_TABLES] = { run_table, vn_data_option_table, vn_train_option_table,
-                                                vn_eval_option_table, def ? def->options : NULL };
+    const vn_option *const tables[N_TABLES] = { run_table, vn_data_option_table,
+                                                vn_train_option_table, vn_eval_option_table,
+                                                def ? def->options : NULL };
     const char *const groups[N_TABLES] = { "run", "data", "train", "evaluate",
                                            def ? def->name : NULL };
     for (int t = 0; t < N_TABLES && tables[t]; t++)
@@ -43,8 +44,8 @@ static const vn_option *find(const vn_model_def *def, const char *name, int *at,
 
 void *vn_config_target(const vane_config *config, int table)
 {
-    const void *const targets[N_TABLES] = { &config->run, &config->data, &config->train, &config->eval,
-                                            config->hparams };
+    const void *const targets[N_TABLES] = { &config->run, &config->data, &config->train,
+                                            &config->eval, config->hparams };
     return (void *)(uintptr_t)targets[table];
 }
 
@@ -98,8 +99,7 @@ static vn_status presets(vane_config *c)
 {
     const vn_option *const tables[] = { run_table, vn_data_option_table, vn_train_option_table,
                                         vn_eval_option_table, c->def->options };
-    for (int t = 0; t < N_TABLES; t++)
-        VN_TRY(vn_options_preset(tables[t], vn_config_target(c, t)));
+    for (int t = 0; t < N_TABLES; t++) VN_TRY(vn_options_preset(tables[t], vn_config_target(c, t)));
     memset(c->origin, VANE_DEFAULT, OPTIONS_MAX);
     for (int i = 0; c->def->presets && c->def->presets[i][0]; i++) {
         int at, table;
@@ -230,7 +230,8 @@ vane_status vane_config_set(vane_config *config, vane_origin origin, const char 
                             const char *name, const char *value)
 {
     if (origin < VANE_FILE || origin > VANE_FLAG)
-        return vn_public(VN_FAIL(VN_E_ARGUMENT, "origin %d is not one a caller may set", (int)origin));
+        return vn_public(
+            VN_FAIL(VN_E_ARGUMENT, "origin %d is not one a caller may set", (int)origin));
     return set(config, origin, where ? where : "", name, value);
 }
 
@@ -402,8 +403,10 @@ static void put_toml(vn_text *out, const vn_option *o, const char *value)
     }
     for (const char *s = value; *s;) {
         size_t word = strcspn(s, "[], ");
-        if (word) vn_text_printf(out, "\"%.*s\"", (int)word, s);
-        else vn_text_put(out, s, word = 1);
+        if (word)
+            vn_text_printf(out, "\"%.*s\"", (int)word, s);
+        else
+            vn_text_put(out, s, word = 1);
         s += word;
     }
 }
@@ -423,8 +426,9 @@ static void put_option(vane_report *r, const vane_config *c, int i, const vn_opt
     put_toml(&r->text, o, s);
     int pad = 44 - (int)(r->text.n - begin);
     vn_text_printf(&r->text, "%*s  # %s\n", pad > 0 ? pad : 0, "", origins[c->origin[i]]);
-    vn_text_printf(&r->json, "%s{\"name\":\"%s\",\"group\":\"%s\",\"origin\":\"%s\",\"value\":",
-                   i ? "," : "", o->name, group, origins[c->origin[i]]);
+    vn_text_printf(&r->json,
+                   "%s{\"name\":\"%s\",\"group\":\"%s\",\"origin\":\"%s\",\"value\":", i ? "," : "",
+                   o->name, group, origins[c->origin[i]]);
     vn_text_json(&r->json, s);
     vn_text_put(&r->json, "}", 1);
     r->text.failed |= value.failed;

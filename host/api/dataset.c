@@ -55,15 +55,15 @@ static vn_status check_arrays(const vane_arrays *a, vn_freq *freq)
 {
     if (a->n_series < 1 || !a->id || !a->indptr || !a->y)
         return VN_FAIL(VN_E_ARGUMENT, "arrays need at least one series, its id, indptr and y");
-    if (a->indptr[0] != 0) return VN_FAIL(VN_E_SHAPE, "indptr begins with %lld, expected 0",
-                                          (long long)a->indptr[0]);
+    if (a->indptr[0] != 0)
+        return VN_FAIL(VN_E_SHAPE, "indptr begins with %lld, expected 0", (long long)a->indptr[0]);
     for (int64_t i = 0; i < a->n_series; i++)
         if (a->indptr[i + 1] < a->indptr[i] || !a->id[i])
             return VN_FAIL(VN_E_SHAPE, "series %lld has no id or a negative number of rows",
                            (long long)i);
     if (!vn_freq_parse(a->freq ? a->freq : "1", freq))
-        return VN_FAIL(VN_E_ARGUMENT, "\"%s\" is no frequency; expected such as H, D, 15min, M or 1",
-                       a->freq);
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "\"%s\" is no frequency; expected such as H, D, 15min, M or 1", a->freq);
     return VN_OK;
 }
 
@@ -72,13 +72,14 @@ static vn_status make(const vane_arrays *a, vn_panel **panel)
     vn_freq freq = { 0 };
     VN_TRY(check_arrays(a, &freq));
     int64_t season = a->season > 0 ? a->season : vn_season_of(freq), rows = a->indptr[a->n_series];
-    VN_TRY(vn_panel_from_arrays(a->n_series, a->id, a->indptr, a->y, a->mask, a->start, freq, season,
-                                panel));
+    VN_TRY(vn_panel_from_arrays(a->n_series, a->id, a->indptr, a->y, a->mask, a->start, freq,
+                                season, panel));
     vn_panel *p = *panel;
     vn_status st = add_features(p, a->n_hist, a->hist_name, a->hist, rows, &p->hist_name, &p->hist);
     if (!st) st = add_features(p, a->n_futr, a->futr_name, a->futr, rows, &p->futr_name, &p->futr);
     if (!st)
-        st = add_features(p, a->n_stat, a->stat_name, a->stat, a->n_series, &p->stat_name, &p->stat);
+        st =
+            add_features(p, a->n_stat, a->stat_name, a->stat, a->n_series, &p->stat_name, &p->stat);
     p->n_hist = a->n_hist;
     p->n_futr = a->n_futr;
     p->n_stat = a->n_stat;
@@ -100,7 +101,8 @@ vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset **data)
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }
 
-vane_status vane_dataset_join(const vane_dataset *data, const vane_dataset *more, vane_dataset **joined)
+vane_status vane_dataset_join(const vane_dataset *data, const vane_dataset *more,
+                              vane_dataset **joined)
 {
     vn_panel *panel;
     *joined = NULL;
@@ -119,10 +121,16 @@ void vane_dataset_close(vane_dataset *data)
 void vane_dataset_about(const vane_dataset *data, vane_dataset_info *info)
 {
     const vn_panel *p = data->panel;
-    vane_dataset_info v = { .size = sizeof v, .n_series = p->n_series, .n_rows = p->n_rows,
-                            .shortest = INT64_MAX, .n_missing = p->n_missing,
-                            .n_gap_rows = p->n_gap_rows, .n_hist = p->n_hist, .n_futr = p->n_futr,
-                            .n_stat = p->n_stat, .season = p->season };
+    vane_dataset_info v = { .size = sizeof v,
+                            .n_series = p->n_series,
+                            .n_rows = p->n_rows,
+                            .shortest = INT64_MAX,
+                            .n_missing = p->n_missing,
+                            .n_gap_rows = p->n_gap_rows,
+                            .n_hist = p->n_hist,
+                            .n_futr = p->n_futr,
+                            .n_stat = p->n_stat,
+                            .season = p->season };
     for (int64_t i = 0; i < p->n_series; i++) {
         if (p->n_past[i] < v.shortest) v.shortest = p->n_past[i];
         if (p->n_past[i] > v.longest) v.longest = p->n_past[i];

@@ -9,7 +9,8 @@
 
 /* ---- plan ---- */
 
-static const vn_home blocks[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V, VN_HOME_STATE };
+static const vn_home blocks[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V,
+                                  VN_HOME_STATE };
 enum { N_BLOCKS = sizeof blocks / sizeof *blocks, STATE_BYTES = 4096 };
 
 static size_t block_bytes(const vn_fitted *m, vn_home home)
@@ -22,17 +23,21 @@ static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64
 {
     vn_plan_info i;
     vn_plan_about(plan, &i);
-    vn_text_printf(&r->text, "%s %s: batch %" PRId64 ", h %" PRId64 ", input_size %" PRId64 ", %" PRId64
-                   " parameters\n", m->def->alias, mode, batch, m->train.h, m->train.input_size,
-                   m->params->n_numbers);
-    vn_text_printf(&r->text, "%d steps, %d in the prologue; work %zu bytes, %.2f of the values' %zu; "
-                   "%.1f MFLOP, %.1f MB of traffic\n", i.n_steps, i.n_prologue, i.work_bytes,
-                   i.values_bytes ? (double)i.work_bytes / (double)i.values_bytes : 0, i.values_bytes,
-                   i.flops / 1e6, i.bytes / 1e6);
+    vn_text_printf(
+        &r->text,
+        "%s %s: batch %" PRId64 ", h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters\n",
+        m->def->alias, mode, batch, m->train.h, m->train.input_size, m->params->n_numbers);
+    vn_text_printf(&r->text,
+                   "%d steps, %d in the prologue; work %zu bytes, %.2f of the values' %zu; "
+                   "%.1f MFLOP, %.1f MB of traffic\n",
+                   i.n_steps, i.n_prologue, i.work_bytes,
+                   i.values_bytes ? (double)i.work_bytes / (double)i.values_bytes : 0,
+                   i.values_bytes, i.flops / 1e6, i.bytes / 1e6);
     vn_plan_dump(plan, why, &r->text);
-    vn_text_printf(&r->json, "{\"schema\":1,\"model\":\"%s\",\"mode\":\"%s\",\"batch\":%" PRId64
-                   ",\"parameters\":%" PRId64 ",\"plan\":", m->def->name, mode, batch,
-                   m->params->n_numbers);
+    vn_text_printf(&r->json,
+                   "{\"schema\":1,\"model\":\"%s\",\"mode\":\"%s\",\"batch\":%" PRId64
+                   ",\"parameters\":%" PRId64 ",\"plan\":",
+                   m->def->name, mode, batch, m->params->n_numbers);
     vn_plan_dump_json(plan, &r->json);
     vn_text_printf(&r->json, "}\n");
 }
@@ -50,7 +55,8 @@ static vn_status describe_plan(const vane_config *config, const vn_fitted *m, vn
     VN_TRY_DONE(vn_model_graph_open(m, mode, batch, VN_F32, &graph));
     if (!m->params->closed) VN_TRY_DONE(vn_params_layout(m->params));
     for (int i = 0; i < N_BLOCKS; i++)
-        VN_TRY_DONE(vn_device_alloc(dev, VN_MEM_DEVICE, block_bytes(m, blocks[i]), &c.home[blocks[i]]));
+        VN_TRY_DONE(
+            vn_device_alloc(dev, VN_MEM_DEVICE, block_bytes(m, blocks[i]), &c.home[blocks[i]]));
     c.dev = dev;
     c.version = mode == VN_MODE_TRAIN ? NULL : &version;
     VN_TRY_DONE(vn_plan_make(graph.g, &c, &plan));
@@ -76,7 +82,8 @@ vane_status vane_plan_report(const vane_config *config, const vane_model *model,
     *report = NULL;
     while (at < 3 && strcmp(modes[at], mode)) at++;
     if (at == 3)
-        return vn_public(VN_FAIL(VN_E_ARGUMENT, "mode is \"%s\", expected train, valid or forecast", mode));
+        return vn_public(
+            VN_FAIL(VN_E_ARGUMENT, "mode is \"%s\", expected train, valid or forecast", mode));
     if (!model && !data) return vn_public(VN_FAIL(VN_E_ARGUMENT, "a plan needs a model or data"));
     vane_report *r = vn_calloc(1, sizeof *r);
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
@@ -94,10 +101,10 @@ done:
 
 /* ---- model ---- */
 
-/* The options of a table that differ from the defaults (text), or all of them (JSON). `bytes`: of the
- * table's struct. */
-static vn_status put_options(vane_report *r, const vn_option *table, const void *target, size_t bytes,
-                             const char *group)
+/* The options of a table that differ from the defaults (text), or all of them (JSON). `bytes`: of
+ * the table's struct. */
+static vn_status put_options(vane_report *r, const vn_option *table, const void *target,
+                             size_t bytes, const char *group)
 {
     vn_text value = { 0 };
     void *usual = vn_calloc(1, bytes);
@@ -162,11 +169,13 @@ vane_status vane_model_report(const vane_model *model, vane_report **report)
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     vn_freq_text(m->freq, freq);
     vn_text_printf(&r->text, "%s: %s\n", m->def->alias, m->def->title);
-    vn_text_printf(&r->text, "  %-28s %s\n  %-28s %" PRId64 "\n  %-28s %s\n", "freq", freq, "season",
-                   m->season, "local_scaler", vn_scaler_name(m->local_scaler));
-    vn_text_printf(&r->json, "{\"schema\":1,\"model\":\"%s\",\"version\":%d,\"freq\":\"%s\",\"season\":%"
-                   PRId64 ",\"local_scaler\":\"%s\"", m->def->name, m->def->version, freq, m->season,
-                   vn_scaler_name(m->local_scaler));
+    vn_text_printf(&r->text, "  %-28s %s\n  %-28s %" PRId64 "\n  %-28s %s\n", "freq", freq,
+                   "season", m->season, "local_scaler", vn_scaler_name(m->local_scaler));
+    vn_text_printf(
+        &r->json,
+        "{\"schema\":1,\"model\":\"%s\",\"version\":%d,\"freq\":\"%s\",\"season\":%" PRId64
+        ",\"local_scaler\":\"%s\"",
+        m->def->name, m->def->version, freq, m->season, vn_scaler_name(m->local_scaler));
     put_names(r, "hist_exog_list", m->hist_name, m->n_hist);
     put_names(r, "futr_exog_list", m->futr_name, m->n_futr);
     put_names(r, "stat_exog_list", m->stat_name, m->n_stat);
@@ -208,16 +217,19 @@ static void put_device(vane_report *r, const vane_config *config)
     vn_device_close(dev);
     vn_text_printf(&r->text, "device      %s: %s\n", config->run.device.s, i.name);
     vn_text_printf(&r->text, "level       %s\n", i.level);
-    vn_text_printf(&r->text, "threads     %d in use, %d granted (affinity, cgroup quota, OMP_NUM_THREADS)\n",
+    vn_text_printf(&r->text,
+                   "threads     %d in use, %d granted (affinity, cgroup quota, OMP_NUM_THREADS)\n",
                    i.lanes, vn_team_granted());
     if (i.mem_bytes) vn_text_printf(&r->text, "memory      %.1f GB\n", (double)i.mem_bytes / 1e9);
     vn_text_printf(&r->json, ",\"device\":");
     vn_text_json(&r->json, i.name);
-    vn_text_printf(&r->json, ",\"level\":\"%s\",\"threads\":%d,\"granted\":%d,\"memory_bytes\":%" PRId64,
+    vn_text_printf(&r->json,
+                   ",\"level\":\"%s\",\"threads\":%d,\"granted\":%d,\"memory_bytes\":%" PRId64,
                    i.level, i.lanes, vn_team_granted(), i.mem_bytes);
     if (!strcmp(i.level, "generic"))
-        vn_text_printf(&r->text, "advice      only the generic kernels run: the processor lacks AVX2, or the "
-                                 "option cpu (VANE_CPU) holds them back\n");
+        vn_text_printf(&r->text,
+                       "advice      only the generic kernels run: the processor lacks AVX2, or the "
+                       "option cpu (VANE_CPU) holds them back\n");
 }
 
 vane_status vane_doctor(const vane_config *config, vane_report **report)
@@ -227,13 +239,15 @@ vane_status vane_doctor(const vane_config *config, vane_report **report)
     vane_report *r = vn_calloc(1, sizeof *r);
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     vn_text_printf(&r->text, "vane        %s (interface %d)\n", vane_version(), vane_abi());
-    vn_text_printf(&r->json, "{\"schema\":1,\"version\":\"%s\",\"abi\":%d", vane_version(), vane_abi());
+    vn_text_printf(&r->json, "{\"schema\":1,\"version\":\"%s\",\"abi\":%d", vane_version(),
+                   vane_abi());
     put_device(r, config);
     vn_text_printf(&r->text, "backends   ");
     vn_text_printf(&r->json, ",\"backends\":{");
     for (const vn_backend *const *b = vn_backends(); *b; b++) {
         vn_text_printf(&r->text, " %s (%d)", (*b)->name, (*b)->count());
-        vn_text_printf(&r->json, "%s\"%s\":%d", b == vn_backends() ? "" : ",", (*b)->name, (*b)->count());
+        vn_text_printf(&r->json, "%s\"%s\":%d", b == vn_backends() ? "" : ",", (*b)->name,
+                       (*b)->count());
     }
     bracketed("/sys/kernel/mm/transparent_hugepage/enabled", pages, sizeof pages);
     vn_text_printf(&r->text, "\nhuge pages  %s\n", *pages ? pages : "unknown");

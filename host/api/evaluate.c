@@ -13,7 +13,7 @@ typedef struct entrant {
     const vn_fitted *m;
     vn_scaled scaled;
     vn_predictor *predictor;
-    float *y;            /* [room, h] */
+    float *y; /* [room, h] */
     int64_t room;
     char name[NAME];
 } entrant;
@@ -48,7 +48,8 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
 {
     VN_TRY(vn_fitted_match(m, task->panel));
     if (m->train.h != task->h)
-        return VN_FAIL(VN_E_ARGUMENT, "model %s forecasts %" PRId64 " steps, the evaluation %" PRId64,
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "model %s forecasts %" PRId64 " steps, the evaluation %" PRId64,
                        m->def->alias, m->train.h, task->h);
     entrant *e = vn_calloc(1, sizeof *e);
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
@@ -67,7 +68,8 @@ static vn_status settle(const vane_config *c, const vane_model *const *models, i
     bool own = c->train.split.n || c->train.test_size || c->train.val_size;
     task->h = c->train.h ? c->train.h : first ? first->h : 0;
     if (task->h < 1)
-        return VN_FAIL(VN_E_ARGUMENT, "h is %" PRId64 ": give the number of steps to forecast", task->h);
+        return VN_FAIL(VN_E_ARGUMENT, "h is %" PRId64 ": give the number of steps to forecast",
+                       task->h);
     if (c->train.split.n && c->train.split.n != 3)
         return VN_FAIL(VN_E_ARGUMENT, "split has %" PRId64 " numbers, expected train:val:test",
                        c->train.split.n);
@@ -83,7 +85,8 @@ static vn_status settle(const vane_config *c, const vane_model *const *models, i
 static void name_apart(vn_forecaster *f, int at)
 {
     int same = 1;
-    for (int i = 0; i < at; i++) same += ((entrant *)f[i].ctx)->m->def == ((entrant *)f[at].ctx)->m->def;
+    for (int i = 0; i < at; i++)
+        same += ((entrant *)f[i].ctx)->m->def == ((entrant *)f[at].ctx)->m->def;
     entrant *e = f[at].ctx;
     if (same == 1) return;
     snprintf(e->name, sizeof e->name, "%s %d", f[at].name, same);
@@ -95,15 +98,19 @@ static void put_table(vane_report *r, bool standardised)
     const vn_evaluation *e = &r->evaluation;
     char number[VN_NUMBER_MAX];
     vn_text_printf(&r->text, "%-14s", "model");
-    for (int k = 0; k < VN_METRIC_COUNT; k++) vn_text_printf(&r->text, " %10s", vn_metric_about(k)->title);
+    for (int k = 0; k < VN_METRIC_COUNT; k++)
+        vn_text_printf(&r->text, " %10s", vn_metric_about(k)->title);
     vn_text_printf(&r->text, " %9s\n", "seconds");
     for (int i = 0; i < e->n_rows; i++) {
         vn_text_printf(&r->text, "%-14s", e->row[i].name);
         for (int k = 0; k < VN_METRIC_COUNT; k++) {
             double v = e->row[i].score.value[k], size = v < 0 ? -v : v;
-            if (v != v) snprintf(number, sizeof number, "-");
-            else if (size >= 1e7) snprintf(number, sizeof number, "%.4e", v);
-            else snprintf(number, sizeof number, "%.*f", size < 10 ? 6 : size < 1000 ? 4 : 2, v);
+            if (v != v)
+                snprintf(number, sizeof number, "-");
+            else if (size >= 1e7)
+                snprintf(number, sizeof number, "%.4e", v);
+            else
+                snprintf(number, sizeof number, "%.*f", size < 10 ? 6 : size < 1000 ? 4 : 2, v);
             vn_text_printf(&r->text, " %10s", number);
         }
         vn_text_printf(&r->text, " %9.2f\n", e->row[i].seconds);
@@ -116,11 +123,13 @@ static void put_json(vane_report *r, const vn_eval_task *task, bool standardised
 {
     const vn_evaluation *e = &r->evaluation;
     vn_text *t = &r->json;
-    vn_text_printf(t, "{\"schema\":1,\"h\":%" PRId64 ",\"split\":[%" PRId64 ",%" PRId64 ",%" PRId64 "],"
-                   "\"stride\":%" PRId64 ",\"scale\":\"%s\",\"season\":%" PRId64 ",\"windows\":%" PRId64
-                   ",\"series\":%" PRId64 ",\"rows\":[", task->h, task->split.train, task->split.val,
-                   task->split.test, task->options->stride, standardised ? "standardised" : "raw",
-                   task->panel->season, e->n_windows, e->n_series);
+    vn_text_printf(
+        t,
+        "{\"schema\":1,\"h\":%" PRId64 ",\"split\":[%" PRId64 ",%" PRId64 ",%" PRId64 "],"
+        "\"stride\":%" PRId64 ",\"scale\":\"%s\",\"season\":%" PRId64 ",\"windows\":%" PRId64
+        ",\"series\":%" PRId64 ",\"rows\":[",
+        task->h, task->split.train, task->split.val, task->split.test, task->options->stride,
+        standardised ? "standardised" : "raw", task->panel->season, e->n_windows, e->n_series);
     for (int i = 0; i < e->n_rows; i++) {
         vn_text_printf(t, "%s\n{\"model\":", i ? "," : "");
         vn_text_json(t, e->row[i].name);
@@ -150,7 +159,8 @@ static vn_status evaluate(const vane_config *config, const vane_model *const *mo
     while (opened < n) {
         const vn_fitted *m = models[opened]->fitted;
         opened++; /* even a half-open one is closed below */
-        VN_TRY_DONE(open_model(m, task, dev, config->run.inference_windows_batch_size, &f[opened - 1]));
+        VN_TRY_DONE(
+            open_model(m, task, dev, config->run.inference_windows_batch_size, &f[opened - 1]));
         name_apart(f, opened - 1);
     }
     VN_TRY_DONE(vn_evaluate(task, f, n, &report->evaluation));
@@ -168,7 +178,9 @@ vane_status vane_evaluate(const vane_config *config, const vane_dataset *data,
                           const vane_model *const *models, int n, const vane_hooks *hooks,
                           vane_report **report)
 {
-    vn_eval_task task = { .panel = data->panel, .options = &config->eval, .log = vn_hooks_log(hooks) };
+    vn_eval_task task = { .panel = data->panel,
+                          .options = &config->eval,
+                          .log = vn_hooks_log(hooks) };
     *report = NULL;
     vane_report *r = vn_calloc(1, sizeof *r);
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));

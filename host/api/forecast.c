@@ -10,9 +10,9 @@
 struct vane_forecast {
     vn_arena arena;
     const char *alias;
-    const char **id;   /* [N] */
-    int64_t *stamp;    /* [N, H] */
-    float *y;          /* [N, H] */
+    const char **id; /* [N] */
+    int64_t *stamp;  /* [N, H] */
+    float *y;        /* [N, H] */
     vn_freq freq;
     int64_t n_series, h;
 };
@@ -45,12 +45,15 @@ static vn_status check_fit(const vn_fitted *m, const vn_panel *p, const vn_log *
     for (int64_t i = 0; m->n_futr && i < p->n_series; i++) {
         int64_t rows = p->indptr[i + 1] - p->indptr[i], need = p->n_past[i] + m->train.h;
         if (rows < need)
-            return VN_FAIL(VN_E_DATA, "series \"%s\" has future features for %" PRId64 " of the %" PRId64
-                           " steps to forecast", p->id[i], rows - p->n_past[i], m->train.h);
+            return VN_FAIL(VN_E_DATA,
+                           "series \"%s\" has future features for %" PRId64 " of the %" PRId64
+                           " steps to forecast",
+                           p->id[i], rows - p->n_past[i], m->train.h);
     }
     char trained[VN_STAMP_TEXT], given[VN_STAMP_TEXT];
     if (m->freq.unit != p->freq.unit || m->freq.n != p->freq.n)
-        vn_log_printf(log, VN_LOG_WARN, "the model was trained on steps of %s, the data have steps of %s",
+        vn_log_printf(log, VN_LOG_WARN,
+                      "the model was trained on steps of %s, the data have steps of %s",
                       vn_freq_text(m->freq, trained), vn_freq_text(p->freq, given));
     return VN_OK;
 }
@@ -111,10 +114,22 @@ void vane_forecast_close(vane_forecast *forecast)
     vn_free(forecast);
 }
 
-int64_t vane_forecast_n_series(const vane_forecast *f) { return f->n_series; }
-int64_t vane_forecast_h(const vane_forecast *f) { return f->h; }
-const char *vane_forecast_alias(const vane_forecast *f) { return f->alias; }
-const float *vane_forecast_values(const vane_forecast *f) { return f->y; }
+int64_t vane_forecast_n_series(const vane_forecast *f)
+{
+    return f->n_series;
+}
+int64_t vane_forecast_h(const vane_forecast *f)
+{
+    return f->h;
+}
+const char *vane_forecast_alias(const vane_forecast *f)
+{
+    return f->alias;
+}
+const float *vane_forecast_values(const vane_forecast *f)
+{
+    return f->y;
+}
 
 const char *vane_forecast_id(const vane_forecast *f, int64_t i)
 {
@@ -146,8 +161,9 @@ static void put_field(vn_text *out, const char *s)
 
 static vane_status save(vn_text *text, const char *path)
 {
-    vane_status st = text->failed ? vn_public(VN_FAIL(VN_E_MEMORY, "no memory for the forecast's text"))
-                                  : vane_write_file(path, text->s, text->n);
+    vane_status st = text->failed
+                         ? vn_public(VN_FAIL(VN_E_MEMORY, "no memory for the forecast's text"))
+                         : vane_write_file(path, text->s, text->n);
     vn_text_close(text);
     return st;
 }
@@ -170,7 +186,8 @@ vane_status vane_forecast_json(const vane_forecast *f, const char *path)
 {
     vn_text text = { 0 };
     char stamp[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
-    vn_text_printf(&text, "{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"series\":[", f->alias, f->h);
+    vn_text_printf(&text, "{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"series\":[", f->alias,
+                   f->h);
     for (int64_t i = 0; i < f->n_series; i++) {
         vn_text_printf(&text, "%s\n{\"unique_id\":", i ? "," : "");
         vn_text_json(&text, f->id[i]);

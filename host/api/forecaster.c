@@ -10,8 +10,8 @@ struct vane_forecaster {
     const vn_fitted *m;
     vn_device *dev;
     vn_predictor *predictor;
-    vn_panel panel;     /* n series of L + H rows, the last H without a target */
-    int32_t *pairs;     /* [n, 2] */
+    vn_panel panel; /* n series of L + H rows, the last H without a target */
+    int32_t *pairs; /* [n, 2] */
     int64_t n;
 };
 
@@ -20,9 +20,16 @@ static vn_status make_panel(vane_forecaster *f)
     const vn_fitted *m = f->m;
     vn_panel *p = &f->panel;
     int64_t width = m->train.input_size + m->train.h, rows = f->n * width;
-    *p = (vn_panel){ .n_series = f->n, .n_rows = rows, .n_hist = m->n_hist, .n_futr = m->n_futr,
-                     .n_stat = m->n_stat, .hist_name = m->hist_name, .futr_name = m->futr_name,
-                     .stat_name = m->stat_name, .freq = m->freq, .season = m->season };
+    *p = (vn_panel){ .n_series = f->n,
+                     .n_rows = rows,
+                     .n_hist = m->n_hist,
+                     .n_futr = m->n_futr,
+                     .n_stat = m->n_stat,
+                     .hist_name = m->hist_name,
+                     .futr_name = m->futr_name,
+                     .stat_name = m->stat_name,
+                     .freq = m->freq,
+                     .season = m->season };
     p->indptr = vn_arena_array(&f->arena, (size_t)f->n + 1, sizeof *p->indptr);
     p->n_past = vn_arena_array(&f->arena, (size_t)f->n, sizeof *p->n_past);
     p->start = vn_arena_array(&f->arena, (size_t)f->n, sizeof *p->start);
@@ -33,8 +40,8 @@ static vn_status make_panel(vane_forecaster *f)
     p->futr = vn_arena_array(&f->arena, (size_t)(rows * p->n_futr), sizeof *p->futr);
     p->stat = vn_arena_array(&f->arena, (size_t)(f->n * p->n_stat), sizeof *p->stat);
     f->pairs = vn_arena_array(&f->arena, (size_t)f->n, 2 * sizeof *f->pairs);
-    if (!p->indptr || !p->n_past || !p->start || !p->id || !p->y || !p->mask || !p->hist || !p->futr ||
-        !p->stat || !f->pairs)
+    if (!p->indptr || !p->n_past || !p->start || !p->id || !p->y || !p->mask || !p->hist ||
+        !p->futr || !p->stat || !f->pairs)
         return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int64_t i = 0; i < f->n; i++) {
         p->indptr[i + 1] = (i + 1) * width;
@@ -52,9 +59,11 @@ vane_status vane_forecaster_open(const vane_config *config, const vane_model *mo
     vn_status st = VN_OK;
     *forecaster = NULL;
     if (n < 1 || n > 1 << 24)
-        return vn_public(VN_FAIL(VN_E_ARGUMENT, "%lld windows a run, expected 1 to 16777216", (long long)n));
+        return vn_public(
+            VN_FAIL(VN_E_ARGUMENT, "%lld windows a run, expected 1 to 16777216", (long long)n));
     if (model->fitted->local_scaler != VN_SCALER_IDENTITY)
-        return vn_public(VN_FAIL(VN_E_UNSUPPORTED, "the model scales whole series (local_scaler_type "
+        return vn_public(VN_FAIL(VN_E_UNSUPPORTED,
+                                 "the model scales whole series (local_scaler_type "
                                  "%s), which windows are not; use vane_forecast_make",
                                  vn_scaler_name(model->fitted->local_scaler)));
     vane_forecaster *f = vn_calloc(1, sizeof *f);

@@ -17,8 +17,8 @@ typedef struct vn_setting {
     const char *where, *name, *value; /* where: "" if not given */
 } vn_setting;
 
-/* A config is the list of what was set; the structs are rebuilt from it after every call, so that the
- * order of calls does not matter and a model may be chosen last. */
+/* A config is the list of what was set; the structs are rebuilt from it after every call, so that
+ * the order of calls does not matter and a model may be chosen last. */
 struct vane_config {
     vn_arena arena;
     vn_setting *set;
@@ -28,9 +28,9 @@ struct vane_config {
     vn_data_options data;
     vn_train_options train;
     vn_eval_options eval;
-    void *hparams;      /* of def; vn_malloc */
-    uint8_t *origin;    /* [options] vane_origin of each, in the order of vn_option_of */
-    vn_text value;      /* of vane_config_get */
+    void *hparams;   /* of def; vn_malloc */
+    uint8_t *origin; /* [options] vane_origin of each, in the order of vn_option_of */
+    vn_text value;   /* of vane_config_get */
 };
 
 /* Option i of a model's whole table: run, data, train, evaluate, the model's own. `table` receives
@@ -49,7 +49,7 @@ struct vane_dataset {
 
 struct vane_model {
     vn_fitted *fitted;
-    vn_text value;      /* of vane_model_option */
+    vn_text value; /* of vane_model_option */
 };
 
 struct vane_report {
@@ -61,23 +61,27 @@ struct vane_report {
 vn_status vn_report_finish(vane_report *report, vane_report **out);
 
 /* Our status is the public one. */
-static inline vane_status vn_public(vn_status st) { return (vane_status)st; }
+static inline vane_status vn_public(vn_status st)
+{
+    return (vane_status)st;
+}
 
 /* The log of the hooks; silent where there is none. `hooks` is borrowed. */
 vn_log vn_hooks_log(const vane_hooks *hooks);
 
-/* As much of a caller's struct as it has room for: copies min(size, *(size_t *)to), keeps its size. */
+/* As much of a caller's struct as it has room for: copies min(size, *(size_t *)to), keeps its size.
+ */
 void vn_fill(void *to, const void *from, size_t size);
 
 /* Open the device the config names. */
 vn_status vn_config_device(const vane_config *config, vn_device **dev);
 
-/* A panel to train or forecast on: `panel` itself, or a copy with scaled targets where the model has a
- * local scaler, fitted on the training rows of the split. */
+/* A panel to train or forecast on: `panel` itself, or a copy with scaled targets where the model
+ * has a local scaler, fitted on the training rows of the split. */
 typedef struct vn_scaled {
-    const vn_panel *use;     /* the panel to compute on */
-    vn_panel copy;           /* its own targets; the rest is borrowed */
-    vn_local_scale scale;    /* NULL where there is no local scaler */
+    const vn_panel *use;  /* the panel to compute on */
+    vn_panel copy;        /* its own targets; the rest is borrowed */
+    vn_local_scale scale; /* NULL where there is no local scaler */
 } vn_scaled;
 vn_status vn_scaled_open(const vn_panel *panel, int64_t type, vn_split split, vn_scaled *s);
 void vn_scaled_close(vn_scaled *s);

@@ -36,7 +36,10 @@ vn_status vn_scaled_open(const vn_panel *panel, int64_t scaler, vn_split split, 
     return VN_OK;
 }
 
-void vn_scaled_close(vn_scaled *s) { vn_arena_close(&s->copy.arena); }
+void vn_scaled_close(vn_scaled *s)
+{
+    vn_arena_close(&s->copy.arena);
+}
 
 void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n)
 {
@@ -70,8 +73,8 @@ vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, con
 static void tell_progress(void *ctx, const vn_progress *p)
 {
     const vane_hooks *h = ctx;
-    vane_progress v = { sizeof v, p->step, p->max_steps, p->loss, p->valid, p->best, p->lr,
-                        p->windows_per_s, p->eta_s, p->validated };
+    vane_progress v = { sizeof v, p->step, p->max_steps,     p->loss,  p->valid,
+                        p->best,  p->lr,   p->windows_per_s, p->eta_s, p->validated };
     h->progress(h->ctx, &v);
 }
 
@@ -91,7 +94,8 @@ static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
     for (int i = 0; i < to->n; i++) {
         int k = vn_params_find(from, to->entry[i].name);
         if (m->def != init->def || k < 0 || !vn_same_shape(&from->entry[k].t, &to->entry[i].t))
-            return VN_FAIL(VN_E_MODEL, "the model to start from has no parameter \"%s\" of this shape: "
+            return VN_FAIL(VN_E_MODEL,
+                           "the model to start from has no parameter \"%s\" of this shape: "
                            "h, input_size, features and hyperparameters must be the same",
                            to->entry[i].name);
         memcpy(to->block + to->entry[i].offset, from->block + from->entry[k].offset,
@@ -109,13 +113,18 @@ static vn_status announce(const vn_fitted *m, const vn_device *dev, const vn_log
     VN_TRY(vn_fitted_declare(m));
     for (int i = 0; i < m->params->n; i++) n += vn_count(&m->params->entry[i].t);
     vn_device_about(dev, &info);
-    vn_log_printf(log, VN_LOG_INFO, "%s: h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters; "
-                  "%s, %d thread%s", m->def->alias, m->train.h, m->train.input_size, n, info.name,
-                  info.lanes, info.lanes == 1 ? "" : "s");
+    vn_log_printf(log, VN_LOG_INFO,
+                  "%s: h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters; "
+                  "%s, %d thread%s",
+                  m->def->alias, m->train.h, m->train.input_size, n, info.name, info.lanes,
+                  info.lanes == 1 ? "" : "s");
     return VN_OK;
 }
 
-static const char *or_null(const vn_opt_TEXT *t) { return t->s[0] ? t->s : NULL; }
+static const char *or_null(const vn_opt_TEXT *t)
+{
+    return t->s[0] ? t->s : NULL;
+}
 
 static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *panel,
                      const vane_hooks *h, vn_fit_report *report)
@@ -123,8 +132,10 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
     vn_device *dev = NULL;
     vn_scaled scaled = { .use = panel };
     vn_status st = VN_OK;
-    vn_fit_hooks hooks = { .log = vn_hooks_log(h), .progress = h->progress ? tell_progress : NULL,
-                           .stop = h->stop ? ask_stop : NULL, .ctx = (void *)(uintptr_t)h,
+    vn_fit_hooks hooks = { .log = vn_hooks_log(h),
+                           .progress = h->progress ? tell_progress : NULL,
+                           .stop = h->stop ? ask_stop : NULL,
+                           .ctx = (void *)(uintptr_t)h,
                            .checkpoint = or_null(&config->run.checkpoint),
                            .checkpoint_steps = config->run.checkpoint_steps,
                            .resume = or_null(&config->run.resume) };
@@ -151,8 +162,16 @@ static vn_status wrap(vn_fitted *fitted, vane_model **model)
 
 static void fill_report(vane_train_report *out, const vn_fit_report *r)
 {
-    vane_train_report v = { sizeof v, r->steps, r->best_step, r->loss, r->valid, r->best, r->seconds,
-                            r->stopped_early, r->interrupted, (int64_t)r->work_bytes,
+    vane_train_report v = { sizeof v,
+                            r->steps,
+                            r->best_step,
+                            r->loss,
+                            r->valid,
+                            r->best,
+                            r->seconds,
+                            r->stopped_early,
+                            r->interrupted,
+                            (int64_t)r->work_bytes,
                             (int64_t)r->values_bytes };
     if (out) vn_fill(out, &v, sizeof v);
 }
@@ -208,10 +227,16 @@ void vane_model_close(vane_model *model)
 void vane_model_about(const vane_model *model, vane_model_info *info)
 {
     const vn_fitted *m = model->fitted;
-    vane_model_info v = { .size = sizeof v, .name = m->def->name, .alias = m->def->alias,
-                          .h = m->train.h, .input_size = m->train.input_size, .n_hist = m->n_hist,
-                          .n_futr = m->n_futr, .n_stat = m->n_stat,
-                          .n_parameters = m->params->n_numbers, .season = m->season };
+    vane_model_info v = { .size = sizeof v,
+                          .name = m->def->name,
+                          .alias = m->def->alias,
+                          .h = m->train.h,
+                          .input_size = m->train.input_size,
+                          .n_hist = m->n_hist,
+                          .n_futr = m->n_futr,
+                          .n_stat = m->n_stat,
+                          .n_parameters = m->params->n_numbers,
+                          .season = m->season };
     vn_freq_text(m->freq, v.freq);
     vn_fill(info, &v, sizeof v);
 }

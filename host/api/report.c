@@ -26,8 +26,14 @@ void vane_report_close(vane_report *report)
     vn_free(report);
 }
 
-const char *vane_report_text(const vane_report *report) { return report->text.s ? report->text.s : ""; }
-const char *vane_report_json(const vane_report *report) { return report->json.s ? report->json.s : ""; }
+const char *vane_report_text(const vane_report *report)
+{
+    return report->text.s ? report->text.s : "";
+}
+const char *vane_report_json(const vane_report *report)
+{
+    return report->json.s ? report->json.s : "";
+}
 
 const char *vane_report_row(const vane_report *report, int i)
 {

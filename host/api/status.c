@@ -3,16 +3,32 @@
 
 #include "host/api/internal.h"
 
-#define VN_STATUS(NAME, value, word, text) \
-    _Static_assert((int)VANE_E_##NAME == (int)VN_E_##NAME, "public and internal statuses are one list");
+#define VN_STATUS(NAME, value, word, text)                                                         \
+    _Static_assert((int)VANE_E_##NAME == (int)VN_E_##NAME,                                         \
+                   "public and internal statuses are one list");
 #include "base/status.def"
 #undef VN_STATUS
 
-const char *vane_version(void) { return VANE_VERSION; }
-int vane_abi(void) { return VANE_ABI; }
-const char *vane_last_error(void) { return vn_last_message(); }
-const char *vane_last_trail(void) { return vn_last_trail(); }
-const char *vane_status_word(vane_status status) { return vn_status_word((vn_status)status); }
+const char *vane_version(void)
+{
+    return VANE_VERSION;
+}
+int vane_abi(void)
+{
+    return VANE_ABI;
+}
+const char *vane_last_error(void)
+{
+    return vn_last_message();
+}
+const char *vane_last_trail(void)
+{
+    return vn_last_trail();
+}
+const char *vane_status_word(vane_status status)
+{
+    return vn_status_word((vn_status)status);
+}
 
 void vn_fill(void *to, const void *from, size_t size)
 {
@@ -26,7 +42,10 @@ void vn_fill(void *to, const void *from, size_t size)
     }
 }
 
-static const char *candidate(int i, const void *ctx) { return ((const char *const *)ctx)[i]; }
+static const char *candidate(int i, const void *ctx)
+{
+    return ((const char *const *)ctx)[i];
+}
 
 const char *vane_nearest(const char *word, const char *const *candidates)
 {

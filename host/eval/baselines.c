@@ -1,9 +1,9 @@
 /* Naive, seasonal naive and Naive2, the M4 competition's yardstick.
  *
- * Naive2 looks at the whole history of every origin: an autocorrelation test, then R's multiplicative
- * `decompose`. Origins of a series come in ascending order, so both are kept as running sums and cost
- * O(season) for each further row instead of O(rows * season) for each origin (ETTm2 at stride 1:
- * 0.1 s instead of minutes). */
+ * Naive2 looks at the whole history of every origin: an autocorrelation test, then R's
+ * multiplicative `decompose`. Origins of a series come in ascending order, so both are kept as
+ * running sums and cost O(season) for each further row instead of O(rows * season) for each origin
+ * (ETTm2 at stride 1: 0.1 s instead of minutes). */
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ static const char *const columns[] = {
 #undef VN_BASELINE
 };
 
-/* The value of row t, or of the nearest observed one `step` rows before it each; 0 if there is none. */
+/* The value of row t, or of the nearest observed one `step` rows before it each; 0 if there is
+ * none. */
 static double observed(const vn_panel *p, int64_t series, int64_t t, int64_t step)
 {
     const float *y = p->y + p->indptr[series], *mask = p->mask + p->indptr[series];
@@ -54,14 +55,14 @@ static vn_status run_seasonal(void *ctx, const int32_t *pairs, int64_t n, double
 /* The running sums of one series' first n rows. */
 typedef struct naive2 {
     const vn_eval_task *task;
-    int64_t m, half;       /* season; rows on either side of a centred mean */
+    int64_t m, half; /* season; rows on either side of a centred mean */
     int64_t series, n;
     bool positive;
-    double *x;             /* [longest] rows, gaps filled with the row before */
-    double *prefix;        /* [longest + 1] of x - x[0] */
-    double *cross;         /* [m + 1] sums of products at each lag, of x - x[0] */
-    double *sum, *figure;  /* [m] ratios to the trend of each phase: their sum; the indices */
-    int64_t *count;        /* [m] */
+    double *x;            /* [longest] rows, gaps filled with the row before */
+    double *prefix;       /* [longest + 1] of x - x[0] */
+    double *cross;        /* [m + 1] sums of products at each lag, of x - x[0] */
+    double *sum, *figure; /* [m] ratios to the trend of each phase: their sum; the indices */
+    int64_t *count;       /* [m] */
 } naive2;
 
 static void restart(naive2 *s, int64_t series)
@@ -194,9 +195,12 @@ vn_status vn_baseline_open(vn_baseline kind, const vn_eval_task *task, vn_foreca
 {
     /* The plain ones need nothing of their own. */
     *out = (vn_forecaster){ .name = columns[kind], .ctx = (void *)(uintptr_t)task };
-    if (kind == VN_BASELINE_RIDGE_LINEAR) VN_TRY(vn_ridge_open(task, out));
-    else if (kind == VN_BASELINE_NAIVE2) VN_TRY(open_naive2(task, out));
-    else out->run = kind == VN_BASELINE_NAIVE ? run_naive : run_seasonal;
+    if (kind == VN_BASELINE_RIDGE_LINEAR)
+        VN_TRY(vn_ridge_open(task, out));
+    else if (kind == VN_BASELINE_NAIVE2)
+        VN_TRY(open_naive2(task, out));
+    else
+        out->run = kind == VN_BASELINE_NAIVE ? run_naive : run_seasonal;
     return VN_OK;
 }
 

@@ -1,4 +1,5 @@
-/* Rolling the origin: every window of the test part, every forecaster, in chunks of a few thousand. */
+/* Rolling the origin: every window of the test part, every forecaster, in chunks of a few thousand.
+ */
 #include "host/eval/evaluate.h"
 
 #include <math.h>
@@ -8,7 +9,7 @@
 #include "base/os.h"
 
 #define VN_OPTION_OF vn_eval_options
-const vn_option vn_eval_option_table[] = { VN_EVAL_OPTIONS(VN_OPTION_LINE) { 0 } };
+const vn_option vn_eval_option_table[] = { VN_EVAL_OPTIONS(VN_OPTION_LINE){ 0 } };
 #undef VN_OPTION_OF
 
 enum { CHUNK_NUMBERS = 1 << 19 }; /* forecast numbers a chunk holds at most: 4 MiB */
@@ -16,13 +17,13 @@ enum { CHUNK_NUMBERS = 1 << 19 }; /* forecast numbers a chunk holds at most: 4 M
 /* The windows of one evaluation and the room to work on a chunk of them. */
 typedef struct rolling {
     const vn_eval_task *task;
-    int32_t *pairs;         /* [n, 2] */
+    int32_t *pairs; /* [n, 2] */
     int64_t n, chunk;
-    double *loc, *scale;    /* [N] of the scores: (y - loc) / scale */
-    double *mase;           /* [N] */
-    double *yhat;           /* [chunk, h] */
-    double *y;              /* [h] */
-    vn_errors *errors;      /* [N] */
+    double *loc, *scale; /* [N] of the scores: (y - loc) / scale */
+    double *mase;        /* [N] */
+    double *yhat;        /* [chunk, h] */
+    double *y;           /* [h] */
+    vn_errors *errors;   /* [N] */
 } rolling;
 
 static int64_t windows_of(const vn_eval_task *task, const int64_t ends[3])
@@ -167,7 +168,8 @@ vn_status vn_evaluate(const vn_eval_task *task, const vn_forecaster *forecasters
     vn_status st = VN_OK;
     *out = (vn_evaluation){ .n_rows = 0 };
     if (task->h < 1)
-        return VN_FAIL(VN_E_ARGUMENT, "the horizon h is %lld, expected at least 1", (long long)task->h);
+        return VN_FAIL(VN_E_ARGUMENT, "the horizon h is %lld, expected at least 1",
+                       (long long)task->h);
     out->row = vn_arena_array(&out->arena, (size_t)(VN_BASELINE_COUNT + n), sizeof *out->row);
     if (!out->row) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY_DONE(open_rolling(task, &r));

@@ -1,4 +1,5 @@
-/* Rolling the forecast origin over the test part of a panel and scoring forecasters and baselines. */
+/* Rolling the forecast origin over the test part of a panel and scoring forecasters and baselines.
+ */
 #ifndef VN_HOST_EVAL_EVALUATE_H
 #define VN_HOST_EVAL_EVALUATE_H
 
@@ -20,13 +21,13 @@ typedef struct vn_eval_task {
     vn_split split;
     int64_t h;
     const vn_eval_options *options;
-    vn_team *team;         /* NULL: this thread alone */
+    vn_team *team; /* NULL: this thread alone */
     vn_log log;
 } vn_eval_task;
 
 /* Something that forecasts. */
 typedef struct vn_forecaster {
-    const char *name;      /* "NHITS": row of the table */
+    const char *name; /* "NHITS": row of the table */
     void *ctx;
     /* The windows at `pairs` [n, 2] (series, rows before the origin), by series and then ascending:
      * out [n, h] on the panel's scale. */
@@ -58,13 +59,13 @@ typedef struct vn_eval_row {
 
 typedef struct vn_evaluation {
     vn_arena arena;
-    vn_eval_row *row;      /* baselines first, then the forecasters */
+    vn_eval_row *row; /* baselines first, then the forecasters */
     int n_rows, n_baselines;
     int64_t n_windows, n_series;
 } vn_evaluation;
 
-/* Score the baselines the options ask for and n forecasters. A baseline that does not fit the data is
- * left out with a warning. */
+/* Score the baselines the options ask for and n forecasters. A baseline that does not fit the data
+ * is left out with a warning. */
 vn_status vn_evaluate(const vn_eval_task *task, const vn_forecaster *forecasters, int n,
                       vn_evaluation *out);
 void vn_evaluation_close(vn_evaluation *e);

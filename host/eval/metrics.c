@@ -11,7 +11,10 @@ static const vn_metric_info infos[] = {
 #undef VN_METRIC
 };
 
-const vn_metric_info *vn_metric_about(int metric) { return &infos[metric]; }
+const vn_metric_info *vn_metric_about(int metric)
+{
+    return &infos[metric];
+}
 
 int vn_metric_find(const char *name)
 {
@@ -48,7 +51,10 @@ double vn_mase_scale(const float *y, const float *mask, int64_t n, int64_t seaso
     return count ? sum / (double)count : 0;
 }
 
-static double ratio(double sum, double n) { return n == 0 ? NAN : sum / n; }
+static double ratio(double sum, double n)
+{
+    return n == 0 ? NAN : sum / n;
+}
 
 void vn_score_of(const vn_errors *e, const double *scale, int64_t n, vn_score *out)
 {
@@ -85,5 +91,6 @@ void vn_score_owa(vn_score *s, const vn_score *naive2)
 {
     double *v = s->value;
     v[VN_METRIC_OWA] = (v[VN_METRIC_SMAPE] / naive2->value[VN_METRIC_SMAPE] +
-                        v[VN_METRIC_MASE] / naive2->value[VN_METRIC_MASE]) / 2;
+                        v[VN_METRIC_MASE] / naive2->value[VN_METRIC_MASE]) /
+                       2;
 }

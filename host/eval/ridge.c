@@ -1,8 +1,8 @@
 /* Ridge-linear: an NLinear solved instead of trained. The honest bar beside every neural score.
  *
  * Series are standardised by their training rows, so that one matrix serves all. The normal
- * equations need sums of products z[t + i] z[t + j] over all windows t; neighbouring entries along a
- * diagonal differ by one product at either end, so a series costs O(rows * (L + H) + (L + H)^2)
+ * equations need sums of products z[t + i] z[t + j] over all windows t; neighbouring entries along
+ * a diagonal differ by one product at either end, so a series costs O(rows * (L + H) + (L + H)^2)
  * instead of O(rows * (L + H)^2). The penalty is lambda times the number of windows, lambda the
  * decade from 1e-6 to 1e-1 with the least squared error on the validation windows. Without a
  * validation part the last H rows of every training part stand in while lambda is chosen. */
@@ -18,18 +18,18 @@ enum { DECADES = 6, TILE = 16 };
 typedef struct ridge {
     const vn_eval_task *task;
     int64_t L, H;
-    double *z;            /* [rows] standardised, gaps filled with the row before */
-    double *loc, *scale;  /* [N] */
-    double *weight;       /* [L, H] */
-    double *bias;         /* [H] */
+    double *z;           /* [rows] standardised, gaps filled with the row before */
+    double *loc, *scale; /* [N] */
+    double *weight;      /* [L, H] */
+    double *bias;        /* [H] */
     vn_ridge_info info;
 } ridge;
 
 /* Sums over windows of their L + H values, all of the series together. */
 typedef struct moments {
-    double *s;            /* [L + H, L + H] sums of products, upper triangle */
-    double *one;          /* [L + H] sums of the values themselves */
-    int64_t L, H, n;      /* n windows */
+    double *s;       /* [L + H, L + H] sums of products, upper triangle */
+    double *one;     /* [L + H] sums of the values themselves */
+    int64_t L, H, n; /* n windows */
 } moments;
 
 static void close_ridge(void *ctx)
@@ -128,7 +128,10 @@ static double product(const moments *m, int64_t i, int64_t j)
 }
 
 /* Sum of the i-th values less the last input. */
-static double total(const moments *m, int64_t i) { return m->one[i] - m->one[m->L - 1]; }
+static double total(const moments *m, int64_t i)
+{
+    return m->one[i] - m->one[m->L - 1];
+}
 
 /* The same products about the means. */
 static double covariance(const moments *m, int64_t i, int64_t j)
@@ -183,7 +186,8 @@ static bool fit(const moments *m, double lambda, double *a, double *weight, doub
     return true;
 }
 
-/* Mean squared error on the windows of m, from its sums: w'Gw + y'y + nbb - 2 w'c - 2 b(y - w'x). */
+/* Mean squared error on the windows of m, from its sums: w'Gw + y'y + nbb - 2 w'c - 2 b(y - w'x).
+ */
 static double error_of(const moments *m, const double *weight, const double *bias)
 {
     int64_t L = m->L, H = m->H;
@@ -276,7 +280,8 @@ static vn_status train(ridge *r)
     VN_TRY_DONE(gather(r, FIT, &sums));
     r->info.n_windows = sums.n;
     if (sums.n == 0)
-        st = VN_FAIL(VN_E_DATA, "no series has the %lld + %lld training rows of a ridge-linear window",
+        st = VN_FAIL(VN_E_DATA,
+                     "no series has the %lld + %lld training rows of a ridge-linear window",
                      (long long)r->L, (long long)r->H);
     else if (!fit(&sums, r->info.lambda, a, r->weight, r->bias))
         st = VN_FAIL(VN_E_NUMERIC, "the ridge-linear normal equations have no solution");
@@ -325,8 +330,10 @@ static vn_status run(void *ctx, const int32_t *pairs, int64_t n, double *out)
     const ridge *r = ctx;
     job j = { r, pairs, n, out };
     vn_lane alone = { 0, 1, NULL };
-    if (r->task->team) vn_team_run(r->task->team, 0, predict_lane, &j);
-    else predict_lane(&j, &alone);
+    if (r->task->team)
+        vn_team_run(r->task->team, 0, predict_lane, &j);
+    else
+        predict_lane(&j, &alone);
     return VN_OK;
 }
 

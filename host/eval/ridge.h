@@ -1,5 +1,5 @@
-/* The closed-form linear baseline: ridge regression of the next H steps of a window on its L inputs,
- * both less the window's last value, one matrix for all series. */
+/* The closed-form linear baseline: ridge regression of the next H steps of a window on its L
+ * inputs, both less the window's last value, one matrix for all series. */
 #ifndef VN_HOST_EVAL_RIDGE_H
 #define VN_HOST_EVAL_RIDGE_H
 

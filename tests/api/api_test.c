@@ -25,8 +25,13 @@ static vane_config *config_of(const char *const options[][2])
 }
 
 static const char *const small[][2] = {
-    { "h", "4" }, { "input_size", "8" }, { "max_steps", "5" }, { "windows_batch_size", "16" },
-    { "mlp_units", "[8, 8]" }, { "threads", "1" }, { 0 },
+    { "h", "4" },
+    { "input_size", "8" },
+    { "max_steps", "5" },
+    { "windows_batch_size", "16" },
+    { "mlp_units", "[8, 8]" },
+    { "threads", "1" },
+    { 0 },
 };
 
 static vane_dataset *waves(void)
@@ -35,7 +40,9 @@ static vane_dataset *waves(void)
     static const char *const id[N] = { "a", "b" };
     static const int64_t indptr[N + 1] = { 0, ROWS, N * ROWS };
     for (int i = 0; i < N * ROWS; i++) y[i] = sinf((float)i * 0.5f) + (float)(i / ROWS) * 10;
-    vane_arrays a = { .size = sizeof a, .n_series = N, .id = id, .indptr = indptr, .y = y, .season = 12 };
+    vane_arrays a = {
+        .size = sizeof a, .n_series = N, .id = id, .indptr = indptr, .y = y, .season = 12
+    };
     vane_dataset *d;
     vane_status st = vane_dataset_make(&a, &d);
     ck_assert_msg(!st, "%s", vane_last_error());
@@ -216,7 +223,10 @@ static void on_progress(void *ctx, const vane_progress *p)
     ((watched *)ctx)->n_progress++;
 }
 
-static int on_stop(void *ctx) { return --((watched *)ctx)->stop_at <= 0; }
+static int on_stop(void *ctx)
+{
+    return --((watched *)ctx)->stop_at <= 0;
+}
 
 START_TEST(hooks_are_told_and_can_stop)
 {
@@ -306,9 +316,19 @@ START_TEST(features_from_arrays_reach_the_model)
     }
     const char *id = "a", *futr_name = "promo", *stat_name = "size";
     int64_t indptr[2] = { 0, T };
-    vane_arrays a = { .size = sizeof a, .n_series = 1, .id = &id, .indptr = indptr, .y = y, .mask = mask,
-                      .freq = "D", .n_futr = 1, .n_stat = 1, .futr_name = &futr_name,
-                      .stat_name = &stat_name, .futr = futr, .stat = stat };
+    vane_arrays a = { .size = sizeof a,
+                      .n_series = 1,
+                      .id = &id,
+                      .indptr = indptr,
+                      .y = y,
+                      .mask = mask,
+                      .freq = "D",
+                      .n_futr = 1,
+                      .n_stat = 1,
+                      .futr_name = &futr_name,
+                      .stat_name = &stat_name,
+                      .futr = futr,
+                      .stat = stat };
     vane_dataset *d;
     ck_assert_msg(!vane_dataset_make(&a, &d), "%s", vane_last_error());
     vane_config *c = config_of(small);
@@ -381,7 +401,8 @@ static vane_status whole_path(void)
     vane_forecast *f = NULL;
     vane_report *r = NULL;
     vane_status st = vane_config_open(&c);
-    for (int i = 0; !st && small[i][0]; i++) st = vane_config_set(c, VANE_FLAG, NULL, small[i][0], small[i][1]);
+    for (int i = 0; !st && small[i][0]; i++)
+        st = vane_config_set(c, VANE_FLAG, NULL, small[i][0], small[i][1]);
     if (!st) st = vane_dataset_make(&a, &d);
     if (!st) st = vane_train(c, d, NULL, NULL, &m, NULL);
     if (!st) st = vane_forecast_make(c, m, d, NULL, NULL, &f);
@@ -404,8 +425,8 @@ START_TEST(every_allocation_may_fail_once)
         vn_fault_arm(VN_FAULT_ALLOC, k);
         vane_status st = whole_path();
         vn_fault_arm(VN_FAULT_ALLOC, 0);
-        ck_assert_msg(st == VANE_E_MEMORY || st == VANE_OK, "allocation %d of %d: %d, %s", (int)k, (int)n,
-                      (int)st, vane_last_error());
+        ck_assert_msg(st == VANE_E_MEMORY || st == VANE_OK, "allocation %d of %d: %d, %s", (int)k,
+                      (int)n, (int)st, vane_last_error());
     }
     ck_assert_msg(!whole_path(), "%s", vane_last_error());
 }

@@ -45,13 +45,15 @@ static vn_panel *one_series(const float *y, const float *mask, int64_t n, int64_
     return p;
 }
 
-static vn_evaluation evaluate(const vn_panel *p, vn_split split, int64_t h, const char *options[][2])
+static vn_evaluation evaluate(const vn_panel *p, vn_split split, int64_t h,
+                              const char *options[][2])
 {
     static vn_eval_options o;
     ck_assert_int_eq(vn_options_preset(vn_eval_option_table, &o), 0);
     for (int i = 0; options && options[i][0]; i++)
-        ck_assert_int_eq(vn_option_set(vn_option_find(vn_eval_option_table, options[i][0]), &o,
-                                       options[i][1]), 0);
+        ck_assert_int_eq(
+            vn_option_set(vn_option_find(vn_eval_option_table, options[i][0]), &o, options[i][1]),
+            0);
     vn_eval_task task = { .panel = p, .split = split, .h = h, .options = &o };
     vn_evaluation e;
     vn_status st = vn_evaluate(&task, NULL, 0, &e);
@@ -191,7 +193,9 @@ START_TEST(the_ridge_gives_the_same_bits_for_any_number_of_threads)
     for (int k = 0; k < 2; k++) {
         vn_team *team = NULL;
         if (k) ck_assert_int_eq(vn_team_open(3, &team), 0);
-        vn_eval_task task = { .panel = p, .split = { 0, 12, 12 }, .h = 12, .options = &o, .team = team };
+        vn_eval_task task = {
+            .panel = p, .split = { 0, 12, 12 }, .h = 12, .options = &o, .team = team
+        };
         vn_forecaster f;
         ck_assert_int_eq(vn_baseline_open(VN_BASELINE_RIDGE_LINEAR, &task, &f), 0);
         ck_assert_int_eq(f.run(f.ctx, pairs, 30, out[k]), 0);
@@ -207,9 +211,12 @@ START_TEST(the_ridge_finds_the_matrix_that_made_the_data)
 {
     /* y[t] = y[t-1] + 0.5 (y[t-3] - y[t-1]) + drift: linear in the window, less its last value */
     float y[400] = { 1, -1, 2 };
-    for (int i = 3; i < 400; i++) y[i] = y[i - 1] + 0.5f * (y[i - 3] - y[i - 1]) + 0.01f * (float)(i % 7);
+    for (int i = 3; i < 400; i++)
+        y[i] = y[i - 1] + 0.5f * (y[i - 3] - y[i - 1]) + 0.01f * (float)(i % 7);
     vn_panel *p = one_series(y, NULL, 400, 7);
-    const char *options[][2] = { { "baselines", "[ridge_linear]" }, { "ridge_input_size", "32" }, { 0 } };
+    const char *options[][2] = { { "baselines", "[ridge_linear]" },
+                                 { "ridge_input_size", "32" },
+                                 { 0 } };
     vn_evaluation e = evaluate(p, (vn_split){ 0, 40, 40 }, 3, options);
     ck_assert_int_eq(e.n_rows, 1);
     ck_assert_double_lt(score(&e, "RidgeLinear", VN_METRIC_MAE), 2e-3);
@@ -267,8 +274,9 @@ static vn_panel *read_panel(const char *path, const char *options[][2])
     vn_panel *p;
     ck_assert_int_eq(vn_options_preset(vn_data_option_table, &o), 0);
     for (int i = 0; options && options[i][0]; i++)
-        ck_assert_int_eq(vn_option_set(vn_option_find(vn_data_option_table, options[i][0]), &o,
-                                       options[i][1]), 0);
+        ck_assert_int_eq(
+            vn_option_set(vn_option_find(vn_data_option_table, options[i][0]), &o, options[i][1]),
+            0);
     vn_status st = vn_panel_read(path, &o, &log, &p);
     ck_assert_msg(!st, "%s", vn_last_message());
     return p;
@@ -295,7 +303,8 @@ END_TEST
 
 START_TEST(ettm2_matches_the_published_ridge_and_naive_scores)
 {
-    if (missing(SHARED "ett/ETTm2.csv", "ettm2_matches_the_published_ridge_and_naive_scores")) return;
+    if (missing(SHARED "ett/ETTm2.csv", "ettm2_matches_the_published_ridge_and_naive_scores"))
+        return;
     vn_panel *p = read_panel(SHARED "ett/ETTm2.csv", NULL);
     const char *options[][2] = { { "scale", "standardised" }, { 0 } };
     vn_evaluation e = evaluate(p, (vn_split){ 34560, 11520, 11520 }, 96, options);
@@ -394,7 +403,8 @@ END_TEST
 
 START_TEST(us_births_match_the_published_last_value_score)
 {
-    if (missing(SHARED "births/births_us.csv", "us_births_match_the_published_last_value_score")) return;
+    if (missing(SHARED "births/births_us.csv", "us_births_match_the_published_last_value_score"))
+        return;
     vn_panel *p = read_panel(SHARED "births/births_us.csv", NULL);
     const char *options[][2] = { { "baselines", "[naive, seasonal_naive]" }, { 0 } };
     vn_evaluation e = evaluate(p, (vn_split){ 0, 0, 30 }, 30, options);
@@ -416,7 +426,8 @@ static bool unpack_exchange(char *path)
     close(fd);
     snprintf(command, sizeof command,
              "gzip -dc %sexchange_rate/exchange_rate.txt.gz | awk 'BEGIN { print "
-             "\"ds,0,1,2,3,4,5,6,7\" } { print NR \",\" $0 }' > %s", SHARED, path);
+             "\"ds,0,1,2,3,4,5,6,7\" } { print NR \",\" $0 }' > %s",
+             SHARED, path);
     return system(command) == 0;
 }
 
