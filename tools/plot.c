@@ -136,9 +136,10 @@ static double nice_step(double span, double n)
     return power * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10);
 }
 
-static void number_text(double y, double step, char out[48])
+/* `size`: the largest number of the axis, whose unit all its labels share. */
+static void number_text(double y, double step, double size, char out[48])
 {
-    double size = fabs(y), unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
+    double unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
     const char *suffix = unit == 1e9 ? "G" : unit == 1e6 ? "M" : unit == 1e3 ? "k" : "";
     int digits = (int)ceil(-log10(step / unit) - 1e-9);
     snprintf(out, 48, "%.*f%s", digits < 0 ? 0 : digits > 9 ? 9 : digits, y / unit, suffix);
@@ -150,7 +151,7 @@ static void y_axis(svg *v, const panel *p)
     char text[48];
     for (double y = ceil(p->lo / step) * step; y <= p->hi + step * 1e-9; y += step) {
         if (fabs(y) < step * 1e-9) y = 0;
-        number_text(y, step, text);
+        number_text(y, step, fmax(fabs(p->lo), fabs(p->hi)), text);
         put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" GRID "'/>", p->x,
             p->x + p->w, py(p, y), py(p, y));
         put(v, "<text x='%.1f' y='%.1f' text-anchor='end' class='tick'>%s</text>\n", p->x - 8,
