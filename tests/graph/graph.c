@@ -156,6 +156,8 @@ START_TEST(building_survives_every_failed_allocation)
 }
 END_TEST
 
+Suite *vn_suite_graph(void);
+
 Suite *vn_suite_graph(void)
 {
     Suite *s = suite_create("graph");

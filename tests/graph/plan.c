@@ -203,6 +203,8 @@ START_TEST(planning_survives_every_failed_allocation)
 }
 END_TEST
 
+Suite *vn_suite_plan(void);
+
 Suite *vn_suite_plan(void)
 {
     Suite *s = suite_create("plan");
