@@ -6,7 +6,7 @@
  *
  * Features are scaled like the target, each channel with the statistics of its first L rows; a row
  * outside the series or without a target is the channel's mean, 0. Static features pass as they
- * are. */
+ * are, and with the scaler "last" all do: a feature's level may be what it tells. */
 #include <inttypes.h>
 
 #include "host/train/train.h"
@@ -22,31 +22,37 @@ typedef struct work {
     vn_graph *g;
     vn_mode mode;
     int64_t batch;
+    int64_t scaler; /* line of scalers.def */
     vn_window_out w;
     vn_val loc, scale;  /* of the target; 0 with scaler "identity" */
     vn_val gain, shift; /* revin's learned weight and bias, else 0 */
     vn_val y;           /* scaled input, before revin's weight and bias */
 } work;
 
+/* The scaler of a line of the option scaler_type. */
+static const int64_t scalers[] = { VN_SCALER_IDENTITY, VN_SCALER_STANDARD, VN_SCALER_ROBUST,
+                                   VN_SCALER_MINMAX,   VN_SCALER_MINMAX1,  VN_SCALER_INVARIANT,
+                                   VN_SCALER_REVIN,    VN_SCALER_MEAN_ABS, VN_SCALER_LAST };
+
 static void stats_of(const work *k, vn_val x, vn_val *loc, vn_val *scale)
 {
-    vn_attr_stats attr = { .type = k->o->scaler_type, .rows = k->o->input_size, .season = 1 };
+    vn_attr_stats attr = { .type = k->scaler, .rows = k->o->input_size, .season = 1 };
     vn_window_stats(k->g, x, k->w.mask, &attr, loc, scale);
 }
 
 /* Scaled, and with "invariant" squashed; 0 where the mask is. */
 static vn_val scaled(const work *k, vn_val x, vn_val mask, vn_val loc, vn_val scale)
 {
-    if (k->o->scaler_type == VN_SCALER_IDENTITY || !x) return x;
+    if (k->scaler == VN_SCALER_IDENTITY || !x) return x;
     vn_val z = vn_scale(k->g, x, mask, loc, scale);
-    return k->o->scaler_type == VN_SCALER_INVARIANT ? vn_apply(k->g, VN_UNARY_ASINH, z) : z;
+    return k->scaler == VN_SCALER_INVARIANT ? vn_apply(k->g, VN_UNARY_ASINH, z) : z;
 }
 
 /* A feature [B, T, C] whose rows are usable where mask [B, T, 1] is 1. */
 static vn_val scaled_feature(const work *k, vn_val x, vn_val mask)
 {
     vn_val loc, scale;
-    if (!x || k->o->scaler_type == VN_SCALER_IDENTITY) return x;
+    if (!x || k->scaler == VN_SCALER_IDENTITY || k->scaler == VN_SCALER_LAST) return x;
     stats_of(k, x, &loc, &scale);
     return scaled(k, x, mask, loc, scale);
 }
@@ -80,8 +86,8 @@ static vn_val revin_out(const work *k, vn_val yhat)
 /* From the space of the loss back to the panel's scale. */
 static vn_val unscaled(const work *k, vn_val yhat)
 {
-    if (k->o->scaler_type == VN_SCALER_IDENTITY) return yhat;
-    if (k->o->scaler_type == VN_SCALER_INVARIANT) yhat = vn_apply(k->g, VN_UNARY_SINH, yhat);
+    if (k->scaler == VN_SCALER_IDENTITY) return yhat;
+    if (k->scaler == VN_SCALER_INVARIANT) yhat = vn_apply(k->g, VN_UNARY_SINH, yhat);
     return vn_unscale(k->g, yhat, k->loc, k->scale);
 }
 
@@ -95,8 +101,8 @@ static void open_window(work *k, vn_model_graph *out)
     out->pairs = vn_input(k->g, "pairs", VN_I32, VN_DIMS(k->batch, 2));
     out->panel = vn_input(k->g, "panel", VN_PANEL, VN_DIMS(1));
     k->w = vn_window(k->g, out->pairs, out->panel, &attr);
-    if (k->o->scaler_type != VN_SCALER_IDENTITY) stats_of(k, k->w.y, &k->loc, &k->scale);
-    if (k->o->scaler_type == VN_SCALER_REVIN) declare_revin(k);
+    if (k->scaler != VN_SCALER_IDENTITY) stats_of(k, k->w.y, &k->loc, &k->scale);
+    if (k->scaler == VN_SCALER_REVIN) declare_revin(k);
     k->y = scaled(k, k->w.y, k->w.mask, k->loc, k->scale);
 }
 
@@ -184,7 +190,8 @@ vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, v
                               vn_model_graph *out)
 {
     *out = (vn_model_graph){ 0 };
-    work k = { .m = m, .o = &m->train, .mode = mode, .batch = batch };
+    work k = { .m = m, .o = &m->train, .mode = mode, .batch = batch,
+               .scaler = scalers[m->train.scaler_type] };
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
     vn_status st = vn_graph_finish(k.g);

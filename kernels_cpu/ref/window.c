@@ -138,6 +138,10 @@ static void statistics(int64_t type, double *v, int64_t n, double *location, dou
         extremes(v, n, location, &high);
         *scale = high - *location;
         break;
+    case VN_SCALER_LAST:
+        *location = v[n - 1];
+        *scale = 1;
+        return;
     default: /* mean_abs and seasonal, whose numbers are differences already */
         for (int64_t i = 0; i < n; i++) v[i] = fabs(v[i]);
         *scale = mean(v, n);

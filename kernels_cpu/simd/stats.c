@@ -115,6 +115,10 @@ static void statistics(int64_t type, float *v, int64_t n, double *location, doub
         *location = (double)low;
         *scale = (double)high - (double)low;
         break;
+    case VN_SCALER_LAST:
+        *location = (double)v[n - 1];
+        *scale = 1;
+        return;
     default: /* mean_abs and seasonal, whose numbers are differences already */
         distances(v, n, 0);
         *scale = mean(v, n);
