@@ -42,6 +42,9 @@ vn_val vn_matmul(vn_graph *g, vn_val a, vn_val b, bool ta, bool tb);
  * U(-1/sqrt(n_in), 1/sqrt(n_in)) as PyTorch does. */
 vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary act);
 
+/* Over the last axis. To leave places out add a large negative number (-1e9) to x there. */
+vn_val vn_softmax(vn_graph *g, vn_val x);
+
 vn_val vn_pool1d(vn_graph *g, vn_val x, int64_t kernel, int mode);
 vn_val vn_interp1d(vn_graph *g, vn_val x, int64_t size, int mode);
 

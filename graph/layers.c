@@ -82,6 +82,8 @@ vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary
     return vn_linear(g, x, w, b, act);
 }
 
+vn_val vn_softmax(vn_graph *g, vn_val x) { return vn_emit1(g, VN_OP_SOFTMAX, &x, 1, NULL); }
+
 vn_val vn_pool1d(vn_graph *g, vn_val x, int64_t kernel, int mode)
 {
     return vn_emit1(g, VN_OP_POOL1D, &x, 1, &(vn_attr_pool){ .kernel = kernel, .mode = mode });
