@@ -56,6 +56,8 @@ vn_val vn_flip(vn_graph *g, vn_val x, int axis);
 vn_val vn_reshape(vn_graph *g, vn_val x, const int64_t *dims);
 vn_val vn_rows(vn_graph *g, vn_val x, int64_t start, int64_t len);
 
+vn_val vn_embedding(vn_graph *g, vn_val codes, vn_val table);
+
 typedef struct vn_window_out {
     vn_val y, mask;              /* [B, L, 1] */
     vn_val hist, futr, stat;     /* [B, L, X], [B, L + H, F], [B, S]; 0 when there are none */

@@ -149,6 +149,11 @@ vn_val vn_reshape(vn_graph *g, vn_val x, const int64_t *dims)
     return vn_emit1(g, VN_OP_RESHAPE, &x, 1, &attr);
 }
 
+vn_val vn_embedding(vn_graph *g, vn_val codes, vn_val table)
+{
+    return vn_emit1(g, VN_OP_EMBEDDING, (vn_val[]){ codes, table }, 2, NULL);
+}
+
 vn_window_out vn_window(vn_graph *g, vn_val pairs, vn_val panel, const vn_attr_window *attr)
 {
     vn_val out[VN_MAX_OUT];

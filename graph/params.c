@@ -1,6 +1,7 @@
 /* The parameter block: declared by name, laid out once, drawn by name. */
 #include "graph/params.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -92,6 +93,15 @@ vn_status vn_params_layout(vn_params *p)
     return VN_OK;
 }
 
+/* Box and Muller's cosine half of two uniform words: element i of a standard normal stream. */
+static double normal_at(uint64_t seed, uint64_t stream, int64_t i)
+{
+    vn_philox bits = vn_random4(seed, stream, (uint64_t)i / 2);
+    double u = 1 - (double)vn_uniform24(bits.v[i % 2 * 2]); /* in (0, 1] */
+    double angle = 6.283185307179586 * (double)vn_uniform24(bits.v[i % 2 * 2 + 1]);
+    return sqrt(-2 * log(u)) * cos(angle);
+}
+
 static void draw(const vn_param_entry *e, uint64_t seed, float *out)
 {
     int64_t n = vn_count(&e->t);
@@ -99,6 +109,10 @@ static void draw(const vn_param_entry *e, uint64_t seed, float *out)
     for (int64_t i = 0; i < n; i++) {
         if (e->init.kind == VN_INIT_CONSTANT) {
             out[i] = (float)e->init.a;
+            continue;
+        }
+        if (e->init.kind == VN_INIT_NORMAL) {
+            out[i] = (float)(e->init.a * normal_at(seed, stream, i));
             continue;
         }
         uint32_t bits = vn_random4(seed, stream, (uint64_t)i / 4).v[i % 4];

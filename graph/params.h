@@ -9,11 +9,11 @@
 #include "base/arena.h"
 #include "device/tensor.h"
 
-typedef enum vn_init_kind { VN_INIT_UNIFORM, VN_INIT_CONSTANT } vn_init_kind;
+typedef enum vn_init_kind { VN_INIT_UNIFORM, VN_INIT_CONSTANT, VN_INIT_NORMAL } vn_init_kind;
 
 typedef struct vn_init {
     vn_init_kind kind;
-    double a; /* UNIFORM: in [-a, a); CONSTANT: the value */
+    double a; /* UNIFORM: in [-a, a); CONSTANT: the value; NORMAL: standard deviation, mean 0 */
 } vn_init;
 
 typedef struct vn_param_entry {

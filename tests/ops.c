@@ -112,6 +112,7 @@ static const uint32_t data_inputs[VN_OP_COUNT] = {
     [VN_OP_LOSS] = 0x1e,   /* y, mask, weight, scale */
     [VN_OP_SCALE] = 0xe,   /* mask, location, scale */
     [VN_OP_UNSCALE] = 0x6, /* location, scale */
+    [VN_OP_EMBEDDING] = 0x1, /* codes */
 };
 
 START_TEST(every_op_has_cases_of_every_kind)
