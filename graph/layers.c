@@ -84,6 +84,19 @@ vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary
 
 vn_val vn_softmax(vn_graph *g, vn_val x) { return vn_emit1(g, VN_OP_SOFTMAX, &x, 1, NULL); }
 
+vn_val vn_layernorm(vn_graph *g, const char *name, vn_val x, double eps)
+{
+    if (g->status || !x) return 0;
+    int64_t width = vn_last_dim(&vn_value_of(g, x)->t);
+    char weight[128], bias[128];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    vn_val gamma = vn_param(g, weight, VN_DIMS(width), (vn_init){ VN_INIT_CONSTANT, 1 });
+    vn_val beta = vn_param(g, bias, VN_DIMS(width), (vn_init){ VN_INIT_CONSTANT, 0 });
+    vn_val in[] = { x, gamma, beta };
+    return vn_emit1(g, VN_OP_LAYERNORM, in, 3, &(vn_attr_norm){ .eps = eps });
+}
+
 vn_val vn_pool1d(vn_graph *g, vn_val x, int64_t kernel, int mode)
 {
     return vn_emit1(g, VN_OP_POOL1D, &x, 1, &(vn_attr_pool){ .kernel = kernel, .mode = mode });

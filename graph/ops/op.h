@@ -25,6 +25,9 @@ typedef struct vn_op_def {
     vn_cost (*cost)(const vn_call *c);
     /* Views only: bytes from the start of in[0]. */
     size_t (*view)(const vn_call *c);
+    /* Bit i: output i is kept for the gradient rule alone. It depends on the inputs, but its own
+     * gradient is taken to be absent. */
+    uint32_t saved;
     /* In-place outputs: 1 + the input that output i overwrites; 0: storage of its own. */
     int inplace[VN_MAX_OUT];
 } vn_op_def;
