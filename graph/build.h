@@ -45,6 +45,9 @@ vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary
 /* Over the last axis. To leave places out add a large negative number (-1e9) to x there. */
 vn_val vn_softmax(vn_graph *g, vn_val x);
 
+/* x [B, T, I], W [O, I, k], b? [O] -> [B, T, O]; attr->act may be any function. */
+vn_val vn_conv1d(vn_graph *g, vn_val x, vn_val w, vn_val b, const vn_attr_conv *attr);
+
 /* x normalised over its last axis, with "<name>.weight" (ones) and "<name>.bias" (zeros). */
 vn_val vn_layernorm(vn_graph *g, const char *name, vn_val x, double eps);
 

@@ -84,6 +84,15 @@ vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary
 
 vn_val vn_softmax(vn_graph *g, vn_val x) { return vn_emit1(g, VN_OP_SOFTMAX, &x, 1, NULL); }
 
+vn_val vn_conv1d(vn_graph *g, vn_val x, vn_val w, vn_val b, const vn_attr_conv *attr)
+{
+    vn_attr_conv own = *attr;
+    bool fused = vn_unary_from_y(attr->act);
+    if (!fused) own.act = VN_UNARY_NONE;
+    vn_val y = vn_emit1(g, VN_OP_CONV1D, (vn_val[]){ x, w, b }, 3, &own);
+    return fused ? y : vn_apply(g, (vn_unary)attr->act, y);
+}
+
 vn_val vn_layernorm(vn_graph *g, const char *name, vn_val x, double eps)
 {
     if (g->status || !x) return 0;

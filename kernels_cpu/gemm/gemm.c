@@ -111,23 +111,6 @@ static void pack_a(const job *w, int64_t row, float *out)
     }
 }
 
-/* The last panel may have fewer columns than the tile: it is computed aside. */
-static void run_edge(const vn_tile *edge, int rows, int64_t cols)
-{
-    float c[VN_TILE_ROWS * VN_TILE_COLS], bias[VN_TILE_COLS] = { 0 };
-    vn_tile t = *edge;
-    size_t bytes = (size_t)cols * sizeof(float);
-    t.c = c;
-    t.c_row = VN_TILE_COLS;
-    if (t.bias) t.bias = memcpy(bias, edge->bias, bytes);
-    if (t.add) {
-        memset(c, 0, sizeof c);
-        for (int i = 0; i < rows; i++) memcpy(c + i * t.c_row, edge->c + i * edge->c_row, bytes);
-    }
-    tile_run(&t, rows);
-    for (int i = 0; i < rows; i++) memcpy(edge->c + i * edge->c_row, c + i * t.c_row, bytes);
-}
-
 /* Row tile `index` times the panels [panel, end), packed one after the other at `packed` or, where
  * that is NULL, read from B itself. */
 static void multiply(const job *w, int64_t index, int64_t panel, int64_t end, const float *packed)
@@ -150,10 +133,7 @@ static void multiply(const job *w, int64_t index, int64_t panel, int64_t end, co
         t.b = packed ? packed : w->b + w->k0 * g->b_k + col;
         t.c = w->c + row * g->n + col;
         t.bias = g->bias && last ? g->bias + col : NULL;
-        if (cols == VN_TILE_COLS)
-            tile_run(&t, rows);
-        else
-            run_edge(&t, rows, cols);
+        vn_tile_part(&t, rows, cols);
         if (last && g->act != VN_UNARY_NONE && g->act != VN_UNARY_RELU)
             for (int i = 0; i < rows; i++) VN_SIMD(gemm_activate)(g->act, t.c + i * t.c_row, cols);
         if (packed) packed += w->depth * VN_TILE_COLS;

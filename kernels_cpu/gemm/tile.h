@@ -7,6 +7,7 @@
 #define VN_KERNELS_CPU_GEMM_TILE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "kernels_cpu/gemm/lanes.h"
 
@@ -97,5 +98,30 @@ static void tile_run(const vn_tile *t, int rows)
     default: break;
     }
 }
+
+/* A tile of which only the first `cols` columns of C exist (all of them where there are more): C and
+ * the bias are then used aside. B has all its columns. */
+static inline void vn_tile_part(const vn_tile *tile, int rows, int64_t cols)
+{
+    float c[VN_TILE_ROWS * VN_TILE_COLS], bias[VN_TILE_COLS] = { 0 };
+    vn_tile t = *tile;
+    size_t bytes = (size_t)cols * sizeof(float);
+    if (cols >= VN_TILE_COLS) {
+        tile_run(tile, rows);
+        return;
+    }
+    t.c = c;
+    t.c_row = VN_TILE_COLS;
+    if (t.bias) t.bias = memcpy(bias, tile->bias, bytes);
+    if (t.add) {
+        memset(c, 0, sizeof c);
+        for (int i = 0; i < rows; i++) memcpy(c + i * t.c_row, tile->c + i * tile->c_row, bytes);
+    }
+    tile_run(&t, rows);
+    for (int i = 0; i < rows; i++) memcpy(tile->c + i * tile->c_row, c + i * t.c_row, bytes);
+}
+
+/* Tiles of at most `each` that n is cut into. */
+static inline int64_t vn_tiles(int64_t n, int64_t each) { return (n + each - 1) / each; }
 
 #endif
