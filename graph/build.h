@@ -42,6 +42,16 @@ vn_val vn_matmul(vn_graph *g, vn_val a, vn_val b, bool ta, bool tb);
  * U(-1/sqrt(n_in), 1/sqrt(n_in)) as PyTorch does. */
 vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary act);
 
+/* A recurrent layer with its own parameters "<name>.weight_ih" [G n, I], "<name>.weight_hh" [G n, n],
+ * "<name>.bias_ih", "<name>.bias_hh" [G n], as PyTorch names, orders and draws them. x [B, T, I];
+ * h0, c0 [B, n] may be 0. */
+typedef struct vn_recurrent {
+    vn_val h;              /* [B, T, n] */
+    vn_val last_h, last_c; /* [B, n]; a GRU has no c */
+} vn_recurrent;
+vn_recurrent vn_lstm(vn_graph *g, const char *name, vn_val x, int64_t n, vn_val h0, vn_val c0);
+vn_recurrent vn_gru(vn_graph *g, const char *name, vn_val x, int64_t n, vn_val h0);
+
 /* Over the last axis. To leave places out add a large negative number (-1e9) to x there. */
 vn_val vn_softmax(vn_graph *g, vn_val x);
 

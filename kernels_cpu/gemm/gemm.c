@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "kernels_cpu/gemm/pack.h"
 #include "kernels_cpu/gemm/tile.h"
 
 enum {
@@ -55,15 +56,7 @@ static void pack_columns(const float *b, int64_t b_col, int64_t cols, int64_t de
     for (int half = 0; half < 2; half++, out += VF_N) {
         const float *row[VF_N];
         for (int i = 0; i < VF_N; i++) row[i] = b + min_of(half * VF_N + i, cols - 1) * b_col;
-        int64_t k = 0;
-        for (; k + 4 <= depth; k += 4) {
-            vf v[4];
-            for (int i = 0; i < 4; i++) v[i] = vf_gather4(row, i, k);
-            vf_transpose4(v);
-            for (int i = 0; i < 4; i++) vf_store(out + (k + i) * VN_TILE_COLS, v[i]);
-        }
-        for (; k < depth; k++)
-            for (int i = 0; i < VF_N; i++) out[k * VN_TILE_COLS + i] = row[i][k];
+        vn_pack_half(row, depth, out);
     }
 }
 
