@@ -20,13 +20,13 @@ work=build/accuracy
 # follow ACCURACY.md section 4: the last 20 H of every series, windows scaled by their mean |x|, the
 # sMAPE loss. Targets: section 1.2 (neuralforecast's single models), for linear section 2.2.
 tasks() {
-    local nhits="--model nhits --input_size 480 --n_pool_kernel_size [2,2,2] --n_freq_downsample [24,12,1]
-        --scaler_type robust --dropout_prob_theta 0.3 --max_steps 300 --val_check_steps 25"
+    local nhits="--model nhits --input_size 336 --n_pool_kernel_size [1,1,1] --n_freq_downsample [24,12,1]
+        --activation selu --scaler_type robust --dropout_prob_theta 0.3 --learning_rate 0.0005
+        --max_steps 400 --val_check_steps 25"
     local m="--last_cutoffs 20 --sampling series --scaler_type mean_abs --loss smape --start_padding always
         --partial_targets true"
     local nbeats="--model nbeats --stack_types [identity] --n_blocks [6] --mlp_units [128,128,128,128] $m"
-    local linear="--model linear --input_size 336 --loss mse --learning_rate 0.005 --num_lr_decays 5
-        --max_steps 1000"
+    local linear="--model linear --input_size 336 --learning_rate 0.005 --num_lr_decays 10 --max_steps 3000"
     cat <<EOT
 ETTh1-96-naive|0|ETTh1|mse=1.294371,mae=0.713181|mse=1.294371,mae=0.713181|-Naive
 ETTh1-96-snaive|0|ETTh1|mse=0.512225,mae=0.433303|mse=0.512225,mae=0.433303|-SeasonalNaive
@@ -37,13 +37,13 @@ ETTh1-96-ridge|0|ETTh1|mse=0.3698,mae=0.3913|mse=0.3698,mae=0.3913|-RidgeLinear
 ETTm2-96-ridge|0|ETTm2|mse=0.1645,mae=0.2535|mse=0.1645,mae=0.2535|-RidgeLinear
 ETTh1-96-linear|1|ETTh1|mse=0.375,mae=0.395|mse=0.400,mae=0.420|$linear
 ETTh1-96-nhits|1|ETTh1|mse=0.3893,mae=0.4048|mse=0.410,mae=0.425|$nhits
-M3-Yearly-nbeats|1|M3-Yearly|smape=16.70|smape=16.9,owa=0.92|$nbeats --max_steps 300
-M3-Quarterly-nbeats|1|M3-Quarterly|smape=9.94|smape=9.9,owa=0.99|$nbeats --max_steps 300
-M3-Monthly-nbeats|1|M3-Monthly|smape=14.22|smape=15.0,owa=0.92|$nbeats --max_steps 400
+M3-Yearly-nbeats|1|M3-Yearly|smape=16.70|smape=16.9,owa=0.92|$nbeats --max_steps 800
+M3-Quarterly-nbeats|1|M3-Quarterly|smape=9.94|smape=9.9,owa=0.99|$nbeats --max_steps 800
+M3-Monthly-nbeats|1|M3-Monthly|smape=14.22|smape=15.0,owa=0.92|$nbeats --max_steps 800
 AirPassengers-12-nhits|1|Airline|mae=25|mae=47.8|--config data/airline.toml
 ETTm2-96-nhits|2|ETTm2|mse=0.176,mae=0.255|mse=0.185,mae=0.268|$nhits
-M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --input_size 192 --max_steps 400
-M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhits $m --input_size 192 --max_steps 400
+M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --input_size 192 --max_steps 2000
+M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhits $m --input_size 192 --max_steps 2000
 Exchange-96-nhits|2|Exchange|mse=0.092,mae=0.202|mse=0.110,mae=0.230|$nhits
 EOT
 }
