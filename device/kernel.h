@@ -39,6 +39,16 @@ typedef enum vn_loss {
     VN_LOSS_COUNT
 } vn_loss;
 
+typedef enum vn_dist {
+#define VN_DIST(NAME, name, params, counts, level, doc) VN_DIST_##NAME,
+#include "device/dists.def"
+#undef VN_DIST
+    VN_DIST_COUNT
+} vn_dist;
+
+/* Components of a mixture at most: kernels keep one number each on the stack. */
+#define VN_MAX_COMPS 32
+
 typedef enum vn_scaler {
 #define VN_SCALER(NAME, name, doc) VN_SCALER_##NAME,
 #include "device/scalers.def"
@@ -67,6 +77,19 @@ bool vn_unary_from_y(int64_t fn);
 const char *vn_binary_name(int64_t fn);
 const char *vn_loss_name(int64_t kind);
 const char *vn_scaler_name(int64_t type);
+
+/* Static facts of a distribution: one row a line of dists.def. */
+typedef struct vn_dist_info {
+    const char *name;
+    int params, level;
+    bool counts;
+    const char *doc;
+} vn_dist_info;
+const vn_dist_info *vn_dist_about(int64_t kind);
+
+/* Raw numbers a step of a distribution; comps 0: the distribution alone, else a mixture of so many,
+ * its raw numbers parameter by parameter (every component's x0, then every x1 ...), then weights. */
+int64_t vn_dist_width(int64_t kind, int64_t comps);
 
 /* Facts that change from step to step. They live in device memory because a recorded CUDA graph
  * freezes every launch argument: a learning rate passed by value would never change again. */

@@ -50,6 +50,12 @@ static const char *const scalers[VN_SCALER_COUNT] = {
 #undef VN_SCALER
 };
 
+static const vn_dist_info dists[VN_DIST_COUNT] = {
+#define VN_DIST(NAME, name, params, counts, level, doc) { #name, params, level, counts, doc },
+#include "device/dists.def"
+#undef VN_DIST
+};
+
 const vn_backend *const *vn_backends(void) { return backends; }
 
 const vn_op_info *vn_op_about(vn_op op)
@@ -74,3 +80,14 @@ const char *vn_binary_name(int64_t fn) { return name_at(binaries, VN_BINARY_COUN
 const char *vn_loss_name(int64_t kind) { return name_at(losses, VN_LOSS_COUNT, kind); }
 
 const char *vn_scaler_name(int64_t type) { return name_at(scalers, VN_SCALER_COUNT, type); }
+
+const vn_dist_info *vn_dist_about(int64_t kind)
+{
+    return kind >= 0 && kind < VN_DIST_COUNT ? &dists[kind] : NULL;
+}
+
+int64_t vn_dist_width(int64_t kind, int64_t comps)
+{
+    int64_t params = vn_dist_about(kind)->params;
+    return comps > 0 ? comps * (params + 1) : params;
+}

@@ -110,6 +110,8 @@ END_TEST
 /* Inputs of differentiable ops that are data and get no gradient (ops.def says so), by bit. */
 static const uint32_t data_inputs[VN_OP_COUNT] = {
     [VN_OP_LOSS] = 0x1e,   /* y, mask, weight, scale */
+    [VN_OP_QLOSS] = 0x1e,  /* y, mask, weight, q */
+    [VN_OP_NLL] = 0x3e,    /* y, mask, weight, location, scale */
     [VN_OP_SCALE] = 0xe,   /* mask, location, scale */
     [VN_OP_UNSCALE] = 0x6, /* location, scale */
     [VN_OP_EMBEDDING] = 0x1, /* codes */

@@ -90,7 +90,10 @@ static double draw(const vn_op_case *oc, int i, int64_t k)
 /* Put NaN into the values that the mask hides. The mask may lack axes at the end. */
 static void make_holes(const vn_op_case *oc, double *const in[VN_MAX_IN])
 {
-    int of = oc->op == VN_OP_LOSS || oc->op == VN_OP_LOSS_GRAD ? 1 : 0, by = oc->c->holes - 1;
+    static const bool of_y[VN_OP_COUNT] = { [VN_OP_LOSS] = true,  [VN_OP_LOSS_GRAD] = true,
+                                            [VN_OP_QLOSS] = true, [VN_OP_QLOSS_GRAD] = true,
+                                            [VN_OP_NLL] = true,   [VN_OP_NLL_GRAD] = true };
+    int of = of_y[oc->op], by = oc->c->holes - 1;
     int64_t n = vn_count(&oc->c->in[of]), per = n / vn_count(&oc->c->in[by]);
     for (int64_t k = 0; k < n; k++)
         if (in[by][k / per] == 0) in[of][k] = NAN;
