@@ -55,6 +55,10 @@ vn_recurrent vn_gru(vn_graph *g, const char *name, vn_val x, int64_t n, vn_val h
 /* Over the last axis. To leave places out add a large negative number (-1e9) to x there. */
 vn_val vn_softmax(vn_graph *g, vn_val x);
 
+/* q [B, Tq, D], k and v [B, Tk, D], mask? [B, Tk] -> [B, Tq, D]; causal: the last query sees every key. */
+vn_val vn_attention(vn_graph *g, vn_val q, vn_val k, vn_val v, vn_val mask, int64_t heads,
+                    bool causal);
+
 /* x [B, T, I], W [O, I, k], b? [O] -> [B, T, O]; attr->act may be any function. */
 vn_val vn_conv1d(vn_graph *g, vn_val x, vn_val w, vn_val b, const vn_attr_conv *attr);
 

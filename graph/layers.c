@@ -84,6 +84,13 @@ vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary
 
 vn_val vn_softmax(vn_graph *g, vn_val x) { return vn_emit1(g, VN_OP_SOFTMAX, &x, 1, NULL); }
 
+vn_val vn_attention(vn_graph *g, vn_val q, vn_val k, vn_val v, vn_val mask, int64_t heads,
+                    bool causal)
+{
+    vn_attr_attention attr = { .heads = heads, .causal = causal };
+    return vn_emit1(g, VN_OP_ATTENTION, (vn_val[]){ q, k, v, mask }, 4, &attr);
+}
+
 vn_val vn_conv1d(vn_graph *g, vn_val x, vn_val w, vn_val b, const vn_attr_conv *attr)
 {
     vn_attr_conv own = *attr;

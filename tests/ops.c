@@ -114,6 +114,7 @@ static const uint32_t data_inputs[VN_OP_COUNT] = {
     [VN_OP_NLL] = 0x3e,    /* y, mask, weight, location, scale */
     [VN_OP_SCALE] = 0xe,   /* mask, location, scale */
     [VN_OP_UNSCALE] = 0x6, /* location, scale */
+    [VN_OP_ATTENTION] = 0x8, /* mask */
     [VN_OP_EMBEDDING] = 0x1, /* codes */
 };
 

@@ -38,9 +38,9 @@ static vn_status infer_conv1d(vn_call *c)
     return VN_OK;
 }
 
-/* x[t] meets the taps in reverse: its gradient is the convolution of dy with the transposed weights,
- * which looks ahead where the other looked back. A transposed one's weights are those of the other,
- * with x and dy in each other's place. */
+/* x[t] meets the taps in reverse: its gradient is the convolution of dy with the transposed
+ * weights, which looks ahead where the other looked back. A transposed one's weights are those of
+ * the other, with x and dy in each other's place. */
 static void grad_conv1d(vn_graph *g, const vn_node *n, const vn_val *dout, vn_val *din)
 {
     const vn_attr_conv *a = n->attr;

@@ -5,8 +5,10 @@
 static vn_tensor rows_of(const vn_tensor *x)
 {
     vn_tensor t = *x;
-    if (t.rank > 1) t.dim[--t.rank] = 0;
-    else t.dim[0] = 1;
+    if (t.rank > 1)
+        t.dim[--t.rank] = 0;
+    else
+        t.dim[0] = 1;
     return t;
 }
 
@@ -39,10 +41,9 @@ static vn_cost cost_layernorm(const vn_call *c)
     return vn_cost_moved(c, 8 * (double)vn_count(&c->in[0]));
 }
 
-const vn_op_def vn_op_layernorm = { .infer = infer_layernorm,
-                                    .grad = grad_layernorm,
-                                    .cost = cost_layernorm,
-                                    .saved = 6 };
+const vn_op_def vn_op_layernorm = {
+    .infer = infer_layernorm, .grad = grad_layernorm, .cost = cost_layernorm, .saved = 6
+};
 
 static vn_status infer_layernorm_grad(vn_call *c)
 {

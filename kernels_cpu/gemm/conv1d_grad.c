@@ -1,7 +1,7 @@
-/* The gradient of a convolution's weights: dW[o, (j, i)] = sum over steps of dy[t, o] x[t + ..., i],
- * a product whose depth is all steps of all windows. Windows are taken one after the other, CHUNK steps
- * at a time: dy is packed by tiles of outputs, x by panels of (tap, input). Every lane packs what its
- * part of the result needs and adds the windows up in order. */
+/* The gradient of a convolution's weights: dW[o, (j, i)] = sum over steps of dy[t, o] x[t + ...,
+ * i], a product whose depth is all steps of all windows. Windows are taken one after the other,
+ * CHUNK steps at a time: dy is packed by tiles of outputs, x by panels of (tap, input). Every lane
+ * packs what its part of the result needs and adds the windows up in order. */
 #include <string.h>
 
 #include "kernels_cpu/gemm/conv1d.h"
@@ -15,9 +15,9 @@ typedef struct job {
     int64_t n_out, n_in, tiles, panels, width; /* width of a row of sums */
     const float *dy, *x;
     float *dw, *sum;
-    float *rows, *panel;                        /* packed dy and x of this lane */
-    int64_t first, end;                         /* this lane's parts: (panel, tile) */
-    int64_t b, t, steps;                        /* the chunk at hand */
+    float *rows, *panel; /* packed dy and x of this lane */
+    int64_t first, end;  /* this lane's parts: (panel, tile) */
+    int64_t b, t, steps; /* the chunk at hand */
 } job;
 
 static job describe(const vn_call *c)
@@ -25,15 +25,22 @@ static job describe(const vn_call *c)
     const vn_attr_conv_grad *a = c->attr;
     const vn_tensor *dy = &c->in[0], *x = &c->in[1];
     job w = { .taps = { a->kernel, a->dilation, a->pad, a->wrap, x->dim[1] },
-              .n_out = dy->dim[2], .n_in = x->dim[2], .dy = dy->data, .x = x->data,
-              .dw = c->out[0].data, .sum = c->scratch };
+              .n_out = dy->dim[2],
+              .n_in = x->dim[2],
+              .dy = dy->data,
+              .x = x->data,
+              .dw = c->out[0].data,
+              .sum = c->scratch };
     w.tiles = vn_tiles(w.n_out, VN_TILE_ROWS);
     w.panels = vn_tiles(w.n_in * a->kernel, VN_TILE_COLS);
     w.width = w.panels * VN_TILE_COLS;
     return w;
 }
 
-static int64_t row_of(const job *w, int64_t tile) { return w->n_out * tile / w->tiles; }
+static int64_t row_of(const job *w, int64_t tile)
+{
+    return w->n_out * tile / w->tiles;
+}
 
 /* VF_N >= VN_TILE_ROWS outputs of dy from a tile's first on, zeros past the last. */
 static void pack_rows(const job *w, int64_t tile)
@@ -41,7 +48,8 @@ static void pack_rows(const job *w, int64_t tile)
     const float *dy = w->dy + (w->b * w->taps.len + w->t) * w->n_out + row_of(w, tile);
     float *out = w->rows + tile * CHUNK * VF_N;
     int64_t left = w->n_out - row_of(w, tile);
-    for (int64_t t = 0; t < w->steps; t++) vf_store(out + t * VF_N, vf_load_upto(dy + t * w->n_out, left));
+    for (int64_t t = 0; t < w->steps; t++)
+        vf_store(out + t * VF_N, vf_load_upto(dy + t * w->n_out, left));
 }
 
 /* Columns of one tap: `cols` inputs from i on into the panel from `at` on. */
@@ -53,7 +61,8 @@ static void pack_tap(const job *w, int64_t j, int64_t i, int64_t cols, int64_t a
         if (from < 0)
             memset(out, 0, (size_t)cols * sizeof *out);
         else
-            memcpy(out, w->x + (w->b * w->taps.len + from) * w->n_in + i, (size_t)cols * sizeof *out);
+            memcpy(out, w->x + (w->b * w->taps.len + from) * w->n_in + i,
+                   (size_t)cols * sizeof *out);
     }
 }
 
@@ -77,8 +86,14 @@ static void add_chunk(const job *w, bool first)
     for (int64_t p = w->first; p < w->end; p++) {
         int64_t panel = p / w->tiles, tile = p % w->tiles, row = row_of(w, tile);
         if (p == w->first || !tile) pack_panel(w, panel);
-        vn_tile t = { .a = w->rows + tile * CHUNK * VF_N, .a_row = 1, .a_k = VF_N, .b = w->panel,
-                      .b_k = VN_TILE_COLS, .k = w->steps, .c_row = w->width, .add = !first,
+        vn_tile t = { .a = w->rows + tile * CHUNK * VF_N,
+                      .a_row = 1,
+                      .a_k = VF_N,
+                      .b = w->panel,
+                      .b_k = VN_TILE_COLS,
+                      .k = w->steps,
+                      .c_row = w->width,
+                      .add = !first,
                       .c = w->sum + row * w->width + panel * VN_TILE_COLS };
         tile_run(&t, (int)(row_of(w, tile + 1) - row));
     }
@@ -120,7 +135,10 @@ static vn_scratch scratch(const vn_call *c)
                          (size_t)(CHUNK * (VN_TILE_COLS + w.tiles * VF_N)) * sizeof(float) };
 }
 
-static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
+static const char *unfit(const vn_call *c)
+{
+    return vn_not_f32(c);
+}
 
 const vn_kernel VN_SIMD(conv1d_grad) = { VN_SIMD_NAME(conv1d_grad), VN_SIMD_NEED, unfit, scratch,
                                          conv1d_grad };

@@ -35,47 +35,19 @@ typedef struct job {
     float *panels, *rows;
 } job;
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-static int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* k is cut into equal blocks: 600 becomes 2 x 300 and not 512 + 88. */
-static int64_t block_depth(int64_t k) { return ceil_div(k, ceil_div(k, BLOCK)); }
+static int64_t block_depth(int64_t k) { return vn_tiles(k, vn_tiles(k, BLOCK)); }
 
 vn_scratch VN_SIMD(gemm_scratch)(int64_t n, int64_t k)
 {
-    int64_t panels = min_of(ceil_div(n, VN_TILE_COLS), GROUP);
+    int64_t panels = vn_least(vn_tiles(n, VN_TILE_COLS), GROUP);
     int64_t floats = block_depth(k) * (panels * VN_TILE_COLS + VF_N);
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }
 
-/* Columns of B are contiguous along k: vectors of VF_N columns by transposition. Columns past the
- * end repeat the last one; what they give is never stored. */
-static void pack_columns(const float *b, int64_t b_col, int64_t cols, int64_t depth, float *out)
-{
-    for (int half = 0; half < 2; half++, out += VF_N) {
-        const float *row[VF_N];
-        for (int i = 0; i < VF_N; i++) row[i] = b + min_of(half * VF_N + i, cols - 1) * b_col;
-        vn_pack_half(row, depth, out);
-    }
-}
-
-/* Rows of B are contiguous. */
-static void pack_rows(const float *b, int64_t b_k, int64_t cols, int64_t depth, float *out)
-{
-    for (int64_t k = 0; k < depth; k++, b += b_k, out += VN_TILE_COLS) {
-        if (cols == VN_TILE_COLS) {
-            vf_store(out, vf_load(b));
-            vf_store(out + VF_N, vf_load(b + VF_N));
-            continue;
-        }
-        for (int64_t j = 0; j < VN_TILE_COLS; j++) out[j] = j < cols ? b[j] : 0;
-    }
-}
-
 static int64_t panel_cols(const vn_gemm *g, int64_t panel)
 {
-    return min_of(g->n - panel * VN_TILE_COLS, VN_TILE_COLS);
+    return vn_least(g->n - panel * VN_TILE_COLS, VN_TILE_COLS);
 }
 
 static void pack_panel(const job *w, int64_t panel, float *out)
@@ -83,9 +55,9 @@ static void pack_panel(const job *w, int64_t panel, float *out)
     const vn_gemm *g = w->g;
     const float *b = w->b + w->k0 * g->b_k + panel * VN_TILE_COLS * g->b_col;
     if (g->b_col == 1)
-        pack_rows(b, g->b_k, panel_cols(g, panel), w->depth, out);
+        vn_pack_rows(b, g->b_k, panel_cols(g, panel), w->depth, out);
     else
-        pack_columns(b, g->b_col, panel_cols(g, panel), w->depth, out);
+        vn_pack_columns(b, g->b_col, panel_cols(g, panel), w->depth, out);
 }
 
 /* A is transposed: the VF_N >= VN_TILE_ROWS floats from `row` on at every k, fewer where the matrix
@@ -95,7 +67,7 @@ static void pack_a(const job *w, int64_t row, float *out)
     const vn_gemm *g = w->g;
     const float *a = w->a + w->k0 * g->a_k + row;
     int64_t left = (g->k - w->k0) * g->a_k - row; /* floats from `a` to the end of A */
-    size_t rest = (size_t)min_of(g->m - row, VF_N) * sizeof(float);
+    size_t rest = (size_t)vn_least(g->m - row, VF_N) * sizeof(float);
     for (int64_t k = 0; k < w->depth; k++, a += g->a_k, left -= g->a_k, out += VF_N) {
         if (left >= VF_N)
             vf_store(out, vf_load(a));
@@ -141,7 +113,7 @@ static void run_group(job *w, const part *p, int64_t panel, int64_t end)
     bool in_place = g->b_col == 1 && p->tile_end - p->tile <= FEW_TILES &&
                     panel_cols(g, end - 1) == VN_TILE_COLS;
     for (w->k0 = 0; w->k0 < g->k; w->k0 += w->depth) {
-        w->depth = min_of(block_depth(g->k), g->k - w->k0);
+        w->depth = vn_least(block_depth(g->k), g->k - w->k0);
         for (int64_t i = panel; i < end && !in_place; i++)
             pack_panel(w, i, w->panels + (i - panel) * w->depth * VN_TILE_COLS);
         for (int64_t i = p->tile; i < p->tile_end; i++)
@@ -153,11 +125,11 @@ static void run_group(job *w, const part *p, int64_t panel, int64_t end)
 static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *s)
 {
     job w = { .g = g, .a = g->a + group * g->m * g->k, .b = g->b + group * g->k * g->n,
-              .c = g->c + group * g->m * g->n, .tiles = ceil_div(g->m, VN_TILE_ROWS),
+              .c = g->c + group * g->m * g->n, .tiles = vn_tiles(g->m, VN_TILE_ROWS),
               .rows = vn_cpu_scratch(s) };
     w.panels = w.rows + block_depth(g->k) * VF_N;
     for (int64_t i = p->panel; i < p->panel_end; i += GROUP)
-        run_group(&w, p, i, min_of(i + GROUP, p->panel_end));
+        run_group(&w, p, i, vn_least(i + GROUP, p->panel_end));
 }
 
 /* Cut tiles x panels into a grid of lanes. Every row of the grid packs the panels again, and
@@ -166,7 +138,7 @@ static part choose(const vn_lane *lane, int64_t tiles, int64_t panels)
 {
     int64_t best = INT64_MAX, down = 1, across = lane->size;
     for (int64_t d = 1; d <= lane->size; d++) {
-        int64_t cost = ceil_div(panels, lane->size / d) * (2 * ceil_div(tiles, d) + 1);
+        int64_t cost = vn_tiles(panels, lane->size / d) * (2 * vn_tiles(tiles, d) + 1);
         if (cost >= best) continue;
         best = cost;
         down = d;
@@ -181,7 +153,7 @@ static part choose(const vn_lane *lane, int64_t tiles, int64_t panels)
 void VN_SIMD(gemm)(const vn_gemm *g, vn_stream *s)
 {
     const vn_lane *lane = vn_cpu_lane(s);
-    int64_t tiles = ceil_div(g->m, VN_TILE_ROWS), panels = ceil_div(g->n, VN_TILE_COLS);
+    int64_t tiles = vn_tiles(g->m, VN_TILE_ROWS), panels = vn_tiles(g->n, VN_TILE_COLS);
     int64_t first = 0, last = g->groups;
     part p = choose(lane, tiles, panels);
     if (g->groups >= lane->size) {

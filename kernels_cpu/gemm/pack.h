@@ -1,8 +1,13 @@
-/* Packing for the tiles of tile.h: vectors of VF_N columns, from rows that are contiguous along k. */
+/* Packing for the tiles of tile.h: panels of VN_TILE_COLS columns, one row of the panel a step of k. */
 #ifndef VN_KERNELS_CPU_GEMM_PACK_H
 #define VN_KERNELS_CPU_GEMM_PACK_H
 
 #include "kernels_cpu/gemm/lanes.h"
+
+static inline int64_t vn_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* out[k VN_TILE_COLS + i] = row[i][k] for i < VF_N, k < depth: half a panel, by transposition. */
 static inline void vn_pack_half(const float *const row[VF_N], int64_t depth, float *out)
@@ -16,6 +21,31 @@ static inline void vn_pack_half(const float *const row[VF_N], int64_t depth, flo
     }
     for (; k < depth; k++)
         for (int i = 0; i < VF_N; i++) out[k * VN_TILE_COLS + i] = row[i][k];
+}
+
+/* A panel from columns that are contiguous along k. Columns past the end repeat the last one; what
+ * they give is never stored. */
+static inline void vn_pack_columns(const float *b, int64_t b_col, int64_t cols, int64_t depth,
+                                   float *out)
+{
+    for (int half = 0; half < 2; half++, out += VF_N) {
+        const float *row[VF_N];
+        for (int i = 0; i < VF_N; i++) row[i] = b + vn_least(half * VF_N + i, cols - 1) * b_col;
+        vn_pack_half(row, depth, out);
+    }
+}
+
+/* A panel from rows that are contiguous, zeros past their end. */
+static inline void vn_pack_rows(const float *b, int64_t b_k, int64_t cols, int64_t depth, float *out)
+{
+    for (int64_t k = 0; k < depth; k++, b += b_k, out += VN_TILE_COLS) {
+        if (cols == VN_TILE_COLS) {
+            vf_store(out, vf_load(b));
+            vf_store(out + VF_N, vf_load(b + VF_N));
+            continue;
+        }
+        for (int64_t j = 0; j < VN_TILE_COLS; j++) out[j] = j < cols ? b[j] : 0;
+    }
 }
 
 #endif

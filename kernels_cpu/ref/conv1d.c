@@ -51,8 +51,7 @@ static void conv1d_grad(const vn_call *c, vn_stream *s)
         double sum = 0;
         for (int64_t r = 0; r < c->in[0].dim[0] * len; r++) {
             int64_t t = source(r % len, j * a->dilation - a->pad, len, a->wrap);
-            if (t >= 0)
-                sum += (double)dy[r * n_out + o] * (double)x[(r - r % len + t) * n_in + i];
+            if (t >= 0) sum += (double)dy[r * n_out + o] * (double)x[(r - r % len + t) * n_in + i];
         }
         dw[at] = (vn_real)sum;
     }

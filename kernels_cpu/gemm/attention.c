@@ -1,0 +1,172 @@
+/* Attention of several heads, a block of queries at a time: a tile of scores, its exponentials, its
+ * product with the values, all in the first cache; a later block of keys rescales what the earlier
+ * ones gave. */
+#include "kernels_cpu/gemm/attention.h"
+#include "kernels_cpu/simd/math.h"
+
+/* One lane's work. */
+typedef struct job {
+    vn_heads h;
+    float *y, *sums;
+    float *packed, *tail, *score;           /* keys, narrow panel of values, a tile of scores */
+    float top[VN_QUERIES], sum[VN_QUERIES]; /* of the block's queries so far */
+    vn_side values;
+} job;
+
+/* Greatest of n >= 1 scores that the mask lets through. */
+static float largest(const float *x, const float *mask, int64_t n)
+{
+    vf top = vf_set(-INFINITY);
+    for (int64_t i = 0; i < n; i += VF_N) {
+        vf v = vf_load(x + i);
+        if (mask) {
+            vf seen = vf_load_upto(mask + i, n - i);
+            v = vf_pick(vf_eq(seen, vf_zero()), vf_set(-INFINITY), v);
+        }
+        if (n - i < VF_N) { /* scores past the end belong to repeated keys */
+            float lane[VF_N];
+            vf_store(lane, v);
+            for (int64_t k = n - i; k < VF_N; k++) lane[k] = -INFINITY;
+            v = vf_load(lane);
+        }
+        top = vf_max(v, top);
+    }
+    float lane[VF_N], best = -INFINITY;
+    vf_store(lane, top);
+    for (int k = 0; k < VF_N; k++) best = lane[k] > best ? lane[k] : best;
+    return best;
+}
+
+/* x becomes exp(factor x - top), 0 where hidden and from n up to `end`; returns the sum. */
+static float exponentials(float *x, const float *mask, int64_t n, int64_t end, float factor,
+                          float top)
+{
+    vf sum = vf_zero(), scale = vf_set(factor), shift = vf_set(-top);
+    int64_t i = 0;
+    for (; i < n; i += VF_N) {
+        vf e = vf_exp(vf_fma(vf_load(x + i), scale, shift));
+        if (mask) {
+            vf seen = vf_load_upto(mask + i, n - i);
+            e = vf_pick(vf_eq(seen, vf_zero()), vf_zero(), e);
+        }
+        vf_store_upto(x + i, e, n - i);
+        sum = vf_add(sum, vf_load_upto(x + i, n - i));
+    }
+    for (i = n; i < end; i++) x[i] = 0;
+    return vf_sum(sum);
+}
+
+static void multiply_row(float *y, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i += VF_N)
+        vf_store_upto(y + i, vf_mul(vf_load_upto(y + i, n - i), vf_set(factor)), n - i);
+}
+
+/* Row r of a tile's scores becomes weights for `end` keys, of which the first n are seen. `at` is
+ * the query's place in its block; what it has gathered so far is rescaled. */
+static void weigh(job *w, float *score, const float *mask, int64_t n, int64_t end, int64_t at,
+                  float *y)
+{
+    float top = n ? largest(score, mask, n) * w->h.factor : -INFINITY;
+    float both = top > w->top[at] ? top : w->top[at];
+    if (both == -INFINITY) { /* nothing seen yet */
+        memset(score, 0, (size_t)end * sizeof *score);
+        return;
+    }
+    float old = w->top[at] == both ? 1 : expf(w->top[at] - both);
+    float sum = exponentials(score, mask, n, end, w->h.factor, both);
+    if (old != 1 && y) multiply_row(y, w->h.width, old);
+    w->sum[at] = w->sum[at] * old + sum;
+    w->top[at] = both;
+}
+
+/* Queries [i, i + rows) of a block that begins at `first`, against one block of keys. */
+static void run_tile(job *w, int64_t b, int64_t head, int64_t first, int64_t i, int rows,
+                     vn_span keys)
+{
+    const vn_heads *h = &w->h;
+    int64_t at = (b * h->tq + i) * h->step + head * h->width, n = vn_seen(h, keys, i + rows - 1);
+    const float *mask = h->mask ? h->mask + b * h->tk + keys.at : NULL;
+    float *y = w->y ? w->y + at : NULL;
+    if (n) vn_scores(h, h->q + at, rows, w->packed, n, w->score);
+    for (int r = 0; r < rows; r++)
+        weigh(w, w->score + r * h->row, mask, vn_seen(h, keys, i + r), n, i + r - first,
+              y ? y + r * h->step : NULL);
+    vn_tile t = { .a = w->score,
+                  .a_row = h->row,
+                  .a_k = 1,
+                  .k = n,
+                  .c = y,
+                  .c_row = h->step,
+                  .add = keys.at > 0 };
+    if (y) vn_side_product(h, t, rows, &w->values);
+}
+
+/* Divide by the sums; a query that saw nothing stays 0. */
+static void finish(job *w, int64_t b, int64_t head, vn_span queries)
+{
+    const vn_heads *h = &w->h;
+    for (int64_t r = 0; r < queries.n; r++) {
+        int64_t i = queries.at + r;
+        bool some = w->sum[r] > 0;
+        if (w->y)
+            multiply_row(w->y + (b * h->tq + i) * h->step + head * h->width, h->width,
+                         some ? 1 / w->sum[r] : 0);
+        if (w->sums)
+            w->sums[(b * h->heads + head) * h->tq + i] = some ? w->top[r] + logf(w->sum[r]) : 0;
+    }
+}
+
+static void take_keys(job *w, int64_t b, int64_t head, vn_span keys)
+{
+    const vn_heads *h = &w->h;
+    int64_t at = (b * h->tk + keys.at) * h->step + head * h->width;
+    vn_pack_keys(h, h->k + at, keys.n, w->packed);
+    w->values = vn_side_of(h, h->v + at, keys.n, w->tail);
+}
+
+/* Block `index` of queries: of all windows, heads and blocks in this order. */
+static void run_block(job *w, int64_t index, bool fresh)
+{
+    const vn_heads *h = &w->h;
+    int64_t block = index % h->query_blocks, head = index / h->query_blocks % h->heads;
+    int64_t b = index / h->query_blocks / h->heads;
+    vn_span queries = vn_span_of(h->tq, h->query_blocks, block);
+    int64_t tiles = vn_tiles(queries.n, VN_TILE_ROWS);
+    for (int64_t r = 0; r < queries.n; r++) {
+        w->top[r] = -INFINITY;
+        w->sum[r] = 0;
+    }
+    for (int64_t kb = 0; kb < h->key_blocks; kb++) {
+        vn_span keys = vn_span_of(h->tk, h->key_blocks, kb);
+        if (fresh || h->key_blocks > 1 || !block) take_keys(w, b, head, keys);
+        for (int64_t t = 0; t < tiles; t++) {
+            vn_span rows = vn_span_of(queries.n, tiles, t);
+            run_tile(w, b, head, queries.at, queries.at + rows.at, (int)rows.n, keys);
+        }
+    }
+    finish(w, b, head, queries);
+}
+
+static void attention(const vn_call *c, vn_stream *s)
+{
+    job w = { .h = vn_heads_of(c, 0),
+              .y = c->out[0].data,
+              .sums = c->out[1].data,
+              .packed = vn_cpu_scratch(s) };
+    w.tail = w.packed + vn_packed_size(&w.h);
+    w.score = w.tail + VN_KEYS * VN_TILE_COLS;
+    int64_t lo, hi;
+    vn_lane_share(vn_cpu_lane(s), w.h.batch * w.h.heads * w.h.query_blocks, 1, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) run_block(&w, i, i == lo);
+}
+
+static vn_scratch scratch(const vn_call *c)
+{
+    vn_heads h = vn_heads_of(c, 0);
+    int64_t floats = vn_packed_size(&h) + VN_KEYS * VN_TILE_COLS + VN_TILE_ROWS * h.row;
+    return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
+}
+
+const vn_kernel VN_SIMD(attention) = { VN_SIMD_NAME(attention), VN_SIMD_NEED, vn_heads_unfit,
+                                       scratch, attention };

@@ -1,0 +1,132 @@
+/* What attention and its gradient share: heads, blocks of queries and keys, panels of a head's
+ * columns.
+ *
+ * Keys are taken BLOCK at a time, so that the scores of a block of queries stay in the second cache
+ * however long the series is; the weights are never stored (Dao et al. 2022). All blocks depend on
+ * the data alone. */
+#ifndef VN_KERNELS_CPU_GEMM_ATTENTION_H
+#define VN_KERNELS_CPU_GEMM_ATTENTION_H
+
+#include <math.h>
+
+#include "kernels_cpu/gemm/pack.h"
+#include "kernels_cpu/gemm/tile.h"
+
+enum {
+    VN_KEYS = 256,   /* at most, of a block */
+    VN_QUERIES = 56, /* at most, of a block: 4 tiles of AVX-512 */
+};
+
+typedef struct vn_heads {
+    int64_t batch, heads, tq, tk, width, step; /* columns of a head, of all heads */
+    int64_t causal, key_blocks, query_blocks;
+    int64_t row;    /* floats between rows of scores in scratch */
+    int64_t panels; /* of a head's columns */
+    float factor;   /* 1 / sqrt(width) */
+    const float *q, *k, *v, *mask;
+} vn_heads;
+
+/* q, k, v, mask at inputs first .. first + 3. */
+static inline vn_heads vn_heads_of(const vn_call *c, int first)
+{
+    const vn_attr_attention *a = c->attr;
+    const vn_tensor *q = &c->in[first], *k = &c->in[first + 1];
+    vn_heads h = { .batch = q->dim[0],
+                   .heads = a->heads,
+                   .tq = q->dim[1],
+                   .tk = k->dim[1],
+                   .width = q->dim[2] / a->heads,
+                   .step = q->dim[2],
+                   .causal = a->causal,
+                   .q = q->data,
+                   .k = k->data,
+                   .v = c->in[first + 2].data,
+                   .mask = c->in[first + 3].data };
+    h.key_blocks = vn_tiles(h.tk, VN_KEYS);
+    h.query_blocks = vn_tiles(h.tq, VN_QUERIES);
+    /* A power of two between rows would leave most of the first cache unused. */
+    h.row = vn_tiles(vn_least(h.tk, VN_KEYS), VN_TILE_COLS) * VN_TILE_COLS + VF_N;
+    h.panels = vn_tiles(h.width, VN_TILE_COLS);
+    h.factor = 1 / sqrtf((float)h.width);
+    return h;
+}
+
+/* A block of keys or queries: first and how many. */
+typedef struct vn_span {
+    int64_t at, n;
+} vn_span;
+
+static inline vn_span vn_span_of(int64_t n, int64_t blocks, int64_t i)
+{
+    int64_t at = n * i / blocks;
+    return (vn_span){ at, n * (i + 1) / blocks - at };
+}
+
+/* Keys of `keys` that queries up to `query` see, if causal. */
+static inline int64_t vn_seen(const vn_heads *h, vn_span keys, int64_t query)
+{
+    int64_t n = h->causal ? query + h->tk - h->tq + 1 - keys.at : keys.n;
+    return n < 0 ? 0 : vn_least(n, keys.n);
+}
+
+/* Rows of one head as the B of a product: whole panels where they lie, a narrow last one packed. */
+typedef struct vn_side {
+    const float *rows;
+    int64_t step;
+    float *tail; /* [rows][VN_TILE_COLS] */
+} vn_side;
+
+static inline vn_side vn_side_of(const vn_heads *h, const float *rows, int64_t n, float *tail)
+{
+    int64_t at = (h->panels - 1) * VN_TILE_COLS;
+    if (at + VN_TILE_COLS > h->width) vn_pack_rows(rows + at, h->step, h->width - at, n, tail);
+    return (vn_side){ rows, h->step, tail };
+}
+
+/* C [rows, width] (+)= A B over all panels; t gives A, its depth, C and `add`. */
+static inline void vn_side_product(const vn_heads *h, vn_tile t, int rows, const vn_side *side)
+{
+    float *c = t.c;
+    for (int64_t p = 0; p < h->panels; p++) {
+        int64_t at = p * VN_TILE_COLS;
+        bool whole = at + VN_TILE_COLS <= h->width;
+        t.b = whole ? side->rows + at : side->tail;
+        t.b_k = whole ? side->step : VN_TILE_COLS;
+        t.c = c + at;
+        vn_tile_part(&t, rows, h->width - at);
+    }
+}
+
+/* Rows of one head transposed: panels of VN_TILE_COLS rows, [width][VN_TILE_COLS] each. */
+static inline void vn_pack_keys(const vn_heads *h, const float *rows, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; i += VN_TILE_COLS, out += h->width * VN_TILE_COLS)
+        vn_pack_columns(rows + i * h->step, h->step, vn_least(n - i, VN_TILE_COLS), h->width, out);
+}
+
+/* to [rows, n and more] = A K^T for rows of A that lie h->step apart. */
+static inline void vn_scores(const vn_heads *h, const float *a, int rows, const float *packed,
+                             int64_t n, float *to)
+{
+    vn_tile t = {
+        .a = a, .a_row = h->step, .a_k = 1, .b_k = VN_TILE_COLS, .k = h->width, .c_row = h->row
+    };
+    for (int64_t i = 0; i < n; i += VN_TILE_COLS) {
+        t.b = packed + i * h->width;
+        t.c = to + i;
+        tile_run(&t, rows);
+    }
+}
+
+/* Floats of packed keys, of a tail of n rows. */
+static inline int64_t vn_packed_size(const vn_heads *h)
+{
+    return vn_tiles(vn_least(h->tk, VN_KEYS), VN_TILE_COLS) * VN_TILE_COLS * h->width;
+}
+
+static inline const char *vn_heads_unfit(const vn_call *c)
+{
+    return vn_not_f32(c);
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* Cases of attention. */
+#include "tests/cases/case.h"
+
+#include <math.h>
+
+#define HEADS(n, causal) VN_ATTR(attention, n, causal)
+#define QKV(b, tq, tk, d) F32(b, tq, d), F32(b, tk, d), F32(b, tk, d)
+#define MASKED .fill = { [3] = VN_FILL_MASK }
+
+/* The first window sees nothing, the others all. */
+static const double first_hidden[] = { 0, 0, 0, 1, 1, 1 };
+
+const vn_case vn_cases_attention[] = {
+    { "one element", { QKV(1, 1, 1, 1) }, HEADS(1, 0), .diff = 7, .reduce = 1 },
+    { "one head", { QKV(2, 5, 7, 3) }, HEADS(1, 0), .diff = 7, .reduce = 7 },
+    { "heads", { QKV(2, 17, 33, 24) }, HEADS(3, 0), .diff = 7, .reduce = 33 },
+    { "causal", { QKV(2, 17, 17, 24) }, HEADS(2, 1), .diff = 7, .reduce = 17 },
+    { "causal, the last queries", { QKV(2, 5, 19, 8) }, HEADS(2, 1), .diff = 7, .reduce = 19 },
+    { "mask", { QKV(3, 6, 21, 8), F32(3, 21) }, HEADS(2, 0), .diff = 7, .reduce = 21, MASKED },
+    { "mask, causal", { QKV(3, 21, 21, 8), F32(3, 21) }, HEADS(2, 1), .diff = 7, .reduce = 21,
+      MASKED },
+    { "nothing seen", { QKV(2, 4, 3, 8), F32_OF(first_hidden, 2, 3) }, HEADS(2, 0), .diff = 7,
+      .reduce = 3 },
+    { "whole panels", { QKV(1, 29, 40, 64) }, HEADS(2, 0), .diff = 7, .reduce = 40 },
+    { "whole and narrow panels", { QKV(1, 29, 40, 80) }, HEADS(2, 0), .diff = 7, .reduce = 40 },
+    { "blocks of queries and keys", { QKV(1, 131, 531, 6) }, HEADS(2, 0), .reduce = 531 },
+    { "blocks, causal", { QKV(1, 521, 531, 8) }, HEADS(1, 1), .reduce = 531 },
+    { "blocks, mask", { QKV(2, 67, 531, 8), F32(2, 531) }, HEADS(2, 1), .reduce = 531, MASKED },
+    { "large scores", { QKV(2, 9, 9, 16) }, HEADS(2, 0), .lo = -30, .hi = 30, .reduce = 16,
+      .slack = 256 }, /* scores of 3000 are rounded to 2e-4, weights as much */
+    { "known",
+      { F32_OF(NUMBERS(0, 1.0986122886681098), 1, 2, 1), F32_OF(NUMBERS(0, 1), 1, 2, 1),
+        F32_OF(NUMBERS(1, 5), 1, 2, 1) },
+      HEADS(1, 0),
+      .reduce = 2,
+      .want = { NUMBERS(3, 4), NUMBERS(0.6931471805599453, 1.3862943611198906) } },
+    { "an encoder's", { QKV(32, 168, 168, 128) }, HEADS(4, 0), .reduce = 168, .bench = true },
+    { "widths differ",
+      { F32(2, 5, 8), F32(2, 7, 6), F32(2, 7, 6) },
+      HEADS(2, 0),
+      .reject = "q is [2, 5, 8] but k is [2, 7, 6]; the first and the last axis must match" },
+    { "values of other keys",
+      { F32(2, 5, 8), F32(2, 7, 8), F32(2, 6, 8) },
+      HEADS(2, 0),
+      .reject = "v is [2, 6, 8] but k needs [2, 7, 8]" },
+    { "no multiple",
+      { QKV(2, 5, 7, 8) },
+      HEADS(3, 0),
+      .reject = "its last dimension is no multiple of 3 heads" },
+    { "no heads", { QKV(2, 5, 7, 8) }, HEADS(0, 0), .reject = "heads is 0" },
+    { "causal with few keys",
+      { QKV(2, 7, 5, 8) },
+      HEADS(2, 1),
+      .reject = "causal attention needs as many keys as queries" },
+    { 0 },
+};
+
+/* y and the log sums of q, k, v, as the forward op leaves them. */
+static void attend(const vn_call *c, double *const in[VN_MAX_IN])
+{
+    const vn_attr_attention *a = c->attr;
+    int64_t tq = c->in[1].dim[1], tk = c->in[2].dim[1], step = c->in[1].dim[2], d = step / a->heads;
+    for (int64_t n = 0; n < c->in[1].dim[0] * a->heads * tq; n++) {
+        int64_t i = n % tq, h = n / tq % a->heads, b = n / tq / a->heads;
+        const double *q = in[1] + (b * tq + i) * step + h * d;
+        double sum = 0, *y = in[5] + (b * tq + i) * step + h * d;
+        for (int64_t e = 0; e < d; e++) y[e] = 0;
+        for (int64_t j = 0; j < (a->causal ? i + tk - tq + 1 : tk); j++) {
+            const double *k = in[2] + (b * tk + j) * step + h * d;
+            const double *v = in[3] + (b * tk + j) * step + h * d;
+            double s = 0;
+            for (int64_t e = 0; e < d; e++) s += q[e] * k[e] / sqrt((double)d);
+            if (in[4] && in[4][b * tk + j] == 0) continue;
+            sum += exp(s);
+            for (int64_t e = 0; e < d; e++) y[e] += exp(s) * v[e];
+        }
+        for (int64_t e = 0; e < d && sum > 0; e++) y[e] /= sum;
+        in[6][n] = sum > 0 ? log(sum) : 0;
+    }
+}
+
+#define GRAD(b, tq, tk, d, h, mask)                                                                    {                                                                                                      F32(b, tq, d), QKV(b, tq, tk, d), mask, F32(b, tq, d), F32(b, h, tq)                           }
+#define HIDDEN .fill = { [4] = VN_FILL_MASK }
+
+const vn_case vn_cases_attention_grad[] = {
+    { "one element", GRAD(1, 1, 1, 1, 1, NONE), HEADS(1, 0), .prepare = attend, .reduce = 1 },
+    { "heads", GRAD(2, 17, 33, 24, 3, NONE), HEADS(3, 0), .prepare = attend, .reduce = 33 },
+    { "causal", GRAD(2, 17, 17, 24, 2, NONE), HEADS(2, 1), .prepare = attend, .reduce = 17 },
+    { "mask", GRAD(3, 6, 21, 8, 2, F32(3, 21)), HEADS(2, 0), .prepare = attend, .reduce = 21,
+      HIDDEN },
+    { "nothing seen", GRAD(2, 4, 3, 8, 2, F32_OF(first_hidden, 2, 3)), HEADS(2, 0),
+      .prepare = attend, .reduce = 4 },
+    { "whole and narrow panels", GRAD(1, 29, 40, 80, 2, NONE), HEADS(2, 0), .prepare = attend,
+      .reduce = 40 },
+    { "blocks of queries and keys", GRAD(1, 131, 531, 6, 2, NONE), HEADS(2, 0), .prepare = attend,
+      .reduce = 531 },
+    { "blocks, causal, mask", GRAD(1, 521, 531, 8, 1, F32(1, 531)), HEADS(1, 1), .prepare = attend,
+      .reduce = 531, HIDDEN },
+    { "an encoder's", GRAD(32, 168, 168, 128, 4, NONE), HEADS(4, 0), .prepare = attend,
+      .reduce = 168, .bench = true },
+    { "dy of another shape",
+      { F32(2, 4, 8), QKV(2, 5, 7, 8), NONE, F32(2, 5, 8), F32(2, 2, 5) },
+      HEADS(2, 0),
+      .reject = "dy is [2, 4, 8] but q needs [2, 5, 8]" },
+    { "sums of another shape",
+      { F32(2, 5, 8), QKV(2, 5, 7, 8), NONE, F32(2, 5, 8), F32(2, 1, 5) },
+      HEADS(2, 0),
+      .reject = "log sums is [2, 1, 5] but q needs [2, 2, 5]" },
+    { 0 },
+};
