@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 /* The interface this header describes: grows with every addition, never breaks within a SONAME. */
-#define VANE_ABI 1
+#define VANE_ABI 2
 
 VANE_API const char *vane_version(void); /* "0.1.0" */
 VANE_API int vane_abi(void);             /* VANE_ABI of the library in use */
@@ -217,6 +217,12 @@ typedef struct vane_dataset vane_dataset;
 VANE_API vane_status vane_dataset_read(const vane_config *config, const char *path,
                                        const vane_hooks *hooks, vane_dataset **data);
 
+/* Read the future features of `data`: id, stamps and the columns of futr_exog_list and cat_exog_list
+ * for the steps after the last target of each series; other columns are ignored. */
+VANE_API vane_status vane_dataset_read_future(const vane_config *config, const char *path,
+                                              const vane_dataset *data, const vane_hooks *hooks,
+                                              vane_dataset **future);
+
 /* Series from memory; everything is copied. Series i owns rows indptr[i] .. indptr[i + 1). Later
  * rows without a target (mask 0 to the end) carry future features alone. */
 typedef struct vane_arrays {
@@ -233,6 +239,11 @@ typedef struct vane_arrays {
     const char *const *hist_name, *const *futr_name, *const *stat_name;
     const float *hist, *futr; /* [rows, X], [rows, F] */
     const float *stat;        /* [N, S] */
+    /* Categories, as texts; NULL or "" is missing. Known in past and future: [rows, n_cat]; constant
+     * within a series: [N, n_stat_cat]. */
+    int64_t n_cat, n_stat_cat;
+    const char *const *cat_name, *const *stat_cat_name;
+    const char *const *cat, *const *stat_cat;
 } vane_arrays;
 VANE_API vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset **data);
 
@@ -306,6 +317,10 @@ typedef struct vane_model_info {
 } vane_model_info;
 VANE_API void vane_model_about(const vane_model *model, vane_model_info *info);
 
+/* The code of a text in a categorical column of the model: 1, 2, ...; 0: not in the training rows,
+ * out of vocabulary; -1: the model has no such categorical column. */
+VANE_API int64_t vane_model_code(const vane_model *model, const char *column, const char *text);
+
 /* The value of an option the model was made with, as text; borrowed until the next call with this
  * model. NULL if there is no such option. */
 VANE_API const char *vane_model_option(vane_model *model, const char *name);
@@ -359,7 +374,9 @@ VANE_API vane_status vane_forecaster_open(const vane_config *config, const vane_
 VANE_API void vane_forecaster_close(vane_forecaster *forecaster);
 
 /* y [n, L]: the last L values of each series; mask [n, L], NULL: all observed; hist [n, L, X];
- * futr [n, L + H, F]; stat [n, S]; those the model does not use are NULL. out [n, H]. */
+ * futr [n, L + H, F]; stat [n, S]; those the model does not use are NULL. out [n, H]. The F columns
+ * are numbers, then codes of categories (vane_model_code), then the calendar features, value /
+ * largest - 0.5; the S columns are numbers, then codes. */
 VANE_API vane_status vane_forecaster_run(vane_forecaster *forecaster, const float *y,
                                          const float *mask, const float *hist, const float *futr,
                                          const float *stat, float *out);

@@ -25,7 +25,8 @@ static vane_status load(args *a, talk *t, job *j)
     vane_status st = vane_model_load(args_flag(a, "load", 0), &j->model);
     if (!st) st = vane_config_adopt(a->config, j->model);
     if (!st) st = vane_dataset_read(a->config, a->file[0], &t->hooks, &j->data);
-    if (!st && futr) st = vane_dataset_read(a->config, futr, &t->hooks, &j->future);
+    if (!st && futr)
+        st = vane_dataset_read_future(a->config, futr, j->data, &t->hooks, &j->future);
     if (!st && actuals) st = vane_dataset_read(a->config, actuals, &t->hooks, &j->actuals);
     return st;
 }

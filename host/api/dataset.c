@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "host/api/internal.h"
 #include "host/data/calendar.h"
+#include "host/data/levels.h"
 
 static vn_status wrap(vn_panel *panel, vane_dataset **data)
 {
@@ -30,25 +31,90 @@ vane_status vane_dataset_read(const vane_config *config, const char *path, const
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }
 
-/* Give a panel features from arrays: names and values, copied. */
-static vn_status add_features(vn_panel *p, int64_t n, const char *const *name, const float *values,
-                              int64_t rows, const char ***names, float **own)
+vane_status vane_dataset_read_future(const vane_config *config, const char *path,
+                                     const vane_dataset *data, const vane_hooks *hooks,
+                                     vane_dataset **future)
 {
-    if (n == 0) return VN_OK;
-    if (!name || !values) return VN_FAIL(VN_E_ARGUMENT, "features are announced but not given");
-    *names = vn_arena_array(&p->arena, (size_t)n, sizeof **names);
-    *own = vn_arena_array(&p->arena, (size_t)(n * rows), sizeof **own);
-    if (!*names || !*own) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    for (int64_t i = 0; i < n; i++) {
-        (*names)[i] = vn_arena_text(&p->arena, name[i], strlen(name[i]));
+    vn_panel *panel;
+    vn_log log = vn_hooks_log(hooks);
+    vn_data_options *o = vn_malloc(sizeof *o);
+    *future = NULL;
+    if (!o) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
+    *o = config->data;
+    o->target_col.s[0] = o->hist_exog_list.s[0] = 0;
+    o->stat_exog_list.s[0] = o->stat_cat_list.s[0] = 0;
+    /* One step to come has no neighbour to tell the frequency from. */
+    if (!strcmp(o->freq.s, "auto") && data->panel->freq.unit != VN_FREQ_STEP)
+        vn_freq_text(data->panel->freq, o->freq.s);
+    vn_status st = vn_panel_read(path, o, &log, &panel);
+    vn_free(o);
+    if (!st) st = wrap(panel, future);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+/* One kind of feature of the caller's arrays: n columns of numbers, n_cat of texts. */
+typedef struct given {
+    int64_t n, n_cat;
+    const char *const *name, *const *cat_name;
+    const float *values;      /* [rows, n] */
+    const char *const *texts; /* [rows, n_cat] */
+} given;
+
+static vn_status name_features(vn_panel *p, const given *g, const char ***names)
+{
+    *names = vn_arena_array(&p->arena, (size_t)(g->n + g->n_cat), sizeof **names);
+    if (!*names) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < g->n + g->n_cat; i++) {
+        const char *name = i < g->n ? g->name[i] : g->cat_name[i - g->n];
+        (*names)[i] = vn_arena_text(&p->arena, name, strlen(name));
         if (!(*names)[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
-    for (int64_t i = 0; i < n * rows; i++)
-        if (!isfinite(values[i]))
-            return VN_FAIL(VN_E_DATA, "feature \"%s\" is not finite in row %lld", name[i % n],
-                           (long long)(i / n));
-    memcpy(*own, values, (size_t)(n * rows) * sizeof *values);
     return VN_OK;
+}
+
+/* Column i of the texts as codes in column n + i of `own`. */
+static vn_status code_texts(const given *g, int64_t rows, int64_t i, vn_names *levels, float *own)
+{
+    for (int64_t t = 0; t < rows; t++) {
+        const char *text = g->texts[t * g->n_cat + i];
+        float *code = &own[t * (g->n + g->n_cat) + g->n + i];
+        if (text && *text) VN_TRY(vn_levels_add(levels, g->cat_name[i], text, strlen(text), code));
+    }
+    return VN_OK;
+}
+
+static vn_status add_texts(vn_panel *p, const given *g, int64_t rows, float *own, vn_levels **cat)
+{
+    vn_status st = VN_OK;
+    vn_names *levels = vn_calloc((size_t)g->n_cat + 1, sizeof *levels);
+    if (!levels) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < g->n_cat; i++) levels[i].arena = &p->arena;
+    for (int64_t i = 0; i < g->n_cat; i++) VN_TRY_DONE(code_texts(g, rows, i, &levels[i], own));
+    VN_TRY_DONE(vn_levels_from(levels, g->n_cat, &p->arena, cat));
+done:
+    for (int64_t i = 0; i < g->n_cat; i++) vn_names_close(&levels[i]);
+    vn_free(levels);
+    return st;
+}
+
+/* Give a panel features from arrays: names, values and codes, copied. */
+static vn_status add_features(vn_panel *p, const given *g, int64_t rows, const char ***names,
+                              float **own, vn_levels **cat)
+{
+    int64_t width = g->n + g->n_cat;
+    if (width == 0) return VN_OK;
+    if ((g->n && (!g->name || !g->values)) || (g->n_cat && (!g->cat_name || !g->texts)))
+        return VN_FAIL(VN_E_ARGUMENT, "features are announced but not given");
+    VN_TRY(name_features(p, g, names));
+    *own = vn_arena_array(&p->arena, (size_t)(width * rows), sizeof **own);
+    if (!*own) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < g->n * rows; i++) {
+        if (!isfinite(g->values[i]))
+            return VN_FAIL(VN_E_DATA, "feature \"%s\" is not finite in row %lld", g->name[i % g->n],
+                           (long long)(i / g->n));
+        (*own)[i / g->n * width + i % g->n] = g->values[i];
+    }
+    return add_texts(p, g, rows, *own, cat);
 }
 
 static vn_status check_arrays(const vane_arrays *a, vn_freq *freq)
@@ -75,14 +141,18 @@ static vn_status make(const vane_arrays *a, vn_panel **panel)
     VN_TRY(vn_panel_from_arrays(a->n_series, a->id, a->indptr, a->y, a->mask, a->start, freq,
                                 season, panel));
     vn_panel *p = *panel;
-    vn_status st = add_features(p, a->n_hist, a->hist_name, a->hist, rows, &p->hist_name, &p->hist);
-    if (!st) st = add_features(p, a->n_futr, a->futr_name, a->futr, rows, &p->futr_name, &p->futr);
-    if (!st)
-        st =
-            add_features(p, a->n_stat, a->stat_name, a->stat, a->n_series, &p->stat_name, &p->stat);
+    given hist = { .n = a->n_hist, .name = a->hist_name, .values = a->hist };
+    given futr = { a->n_futr, a->n_cat, a->futr_name, a->cat_name, a->futr, a->cat };
+    given stat = { a->n_stat, a->n_stat_cat, a->stat_name, a->stat_cat_name, a->stat, a->stat_cat };
+    vn_levels *none = NULL;
+    vn_status st = add_features(p, &hist, rows, &p->hist_name, &p->hist, &none);
+    if (!st) st = add_features(p, &futr, rows, &p->futr_name, &p->futr, &p->futr_cat);
+    if (!st) st = add_features(p, &stat, a->n_series, &p->stat_name, &p->stat, &p->stat_cat);
     p->n_hist = a->n_hist;
-    p->n_futr = a->n_futr;
-    p->n_stat = a->n_stat;
+    p->n_futr = a->n_futr + a->n_cat;
+    p->n_stat = a->n_stat + a->n_stat_cat;
+    p->n_futr_cat = a->n_cat;
+    p->n_stat_cat = a->n_stat_cat;
     if (!st) return VN_OK;
     vn_panel_close(p);
     *panel = NULL;

@@ -137,6 +137,19 @@ static void put_names(vane_report *r, const char *kind, const char *const *name,
     vn_text_put(&r->json, "]", 1);
 }
 
+static void put_features(vane_report *r, const vn_fitted *m)
+{
+    int64_t n_futr = m->n_futr - m->n_calendar - m->n_futr_cat, n_stat = m->n_stat - m->n_stat_cat;
+    const char *calendar[VN_CALENDAR_COUNT];
+    for (int i = 0; i < m->n_calendar; i++) calendar[i] = vn_calendar_name(m->calendar[i]);
+    put_names(r, "hist_exog_list", m->hist_name, m->n_hist);
+    put_names(r, "futr_exog_list", m->futr_name, n_futr);
+    put_names(r, "cat_exog_list", m->futr_name + n_futr, m->n_futr_cat);
+    put_names(r, "stat_exog_list", m->stat_name, n_stat);
+    put_names(r, "stat_cat_list", m->stat_name + n_stat, m->n_stat_cat);
+    put_names(r, "calendar", calendar, m->n_calendar);
+}
+
 static void put_tensors(vane_report *r, const vn_params *p)
 {
     char shape[VN_SHAPE_TEXT];
@@ -176,9 +189,7 @@ vane_status vane_model_report(const vane_model *model, vane_report **report)
         "{\"schema\":1,\"model\":\"%s\",\"version\":%d,\"freq\":\"%s\",\"season\":%" PRId64
         ",\"local_scaler\":\"%s\"",
         m->def->name, m->def->version, freq, m->season, vn_scaler_name(m->local_scaler));
-    put_names(r, "hist_exog_list", m->hist_name, m->n_hist);
-    put_names(r, "futr_exog_list", m->futr_name, m->n_futr);
-    put_names(r, "stat_exog_list", m->stat_name, m->n_stat);
+    put_features(r, m);
     vn_status st = put_options(r, vn_train_option_table, &m->train, sizeof m->train, "train");
     if (!st) st = put_options(r, m->def->options, m->hparams, m->def->options_bytes, "hparams");
     if (st) {

@@ -55,7 +55,7 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     e->m = m;
     *out = (vn_forecaster){ m->def->alias, e, run_model, close_model };
-    VN_TRY(vn_scaled_open(task->panel, m->local_scaler, task->split, &e->scaled));
+    VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
     VN_TRY(vn_predictor_open(m, dev, batch, &e->predictor));
     return VN_OK;
 }

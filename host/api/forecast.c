@@ -38,18 +38,47 @@ static vn_status prepare(vane_forecast *f, const vn_fitted *m, const vn_panel *p
     return VN_OK;
 }
 
-/* Future features must reach to the horizon, and a model of hours should not see days. */
+/* The future features of the table, by the options that name them: "futr_exog 'promo', 'price',
+ * cat_exog 'store'". */
+static void put_needs(const vn_fitted *m, vn_text *out)
+{
+    int64_t all = m->n_futr - m->n_calendar, n = all - m->n_futr_cat;
+    for (int64_t i = 0; i < all && out->n < 200; i++) {
+        const char *kind = i == 0 && n ? "futr_exog " : i == n ? "cat_exog " : "";
+        vn_text_printf(out, "%s%s'%s'", i ? ", " : "", kind, m->futr_name[i]);
+    }
+}
+
+static vn_status refuse_future(const vn_fitted *m, const vn_panel *p, int64_t i)
+{
+    int64_t rows = p->indptr[i + 1] - p->indptr[i], given = rows - p->n_past[i];
+    char stamp[VN_STAMP_TEXT];
+    vn_text names = { 0 };
+    put_needs(m, &names);
+    vn_stamp_text(p->freq, vn_panel_stamp(p, i, rows), stamp);
+    vn_status st = VN_E_MEMORY;
+    if (!names.failed && !given)
+        st = VN_FAIL(VN_E_DATA,
+                     "the model needs %s for %" PRId64 " steps after the end of series '%s' "
+                     "(%s ...): give their future values, --futr FILE",
+                     names.s, m->train.h, p->id[i], stamp);
+    else if (!names.failed)
+        st = VN_FAIL(VN_E_DATA,
+                     "the model needs %s for %" PRId64 " steps after the end of series '%s'; there "
+                     "are future values for %" PRId64 ", not for %s ...",
+                     names.s, m->train.h, p->id[i], given, stamp);
+    vn_text_close(&names);
+    return st;
+}
+
+/* The data must have what the model needs, to the horizon where it is known in advance (the
+ * calendar always is); and a model of hours should not see days. */
 static vn_status check_fit(const vn_fitted *m, const vn_panel *p, const vn_log *log)
 {
     VN_TRY(vn_fitted_match(m, p));
-    for (int64_t i = 0; m->n_futr && i < p->n_series; i++) {
-        int64_t rows = p->indptr[i + 1] - p->indptr[i], need = p->n_past[i] + m->train.h;
-        if (rows < need)
-            return VN_FAIL(VN_E_DATA,
-                           "series \"%s\" has future features for %" PRId64 " of the %" PRId64
-                           " steps to forecast",
-                           p->id[i], rows - p->n_past[i], m->train.h);
-    }
+    for (int64_t i = 0; m->n_futr > m->n_calendar && i < p->n_series; i++)
+        if (p->indptr[i + 1] - p->indptr[i] < p->n_past[i] + m->train.h)
+            return refuse_future(m, p, i);
     char trained[VN_STAMP_TEXT], given[VN_STAMP_TEXT];
     if (m->freq.unit != p->freq.unit || m->freq.n != p->freq.n)
         vn_log_printf(log, VN_LOG_WARN,
@@ -59,7 +88,7 @@ static vn_status check_fit(const vn_fitted *m, const vn_panel *p, const vn_log *
 }
 
 static vn_status run(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
-                     vane_forecast *f)
+                     const vn_log *log, vane_forecast *f)
 {
     vn_device *dev = NULL;
     vn_predictor *predictor = NULL;
@@ -72,7 +101,7 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
         pairs[2 * i + 1] = (int32_t)panel->n_past[i];
     }
     VN_TRY_DONE(vn_config_device(config, &dev));
-    VN_TRY_DONE(vn_scaled_open(panel, m->local_scaler, (vn_split){ 0, 0, 0 }, &scaled));
+    VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &scaled));
     VN_TRY_DONE(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &predictor));
     VN_TRY_DONE(vn_predictor_run(predictor, scaled.use, pairs, f->n_series, f->y));
     for (int64_t i = 0; i < f->n_series; i++) vn_scaled_undo(&scaled, i, f->y + i * f->h, f->h);
@@ -98,7 +127,7 @@ vane_status vane_forecast_make(const vane_config *config, const vane_model *mode
     const vn_panel *panel = joined ? joined : data->panel;
     VN_TRY_DONE(check_fit(model->fitted, panel, &log));
     VN_TRY_DONE(prepare(f, model->fitted, panel));
-    VN_TRY_DONE(run(config, model->fitted, panel, f));
+    VN_TRY_DONE(run(config, model->fitted, panel, &log, f));
     *forecast = f;
     f = NULL;
 done:

@@ -76,14 +76,18 @@ void vn_fill(void *to, const void *from, size_t size);
 /* Open the device the config names. */
 vn_status vn_config_device(const vane_config *config, vn_device **dev);
 
-/* A panel to train or forecast on: `panel` itself, or a copy with scaled targets where the model
- * has a local scaler, fitted on the training rows of the split. */
+/* A panel to train or forecast on: `panel` itself; dressed, where the model has categories or a
+ * calendar (host/data/dress.h); with scaled targets, where it has a local scaler, fitted on the
+ * training rows of the split. */
 typedef struct vn_scaled {
     const vn_panel *use;  /* the panel to compute on */
+    vn_panel dressed;     /* what changed; the rest is borrowed */
     vn_panel copy;        /* its own targets; the rest is borrowed */
     vn_local_scale scale; /* NULL where there is no local scaler */
 } vn_scaled;
-vn_status vn_scaled_open(const vn_panel *panel, int64_t type, vn_split split, vn_scaled *s);
+/* `ahead`: rows to forecast. The model must outlive s. */
+vn_status vn_scaled_open(const vn_panel *panel, const vn_fitted *m, vn_split split, int64_t ahead,
+                         const vn_log *log, vn_scaled *s);
 void vn_scaled_close(vn_scaled *s);
 
 /* Back to the scale of the data: n steps of a series. */

@@ -18,9 +18,8 @@ vn_status vn_config_device(const vane_config *config, vn_device **dev)
     return VN_OK;
 }
 
-vn_status vn_scaled_open(const vn_panel *panel, int64_t scaler, vn_split split, vn_scaled *s)
+static vn_status scale_targets(const vn_panel *panel, int64_t scaler, vn_split split, vn_scaled *s)
 {
-    *s = (vn_scaled){ .use = panel };
     int64_t type = 0;
     while (type < N_LOCAL && local_scalers[type] != scaler) type++;
     if (type == N_LOCAL)
@@ -36,8 +35,21 @@ vn_status vn_scaled_open(const vn_panel *panel, int64_t scaler, vn_split split, 
     return VN_OK;
 }
 
+vn_status vn_scaled_open(const vn_panel *panel, const vn_fitted *m, vn_split split, int64_t ahead,
+                         const vn_log *log, vn_scaled *s)
+{
+    vn_dress dress = vn_fitted_dress(m, ahead);
+    *s = (vn_scaled){ .use = panel };
+    if (dress.n_futr_cat || dress.n_stat_cat || dress.n_calendar) {
+        VN_TRY(vn_panel_dress(panel, &dress, log, &s->dressed));
+        s->use = &s->dressed;
+    }
+    return scale_targets(s->use, m->local_scaler, split, s);
+}
+
 void vn_scaled_close(vn_scaled *s)
 {
+    vn_dressed_close(&s->dressed);
     vn_arena_close(&s->copy.arena);
 }
 
@@ -59,7 +71,9 @@ vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, con
     m->train = config->train;
     m->local_scaler = local_scalers[config->data.local_scaler_type];
     vn_status st = vn_fitted_adopt(m, panel);
+    if (!st) st = vn_fitted_add_calendar(m, config->data.calendar.s);
     if (!st) st = vn_fit_resolve(m, panel, log);
+    if (!st) st = vn_fitted_learn_levels(m, panel);
     if (st) {
         vn_fitted_close(m);
         return vn_trail(st, __FILE__, __LINE__);
@@ -87,6 +101,7 @@ static bool ask_stop(void *ctx)
 /* Start from the weights of another model of the same parameters. */
 static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
 {
+    VN_TRY(vn_fitted_take_levels(m, init));
     VN_TRY(vn_fitted_declare(m));
     VN_TRY(vn_params_layout(m->params));
     const vn_params *from = init->params;
@@ -140,7 +155,7 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
                            .checkpoint_steps = config->run.checkpoint_steps,
                            .resume = or_null(&config->run.resume) };
     VN_TRY_DONE(vn_config_device(config, &dev));
-    VN_TRY_DONE(vn_scaled_open(panel, m->local_scaler, vn_split_from(&m->train), &scaled));
+    VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &scaled));
     VN_TRY_DONE(announce(m, dev, &hooks.log));
     VN_TRY_DONE(vn_fit(m, scaled.use, dev, &hooks, report));
 done:
@@ -239,6 +254,20 @@ void vane_model_about(const vane_model *model, vane_model_info *info)
                           .season = m->season };
     vn_freq_text(m->freq, v.freq);
     vn_fill(info, &v, sizeof v);
+}
+
+int64_t vane_model_code(const vane_model *model, const char *column, const char *text)
+{
+    const vn_fitted *m = model->fitted;
+    const vn_levels *levels = NULL;
+    int64_t futr = m->n_futr - m->n_calendar - m->n_futr_cat, stat = m->n_stat - m->n_stat_cat;
+    for (int64_t i = 0; i < m->n_futr_cat; i++)
+        if (!strcmp(m->futr_name[futr + i], column)) levels = &m->futr_cat[i];
+    for (int64_t i = 0; i < m->n_stat_cat; i++)
+        if (!strcmp(m->stat_name[stat + i], column)) levels = &m->stat_cat[i];
+    for (int64_t k = 0; levels && k < levels->n; k++)
+        if (!strcmp(levels->level[k], text)) return k + 1;
+    return levels ? 0 : -1;
 }
 
 const char *vane_model_option(vane_model *model, const char *name)

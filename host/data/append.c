@@ -3,8 +3,8 @@
 
 #include "base/fault.h"
 #include "base/text.h"
-#include "host/data/names.h"
 #include "host/data/calendar.h"
+#include "host/data/levels.h"
 #include "host/data/panel.h"
 
 static const char *nth_id(int i, const void *ctx)
@@ -45,7 +45,9 @@ done:
 
 static vn_status check_features(const vn_panel *p, const vn_panel *more)
 {
-    bool known = more->n_futr == p->n_futr, past = more->n_hist == p->n_hist;
+    bool known = more->n_futr == p->n_futr && more->n_futr_cat == p->n_futr_cat &&
+                 more->n_calendar == p->n_calendar,
+         past = more->n_hist == p->n_hist;
     for (int64_t i = 0; known && i < p->n_futr; i++)
         known = !strcmp(p->futr_name[i], more->futr_name[i]);
     for (int64_t i = 0; past && i < p->n_hist; i++)
@@ -111,21 +113,53 @@ static vn_status copy_names(vn_arena *arena, const char *const *from, int64_t n,
     return VN_OK;
 }
 
+/* Codes of the new rows [to, to + n) in the joined levels. */
+static void recode(vn_panel *out, int64_t to, int64_t n, float *const *map)
+{
+    int64_t first = out->n_futr - out->n_calendar - out->n_futr_cat;
+    for (int64_t t = to; t < to + n; t++)
+        for (int64_t c = 0; c < out->n_futr_cat; c++) {
+            float *code = &out->futr[t * out->n_futr + first + c];
+            *code = map[c][(int64_t)*code];
+        }
+}
+
 static void join_series(vn_panel *out, const vn_panel *p, const vn_panel *more, int64_t i,
-                        int64_t j)
+                        int64_t j, float *const *map)
 {
     int64_t keep = j < 0 ? p->indptr[i + 1] - p->indptr[i] : p->n_past[i], to = out->indptr[i];
+    int64_t n = j < 0 ? 0 : more->indptr[j + 1] - more->indptr[j];
     copy_rows(out, to, p, p->indptr[i], keep);
     out->start[i] = p->start[i];
     out->n_past[i] = p->n_past[i];
     if (j < 0) return;
-    copy_rows(out, to + keep, more, more->indptr[j], more->indptr[j + 1] - more->indptr[j]);
+    copy_rows(out, to + keep, more, more->indptr[j], n);
+    recode(out, to + keep, n, map);
     if (more->n_past[j]) out->n_past[i] = keep + more->n_past[j];
+}
+
+/* Levels of the joined panel, and the maps [n_futr_cat] from the codes of `more` to them. Static
+ * features, and so their levels, are those of p. */
+static vn_status join_levels(vn_panel *out, const vn_panel *p, const vn_panel *more, float ***map)
+{
+    vn_arena *a = &out->arena;
+    out->n_futr_cat = p->n_futr_cat;
+    out->n_stat_cat = p->n_stat_cat;
+    out->n_calendar = p->n_calendar;
+    out->futr_cat = vn_arena_array(a, (size_t)p->n_futr_cat, sizeof *out->futr_cat);
+    *map = vn_arena_array(a, (size_t)p->n_futr_cat, sizeof **map);
+    if (!out->futr_cat || !*map) return VN_E_MEMORY;
+    for (int64_t c = 0; c < p->n_futr_cat; c++) {
+        VN_TRY(vn_levels_join(&p->futr_cat[c], &more->futr_cat[c], a, &out->futr_cat[c]));
+        VN_TRY(vn_levels_map(&more->futr_cat[c], &out->futr_cat[c], a, &(*map)[c]));
+    }
+    return vn_levels_copy(p->stat_cat, p->n_stat_cat, a, &out->stat_cat);
 }
 
 static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, const int64_t *tail,
                       int64_t *length)
 {
+    float **map = NULL;
     out->n_hist = p->n_hist;
     out->n_futr = p->n_futr;
     out->n_stat = p->n_stat;
@@ -145,8 +179,9 @@ static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, co
     VN_TRY(copy_names(&out->arena, p->hist_name, p->n_hist, &out->hist_name));
     VN_TRY(copy_names(&out->arena, p->futr_name, p->n_futr, &out->futr_name));
     VN_TRY(copy_names(&out->arena, p->stat_name, p->n_stat, &out->stat_name));
+    VN_TRY(join_levels(out, p, more, &map));
     for (int64_t i = 0; i < p->n_series; i++) {
-        join_series(out, p, more, i, tail[i]);
+        join_series(out, p, more, i, tail[i], map);
         for (int64_t t = 0; t < out->n_past[i]; t++)
             out->n_missing += out->mask[out->indptr[i] + t] == 0.0f;
     }

@@ -269,10 +269,11 @@ static vn_status take_stats(const vn_table *t)
 {
     vn_panel *p = t->panel;
     for (int64_t i = 0; i < p->n_series * p->n_stat; i++) {
-        if (isnan(t->stat[i]))
+        bool code = i % p->n_stat >= p->n_stat - p->n_stat_cat;
+        if (isnan(t->stat[i]) && !code)
             return VN_FAIL(VN_E_DATA, "%s: series '%s' has no value of static feature '%s'",
                            t->name, t->ids.name[i / p->n_stat], p->stat_name[i % p->n_stat]);
-        p->stat[i] = t->stat[i];
+        p->stat[i] = isnan(t->stat[i]) ? 0.0f : t->stat[i];
     }
     return VN_OK;
 }

@@ -29,10 +29,21 @@ typedef struct vn_freq {
     bool date_only; /* stamps are written without a time of day */
 } vn_freq;
 
+/* The texts of one categorical column. Code k is level[k - 1]; 0 is every other text, and a missing
+ * one: out of vocabulary. Codes stand in the columns as floats, exact to 2^24. */
+typedef struct vn_levels {
+    int64_t n;
+    const char **level; /* [n] */
+} vn_levels;
+
 typedef struct vn_panel {
     vn_arena arena;
     int64_t n_series, n_rows;
-    int64_t n_hist, n_futr, n_stat;
+    int64_t n_hist, n_futr, n_stat; /* columns, of every kind */
+    /* The columns of futr are numbers, then n_futr_cat of codes, then n_calendar made from the
+     * stamps (vn_panel_dress); those of stat are numbers, then n_stat_cat of codes. */
+    int64_t n_futr_cat, n_calendar, n_stat_cat;
+    vn_levels *futr_cat, *stat_cat; /* [n_futr_cat], [n_stat_cat] */
     const char **id; /* [N] */
     const char **hist_name, **futr_name, **stat_name;
     int64_t *indptr; /* [N + 1] */

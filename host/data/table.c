@@ -16,8 +16,20 @@ enum { ROLE_NONE, ROLE_ID, ROLE_TIME, ROLE_CELL, ROLE_STAT };
 /* What one column of the file is. */
 typedef struct role {
     int what;
-    int64_t at; /* index among the cells or static features */
+    int64_t at;       /* index among the cells or static features */
+    vn_names *levels; /* of a categorical column; NULL: numbers */
 } role;
+
+/* The columns of one option that asks for features. */
+typedef struct wish {
+    const char *option;
+    const char **name;
+    int64_t n, first; /* `at` of the first */
+    int what;
+    vn_names *levels; /* [n], NULL: numbers */
+} wish;
+
+enum { N_WISHES = 5 };
 
 vn_status vn_table_room(void *array, int64_t *cap, int64_t n, size_t size)
 {
@@ -38,6 +50,11 @@ void vn_table_close(vn_table *t)
     if (!t) return;
     vn_csv_close(&t->csv);
     vn_names_close(&t->ids);
+    for (int64_t i = 0; t->futr_cat && i < t->panel->n_futr_cat; i++)
+        vn_names_close(&t->futr_cat[i]);
+    for (int64_t i = 0; t->stat_cat && i < t->panel->n_stat_cat; i++)
+        vn_names_close(&t->stat_cat[i]);
+    t->futr_cat = t->stat_cat = NULL;
     vn_arena_close(&t->arena);
     vn_free(t->group);
     vn_free(t->stamp);
@@ -70,6 +87,18 @@ static bool is_missing(const vn_table *t, const vn_csv_cell *cell)
     return same_word(cell, "na") || same_word(cell, "nan") || same_word(cell, "null");
 }
 
+static bool is_feature(const vn_table *t, const char *column)
+{
+    const vn_panel *p = t->panel;
+    for (int64_t i = 0; i < p->n_hist; i++)
+        if (!strcmp(p->hist_name[i], column)) return true;
+    for (int64_t i = 0; i < p->n_futr; i++)
+        if (!strcmp(p->futr_name[i], column)) return true;
+    for (int64_t i = 0; i < p->n_stat; i++)
+        if (!strcmp(p->stat_name[i], column)) return true;
+    return false;
+}
+
 static vn_status not_a_number(const vn_table *t, const vn_csv_cell *cell, const char *column)
 {
     char shown[VN_CSV_SHOWN];
@@ -79,8 +108,23 @@ static vn_status not_a_number(const vn_table *t, const vn_csv_cell *cell, const 
                            "expected a number in column '%s', got \"%s\" (decimals need a point)",
                            column, shown);
     return vn_csv_fail(&t->csv, cell->s,
-                       "expected a number in column '%s', got \"%s\" (missing values: --na %s)",
-                       column, shown, shown);
+                       "expected a number in column '%s', got \"%s\" (missing values: --na %s%s)",
+                       column, shown, shown,
+                       is_feature(t, column) ? "; texts: cat_exog_list or stat_cat_list" : "");
+}
+
+/* The code of a categorical cell; 0 if it is missing. */
+static vn_status take_code(const vn_table *t, const vn_csv_cell *cell, const char *column,
+                           vn_names *levels, float *out)
+{
+    *out = 0;
+    if (is_missing(t, cell)) return VN_OK;
+    if (!cell->doubled) return vn_levels_add(levels, column, cell->s, cell->n, out);
+    vn_arena scratch = { 0 };
+    char *plain = vn_csv_plain(&scratch, cell);
+    vn_status st = plain ? vn_levels_add(levels, column, plain, strlen(plain), out) : VN_E_MEMORY;
+    vn_arena_close(&scratch);
+    return st;
 }
 
 /* Plain decimals of up to 18 digits, without the exact parser's 0.4 us for those over 15. Digits
@@ -219,12 +263,29 @@ static vn_status find_time(const vn_table *t, int64_t *at)
     return VN_OK;
 }
 
-static vn_status assign_list(vn_table *t, role *roles, const char *option, const char *const *names,
-                             int64_t n, int what, int64_t first)
+/* All columns that are asked for and not there, in one message. */
+static vn_status need_columns(const vn_table *t, const wish *w)
 {
-    for (int64_t i = 0; i < n; i++)
-        VN_TRY(assign(t, roles, option, names[i], (role){ what, first + i }));
-    return VN_OK;
+    vn_text names = { 0 };
+    const wish *first = NULL;
+    const char *name = NULL;
+    int n_missing = 0;
+    for (int k = 0; k < N_WISHES; k++)
+        for (int64_t i = 0; i < w[k].n; i++) {
+            if (column_called(t, w[k].name[i]) >= 0) continue;
+            if (!n_missing++) first = &w[k], name = w[k].name[i];
+            if (names.n < 300)
+                vn_text_printf(&names, "%s'%s' (option %s)", names.n ? ", " : "", w[k].name[i],
+                               w[k].option);
+        }
+    vn_status st = VN_OK;
+    if (n_missing == 1) st = no_column(t, first->option, name);
+    if (n_missing > 1)
+        st = names.failed ? VN_E_MEMORY
+                          : VN_FAIL(VN_E_DATA, "%s:1: %d columns are missing: %.320s", t->name,
+                                    n_missing, names.s);
+    vn_text_close(&names);
+    return st;
 }
 
 /* Feature columns; targets come first among the cells. */
@@ -232,14 +293,26 @@ static vn_status assign_features(vn_table *t, role *roles)
 {
     vn_panel *p = t->panel;
     const vn_data_options *o = t->options;
-    VN_TRY(assign_list(t, roles, "hist_exog_list", p->hist_name, p->n_hist, ROLE_CELL, t->n_y));
-    VN_TRY(assign_list(t, roles, "futr_exog_list", p->futr_name, p->n_futr, ROLE_CELL,
-                       t->n_y + p->n_hist));
+    int64_t n_futr = p->n_futr - p->n_futr_cat, n_stat = p->n_stat - p->n_stat_cat;
+    int64_t futr = t->n_y + p->n_hist;
+    const wish wishes[N_WISHES] = {
+        { "hist_exog_list", p->hist_name, p->n_hist, t->n_y, ROLE_CELL, NULL },
+        { "futr_exog_list", p->futr_name, n_futr, futr, ROLE_CELL, NULL },
+        { "cat_exog_list", p->futr_name + n_futr, p->n_futr_cat, futr + n_futr, ROLE_CELL,
+          t->futr_cat },
+        { "stat_exog_list", p->stat_name, n_stat, 0, ROLE_STAT, NULL },
+        { "stat_cat_list", p->stat_name + n_stat, p->n_stat_cat, n_stat, ROLE_STAT, t->stat_cat },
+    };
     if (p->n_stat && t->format == VN_FORMAT_WIDE)
         return VN_FAIL(VN_E_ARGUMENT,
-                       "a wide table cannot hold static features (stat_exog_list = %s)",
-                       o->stat_exog_list.s);
-    VN_TRY(assign_list(t, roles, "stat_exog_list", p->stat_name, p->n_stat, ROLE_STAT, 0));
+                       "a wide table cannot hold static features (stat_exog_list = %s, "
+                       "stat_cat_list = %s)",
+                       o->stat_exog_list.s, o->stat_cat_list.s);
+    VN_TRY(need_columns(t, wishes));
+    for (const wish *w = wishes; w < wishes + N_WISHES; w++)
+        for (int64_t i = 0; i < w->n; i++)
+            VN_TRY(assign(t, roles, w->option, w->name[i],
+                          (role){ w->what, w->first + i, w->levels ? &w->levels[i] : NULL }));
     t->n_cells = t->n_y + p->n_hist + p->n_futr;
     return VN_OK;
 }
@@ -249,11 +322,12 @@ static vn_status roles_long(vn_table *t, role *roles)
     const vn_data_options *o = t->options;
     int64_t time, one, id = column_called(t, o->id_col.s);
     if (id >= 0 || strcmp(o->id_col.s, "unique_id"))
-        VN_TRY(assign(t, roles, "id_col", o->id_col.s, (role){ ROLE_ID, 0 }));
+        VN_TRY(assign(t, roles, "id_col", o->id_col.s, (role){ ROLE_ID, 0, NULL }));
     VN_TRY(find_time(t, &time));
-    VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0 }));
+    VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0, NULL }));
     t->n_y = o->target_col.s[0] != 0;
-    if (t->n_y) VN_TRY(assign(t, roles, "target_col", o->target_col.s, (role){ ROLE_CELL, 0 }));
+    if (t->n_y)
+        VN_TRY(assign(t, roles, "target_col", o->target_col.s, (role){ ROLE_CELL, 0, NULL }));
     if (id < 0) VN_TRY(vn_names_add(&t->ids, o->target_col.s, strlen(o->target_col.s), &one));
     return assign_features(t, roles);
 }
@@ -262,7 +336,7 @@ static vn_status roles_wide(vn_table *t, role *roles)
 {
     int64_t time, index;
     VN_TRY(find_time(t, &time));
-    VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0 }));
+    VN_TRY(assign(t, roles, "time_col", t->column[time], (role){ ROLE_TIME, 0, NULL }));
     t->n_y = t->n_columns - 1 - t->panel->n_hist - t->panel->n_futr;
     VN_TRY(assign_features(t, roles));
     for (int64_t i = 0; i < t->n_columns; i++) {
@@ -274,7 +348,7 @@ static vn_status roles_wide(vn_table *t, role *roles)
         VN_TRY(vn_names_add(&t->ids, name, strlen(name), &index));
         if (index < known)
             return VN_FAIL(VN_E_DATA, "%s:1: two columns are called '%s'", t->name, name);
-        roles[i] = (role){ ROLE_CELL, index };
+        roles[i] = (role){ ROLE_CELL, index, NULL };
     }
     if (t->n_y < 1)
         return VN_FAIL(VN_E_DATA, "%s:1: a wide table needs a column for each series beside '%s'",
@@ -335,20 +409,30 @@ static vn_status take_id(vn_table *t, const vn_csv_cell *cell, int32_t *group)
     return VN_OK;
 }
 
-static vn_status take_stat(vn_table *t, int64_t group, int64_t at, const vn_csv_cell *cell)
+/* A static number, or the text of a static code, for messages. */
+static const char *stat_text(const role *r, float x, char number[VN_NUMBER_MAX])
+{
+    return r->levels ? r->levels->name[(int64_t)x - 1] : vn_format_f32(x, number);
+}
+
+static vn_status take_stat(vn_table *t, int64_t group, const role *r, const vn_csv_cell *cell)
 {
     int64_t n_stat = t->panel->n_stat, before = t->stat_cap;
     while (group >= t->stat_cap)
         VN_TRY(vn_table_room(&t->stat, &t->stat_cap, t->stat_cap, (size_t)n_stat * sizeof(float)));
     for (int64_t i = before * n_stat; i < t->stat_cap * n_stat; i++) t->stat[i] = NAN;
-    const char *name = t->panel->stat_name[at];
-    float x, *kept = &t->stat[group * n_stat + at];
-    VN_TRY(vn_table_number(t, cell, name, &x));
+    const char *name = t->panel->stat_name[r->at];
+    float x, *kept = &t->stat[group * n_stat + r->at];
+    if (!r->levels)
+        VN_TRY(vn_table_number(t, cell, name, &x));
+    else
+        VN_TRY(take_code(t, cell, name, r->levels, &x));
+    if (r->levels && x == 0) x = NAN; /* missing, as a number would be */
     if (!isnan(x) && !isnan(*kept) && x != *kept) {
         char was[VN_NUMBER_MAX], shown[VN_CSV_SHOWN];
         return vn_csv_fail(&t->csv, cell->s,
-                           "static column '%s' changes within series '%s': %s after %s", name,
-                           t->ids.name[group], vn_csv_show(cell, shown), vn_format_f32(*kept, was));
+                           "static column '%s' changes within series '%s': %s after %.40s", name,
+                           t->ids.name[group], vn_csv_show(cell, shown), stat_text(r, *kept, was));
     }
     if (!isnan(x)) *kept = x;
     return VN_OK;
@@ -364,9 +448,11 @@ static vn_status take_row(vn_table *t, const role *roles, int64_t id_column)
         const vn_csv_cell *cell = &csv->cell[i];
         float *cells = t->cell + row * t->n_cells;
         if (roles[i].what == ROLE_TIME) VN_TRY(take_stamp(t, cell, i, &t->stamp[row]));
-        if (roles[i].what == ROLE_CELL)
+        if (roles[i].what == ROLE_CELL && !roles[i].levels)
             VN_TRY(vn_table_number(t, cell, t->column[i], &cells[roles[i].at]));
-        if (roles[i].what == ROLE_STAT) VN_TRY(take_stat(t, t->group[row], roles[i].at, cell));
+        if (roles[i].what == ROLE_CELL && roles[i].levels)
+            VN_TRY(take_code(t, cell, t->column[i], roles[i].levels, &cells[roles[i].at]));
+        if (roles[i].what == ROLE_STAT) VN_TRY(take_stat(t, t->group[row], &roles[i], cell));
     }
     return VN_OK;
 }
@@ -492,6 +578,26 @@ static vn_status look(vn_table *t)
     return VN_OK;
 }
 
+/* The names of two options, numbers and then categories, as one list; *cat: texts of the latter. */
+static vn_status split_both(vn_table *t, const char *numbers, const char *categories,
+                            const char ***names, int64_t *n, int64_t *n_cat, vn_names **cat)
+{
+    vn_panel *p = t->panel;
+    const char **more;
+    VN_TRY(split_list(&p->arena, numbers, names, n));
+    VN_TRY(split_list(&p->arena, categories, &more, n_cat));
+    if (!*n_cat) return VN_OK;
+    const char **all = vn_arena_array(&p->arena, (size_t)(*n + *n_cat), sizeof *all);
+    *cat = vn_arena_array(&t->arena, (size_t)*n_cat, sizeof **cat);
+    if (!all || !*cat) return VN_E_MEMORY;
+    memcpy(all, *names, (size_t)*n * sizeof *all);
+    memcpy(all + *n, more, (size_t)*n_cat * sizeof *all);
+    for (int64_t i = 0; i < *n_cat; i++) (*cat)[i].arena = &p->arena;
+    *names = all;
+    *n += *n_cat;
+    return VN_OK;
+}
+
 vn_status vn_table_read(vn_table *t, const char *text, size_t n, const vn_log *log)
 {
     vn_panel *p = t->panel;
@@ -499,10 +605,15 @@ vn_status vn_table_read(vn_table *t, const char *text, size_t n, const vn_log *l
     t->ids.arena = &p->arena;
     VN_TRY(split_list(&t->arena, o->na.s, &t->na, &t->n_na));
     VN_TRY(split_list(&p->arena, o->hist_exog_list.s, &p->hist_name, &p->n_hist));
-    VN_TRY(split_list(&p->arena, o->futr_exog_list.s, &p->futr_name, &p->n_futr));
-    VN_TRY(split_list(&p->arena, o->stat_exog_list.s, &p->stat_name, &p->n_stat));
+    VN_TRY(split_both(t, o->futr_exog_list.s, o->cat_exog_list.s, &p->futr_name, &p->n_futr,
+                      &p->n_futr_cat, &t->futr_cat));
+    VN_TRY(split_both(t, o->stat_exog_list.s, o->stat_cat_list.s, &p->stat_name, &p->n_stat,
+                      &p->n_stat_cat, &t->stat_cat));
     VN_TRY(vn_csv_open(&t->csv, t->name, text, n));
     VN_TRY(look(t));
     if (t->format == VN_FORMAT_ROWS) return vn_table_read_rows(t);
-    return read_columns(t, log);
+    VN_TRY(read_columns(t, log));
+    VN_TRY(vn_levels_from(t->futr_cat, p->n_futr_cat, &p->arena, &p->futr_cat));
+    VN_TRY(vn_levels_from(t->stat_cat, p->n_stat_cat, &p->arena, &p->stat_cat));
+    return VN_OK;
 }

@@ -126,6 +126,8 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
                            float *out)
 {
     VN_TRY(vn_fitted_match(p->m, panel));
+    if (panel->n_calendar != p->m->n_calendar)
+        return VN_FAIL(VN_E_BUG, "a panel must be dressed for the model's calendar features");
     for (int64_t i = 0; i < n; i++) VN_TRY(check_pair(p->m, panel, pairs + 2 * i));
     if (p->version != p->m->params->version) VN_TRY(upload(p));
     route *r = n > 1 && p->many.plan ? &p->many : &p->one;

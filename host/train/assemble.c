@@ -6,9 +6,14 @@
  *
  * Features are scaled like the target, each channel with the statistics of its first L rows; a row
  * outside the series or without a target is the channel's mean, 0. Static features pass as they
- * are, and with the scaler "last" all do: a feature's level may be what it tells. */
+ * are, and with the scaler "last" all do: a feature's level may be what it tells. Neither are
+ * features of the calendar scaled. Categories become embeddings here:
+ *
+ *     futr  [numbers | codes | calendar] -> [scaled numbers | calendar | embedding of each code]
+ *     stat  [numbers | codes]            -> [numbers | embedding of each code] */
 #include <inttypes.h>
 
+#include "host/train/categories.h"
 #include "host/train/train.h"
 
 /* Added to the sum of weights before dividing: a batch with nothing observed has loss and gradient
@@ -64,6 +69,35 @@ static vn_val futr_mask(const work *k)
     return vn_concat(k->g, 1, (vn_val[]){ k->w.mask, ones }, 2);
 }
 
+/* Columns first .. first + n of the `all` of x along its last axis; absent if there are none. */
+static vn_val columns(const work *k, vn_val x, int axis, int64_t first, int64_t n, int64_t all)
+{
+    if (!x || n == 0) return 0;
+    return n == all ? x : vn_slice(k->g, x, axis, first, n);
+}
+
+static vn_val futr_of(const work *k, int64_t *width)
+{
+    const vn_fitted *m = k->m;
+    vn_val x = k->w.futr;
+    int64_t all = m->n_futr, n = all - m->n_futr_cat - m->n_calendar;
+    vn_val numbers = columns(k, x, 2, 0, n, all);
+    if (numbers) numbers = scaled_feature(k, numbers, futr_mask(k));
+    vn_val parts[] = { numbers, columns(k, x, 2, all - m->n_calendar, m->n_calendar, all) };
+    *width = n + m->n_calendar;
+    vn_val plain = *width ? vn_concat(k->g, 2, parts, 2) : 0;
+    return vn_with_embeddings(k->g, k->o, "futr", plain, x, n, m->futr_cat, m->n_futr_cat, width);
+}
+
+static vn_val stat_of(const work *k, int64_t *width)
+{
+    const vn_fitted *m = k->m;
+    int64_t n = m->n_stat - m->n_stat_cat;
+    vn_val x = k->w.stat, numbers = columns(k, x, 1, 0, n, m->n_stat);
+    *width = n;
+    return vn_with_embeddings(k->g, k->o, "stat", numbers, x, n, m->stat_cat, m->n_stat_cat, width);
+}
+
 static void declare_revin(work *k)
 {
     k->gain = vn_param(k->g, "revin.weight", VN_DIMS(1), (vn_init){ VN_INIT_CONSTANT, 1 });
@@ -115,14 +149,12 @@ static vn_val forecast(work *k)
                      .H = k->o->h,
                      .P = 1,
                      .X = m->n_hist,
-                     .F = m->n_futr,
-                     .S = m->n_stat,
                      .train = k->mode == VN_MODE_TRAIN };
     task.y = revin_in(k);
     task.mask = k->w.mask;
     task.hist = scaled_feature(k, k->w.hist, k->w.mask);
-    task.futr = k->w.futr ? scaled_feature(k, k->w.futr, futr_mask(k)) : 0;
-    task.stat = k->w.stat;
+    task.futr = futr_of(k, &task.F);
+    task.stat = stat_of(k, &task.S);
     if (m->def->check && !k->g->status && m->def->check(m->hparams, &task))
         return vn_refuse(k->g, vn_last_status(), "%s", vn_last_message());
     return revin_out(k, m->def->build(k->g, m->hparams, &task));

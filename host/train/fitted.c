@@ -68,59 +68,6 @@ void vn_fitted_close(vn_fitted *m)
     vn_free(m);
 }
 
-/* Copies of n names; NULL with a failure recorded. */
-static const char **copy_names(vn_arena *arena, const char *const *name, int64_t n)
-{
-    const char **own = vn_arena_array(arena, n ? (size_t)n : 1, sizeof *own);
-    for (int64_t i = 0; own && i < n; i++) {
-        own[i] = vn_arena_text(arena, name[i], strlen(name[i]));
-        if (!own[i]) return NULL;
-    }
-    return own;
-}
-
-vn_status vn_fitted_adopt(vn_fitted *m, const vn_panel *panel)
-{
-    m->hist_name = copy_names(&m->arena, panel->hist_name, panel->n_hist);
-    m->futr_name = copy_names(&m->arena, panel->futr_name, panel->n_futr);
-    m->stat_name = copy_names(&m->arena, panel->stat_name, panel->n_stat);
-    if (!m->hist_name || !m->futr_name || !m->stat_name)
-        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    m->n_hist = panel->n_hist;
-    m->n_futr = panel->n_futr;
-    m->n_stat = panel->n_stat;
-    m->freq = panel->freq;
-    m->season = panel->season;
-    return VN_OK;
-}
-
-static vn_status match(const char *kind, const char *const *want, int64_t n_want,
-                       const char *const *have, int64_t n_have)
-{
-    for (int64_t i = 0; i < n_want && i < n_have; i++)
-        if (strcmp(want[i], have[i]))
-            return VN_FAIL(VN_E_DATA,
-                           "%s feature %" PRId64 " is \"%s\" in the model but \"%s\" in "
-                           "the data",
-                           kind, i + 1, want[i], have[i]);
-    if (n_want > n_have)
-        return VN_FAIL(VN_E_DATA, "the model needs the %s feature \"%s\", which the data lack",
-                       kind, want[n_have]);
-    if (n_want < n_have)
-        return VN_FAIL(VN_E_DATA,
-                       "the data have the %s feature \"%s\", which the model does not know", kind,
-                       have[n_want]);
-    return VN_OK;
-}
-
-vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *p)
-{
-    VN_TRY(match("historic", m->hist_name, m->n_hist, p->hist_name, p->n_hist));
-    VN_TRY(match("future", m->futr_name, m->n_futr, p->futr_name, p->n_futr));
-    VN_TRY(match("static", m->stat_name, m->n_stat, p->stat_name, p->n_stat));
-    return VN_OK;
-}
-
 vn_status vn_fitted_declare(const vn_fitted *m)
 {
     vn_model_graph graph;
@@ -192,18 +139,44 @@ static void put_options(vn_meta_list *list, const char *prefix, const vn_option 
     }
 }
 
-/* The names as a JSON list: they may hold commas and quotes. */
+/* A JSON list of texts: they may hold commas and quotes. */
+static void put_list(vn_text *value, const char *const *name, int64_t n)
+{
+    vn_text_put(value, "[", 1);
+    for (int64_t i = 0; i < n; i++) {
+        if (i) vn_text_put(value, ", ", 2);
+        vn_text_json(value, name[i]);
+    }
+    vn_text_put(value, "]", 1);
+}
+
 static void put_names(vn_meta_list *list, const char *kind, const char *const *name, int64_t n)
+{
+    vn_text value = { 0 };
+    put_list(&value, name, n);
+    put_text(list, "schema", kind, &value);
+    vn_text_close(&value);
+}
+
+/* A list a categorical column; the columns are the last ones of their kind. */
+static void put_levels(vn_meta_list *list, const char *kind, const vn_levels *levels, int64_t n)
 {
     vn_text value = { 0 };
     vn_text_put(&value, "[", 1);
     for (int64_t i = 0; i < n; i++) {
         if (i) vn_text_put(&value, ", ", 2);
-        vn_text_json(&value, name[i]);
+        put_list(&value, levels[i].level, levels[i].n);
     }
     vn_text_put(&value, "]", 1);
     put_text(list, "schema", kind, &value);
     vn_text_close(&value);
+}
+
+static void put_calendar(vn_meta_list *list, const vn_fitted *m)
+{
+    const char *name[VN_CALENDAR_COUNT];
+    for (int i = 0; i < m->n_calendar; i++) name[i] = vn_calendar_name(m->calendar[i]);
+    put_names(list, "calendar", name, m->n_calendar);
 }
 
 vn_status vn_fitted_describe(const vn_fitted *m, const char *format, vn_meta_list *list)
@@ -224,6 +197,9 @@ vn_status vn_fitted_describe(const vn_fitted *m, const char *format, vn_meta_lis
     put_names(list, "hist_exog", m->hist_name, m->n_hist);
     put_names(list, "futr_exog", m->futr_name, m->n_futr);
     put_names(list, "stat_exog", m->stat_name, m->n_stat);
+    if (m->n_futr_cat) put_levels(list, "futr_levels", m->futr_cat, m->n_futr_cat);
+    if (m->n_stat_cat) put_levels(list, "stat_levels", m->stat_cat, m->n_stat_cat);
+    if (m->n_calendar) put_calendar(list, m);
     return list->failed ? vn_trail(VN_E_MEMORY, __FILE__, __LINE__) : VN_OK;
 }
 
@@ -272,22 +248,75 @@ static vn_status take_options(reader *r, const char *prefix, const vn_option *ta
     return VN_OK;
 }
 
-static vn_status take_names(reader *r, const char *key, const char ***name, int64_t *n)
+/* A list of texts out of JSON; false if it is none. */
+static vn_status read_list(const vn_json *list, vn_arena *arena, const char ***name, int64_t *n,
+                           bool *fits)
+{
+    *n = 0;
+    *fits = *fits && list->type == VN_JSON_ARRAY;
+    *name = vn_arena_array(arena, *fits ? list->n : 0, sizeof **name);
+    if (!*name) return VN_E_MEMORY;
+    for (const vn_json *x = *fits ? list->child : NULL; x && *fits; x = x->next) {
+        *fits = x->type == VN_JSON_STRING && strlen(x->s) == x->n;
+        if (*fits) (*name)[(*n)++] = x->s;
+    }
+    return VN_OK;
+}
+
+/* The JSON under a key; *fits is false if it is none. */
+static vn_status take_json(reader *r, const char *key, vn_json **value, bool *fits)
 {
     const char *text = NULL;
-    vn_json *list = NULL;
     VN_TRY(take(r, key, &text));
-    vn_status st = vn_json_parse(r->arena, text, strlen(text), &list);
-    if (st == VN_E_MEMORY) return st;
-    bool fits = !st && list->type == VN_JSON_ARRAY;
-    *name = vn_arena_array(r->arena, fits && list->n ? list->n : 1, sizeof **name);
-    if (!*name) return VN_E_MEMORY;
-    *n = 0;
-    for (const vn_json *x = fits ? list->child : NULL; x && fits; x = x->next) {
-        fits = x->type == VN_JSON_STRING && strlen(x->s) == x->n;
-        if (fits) (*name)[(*n)++] = x->s;
-    }
+    vn_status st = vn_json_parse(r->arena, text, strlen(text), value);
+    *fits = !st;
+    return st == VN_E_MEMORY ? st : VN_OK;
+}
+
+static vn_status take_names(reader *r, const char *key, const char ***name, int64_t *n)
+{
+    vn_json *list = NULL;
+    bool fits = false;
+    VN_TRY(take_json(r, key, &list, &fits));
+    VN_TRY(read_list(list, r->arena, name, n, &fits));
     return fits ? VN_OK : VN_FAIL(VN_E_MODEL, "\"%s\" is no list of names", key);
+}
+
+/* Absent: no categorical columns. Of the n_columns of the kind the levels' are the last. */
+static vn_status take_levels(reader *r, const char *key, int64_t n_columns, vn_levels **levels,
+                             int64_t *n)
+{
+    vn_json *list = NULL;
+    bool fits = false;
+    if (!vn_safetensors_meta(r->file, key)) return VN_OK;
+    VN_TRY(take_json(r, key, &list, &fits));
+    fits = fits && list->type == VN_JSON_ARRAY && (int64_t)list->n <= n_columns;
+    *levels = vn_arena_array(r->arena, fits ? list->n : 0, sizeof **levels);
+    if (!*levels) return VN_E_MEMORY;
+    for (const vn_json *x = fits ? list->child : NULL; x && fits; x = x->next) {
+        vn_levels *l = &(*levels)[(*n)++];
+        VN_TRY(read_list(x, r->arena, &l->level, &l->n, &fits));
+        fits = fits && l->n > 0;
+    }
+    return fits ? VN_OK
+                : VN_FAIL(VN_E_MODEL, "\"%s\" is no list of lists of texts, at most %" PRId64, key,
+                          n_columns);
+}
+
+static vn_status take_calendar(reader *r, vn_fitted *m)
+{
+    const char **name;
+    int64_t n = 0;
+    if (!vn_safetensors_meta(r->file, "schema.calendar")) return VN_OK;
+    VN_TRY(take_names(r, "schema.calendar", &name, &n));
+    for (int64_t i = 0; i < n && i < VN_CALENDAR_COUNT; i++) {
+        int feature = vn_calendar_find(name[i], strlen(name[i]));
+        if (feature >= 0) m->calendar[m->n_calendar++] = feature;
+    }
+    if (m->n_calendar != n || n > m->n_futr - m->n_futr_cat)
+        return VN_FAIL(VN_E_MODEL,
+                       "\"schema.calendar\" names features this version or model lacks");
+    return VN_OK;
 }
 
 static vn_status take_schema(reader *r, vn_fitted *m)
@@ -304,6 +333,9 @@ static vn_status take_schema(reader *r, vn_fitted *m)
     VN_TRY(take_names(r, "schema.hist_exog", &m->hist_name, &m->n_hist));
     VN_TRY(take_names(r, "schema.futr_exog", &m->futr_name, &m->n_futr));
     VN_TRY(take_names(r, "schema.stat_exog", &m->stat_name, &m->n_stat));
+    VN_TRY(take_levels(r, "schema.futr_levels", m->n_futr, &m->futr_cat, &m->n_futr_cat));
+    VN_TRY(take_levels(r, "schema.stat_levels", m->n_stat, &m->stat_cat, &m->n_stat_cat));
+    VN_TRY(take_calendar(r, m));
     return VN_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "device/device.h"
 #include "graph/plan/plan.h"
-#include "host/data/panel.h"
+#include "host/data/dress.h"
 #include "host/train/train.def"
 #include "models/model.h"
 
@@ -23,8 +23,12 @@ typedef struct vn_fitted {
     int64_t local_scaler;   /* line of scalers.def */
     vn_freq freq;
     int64_t season;
-    int64_t n_hist, n_futr, n_stat;
+    int64_t n_hist, n_futr, n_stat; /* columns as in a dressed panel */
     const char **hist_name, **futr_name, **stat_name;
+    int64_t n_futr_cat, n_stat_cat; /* of them categories */
+    vn_levels *futr_cat, *stat_cat; /* their vocabulary: the texts of the training rows */
+    int n_calendar;                 /* the last of the n_futr */
+    int calendar[VN_CALENDAR_COUNT];
     vn_params *params; /* laid out; the weights */
 } vn_fitted;
 /* Everything at its default, the model's presets for training included; no features, no weights. */
@@ -34,7 +38,22 @@ void vn_fitted_close(vn_fitted *m);
 /* Take frequency, season and the features' names from a panel. */
 vn_status vn_fitted_adopt(vn_fitted *m, const vn_panel *panel);
 
-/* DATA unless the panel has the features of the model, in its order. */
+/* Take the calendar features of the option `calendar`, for the model's frequency; once, after
+ * adopting. */
+vn_status vn_fitted_add_calendar(vn_fitted *m, const char *option);
+
+/* Keep of the vocabulary what stands in the training rows of the panel adopted, whose codes then
+ * are no longer the model's. DATA if a column has no text there. */
+vn_status vn_fitted_learn_levels(vn_fitted *m, const vn_panel *panel);
+
+/* Take the vocabulary of another model with the same categorical columns. */
+vn_status vn_fitted_take_levels(vn_fitted *m, const vn_fitted *from);
+
+/* What this model makes of a panel; borrows from m. */
+vn_dress vn_fitted_dress(const vn_fitted *m, int64_t ahead);
+
+/* DATA unless the panel has the features of the model, in its order; those of the calendar may be
+ * absent, a panel then needs dressing. */
 vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *panel);
 
 /* Declare the parameters, without giving them memory. */

@@ -21,10 +21,7 @@ static void grad_codes(const vn_call *c, double *const in[VN_MAX_IN])
 const vn_case vn_cases_embedding[] = {
     { "one element", { F32(1), F32(1, 1) }, .prepare = embedding_codes, .diff = 2 },
     { "a static column", { F32(33, 1), F32(7, 3) }, .prepare = embedding_codes, .diff = 2 },
-    { "a column of windows",
-      { F32(5, 31, 1), F32(17, 5) },
-      .prepare = embedding_codes,
-      .diff = 2 },
+    { "a column of windows", { F32(5, 31, 1), F32(17, 5) }, .prepare = embedding_codes, .diff = 2 },
     { "more codes than a tile", { F32(5000, 1), F32(3, 2) }, .prepare = embedding_codes },
     { "a table over one tile", { F32(7, 1), F32(300, 31) }, .prepare = embedding_codes, .diff = 2 },
     { "rows over one tile", { F32(5, 1), F32(3, 5000) }, .prepare = embedding_codes },

@@ -148,7 +148,35 @@ expect 4 'good.csv' "$vane" inspect good.csv
 sed '1s/$/,price/; 2,$s/$/,1/' good.csv > price.csv
 "$vane" train price.csv $quick --futr_exog_list price -o price.vane -q
 expect 3 'price' "$vane" forecast good.csv -m price.vane
-expect 3 'future features' "$vane" forecast price.csv -m price.vane
+expect 3 "futr_exog 'price' for 6 steps after the end of series 'A' (2008-01-01" "$vane" forecast price.csv -m price.vane
+awk 'BEGIN { print "unique_id,ds,price"
+    for (i = 0; i < 6; i++) printf "A,2008-%02d-01,2\n", i + 1 }' > next.csv
+expect 0 '2008-06-01' "$vane" forecast price.csv -m price.vane --futr next.csv
+head -5 next.csv > part.csv
+expect 3 'not for 2008-05-01' "$vane" forecast price.csv -m price.vane --futr part.csv
+expect 3 "3 columns are missing: 'a' (option hist_exog_list), 'price' (option futr_exog_list), 'b' (option cat_exog_list)" \
+    "$vane" train good.csv $quick --hist_exog_list a --futr_exog_list price --cat_exog_list b -o x.vane
+
+# ---- categories and the calendar ----
+awk 'BEGIN { print "unique_id,ds,y,promo,region"
+    for (s = 0; s < 2; s++) for (i = 0; i < 96; i++)
+        printf "%s,%d-%02d-01,%d,%s,%s\n", s ? "A" : "B", 2000 + int(i / 12), i % 12 + 1,
+            100 + i % 12, i % 3 ? "none" : "sale", s ? "north" : "south" }' > shop.csv
+awk 'BEGIN { print "unique_id,ds,promo"
+    for (s = 0; s < 2; s++) for (i = 0; i < 6; i++)
+        printf "%s,2008-%02d-01,%s\n", s ? "A" : "B", i + 1, i == 2 ? "moon" : "sale" }' > shop_next.csv
+expect 3 'texts: cat_exog_list or stat_cat_list' "$vane" train shop.csv $quick --futr_exog_list promo -o shop.vane
+expect 0 'done' "$vane" train shop.csv $quick --cat_exog_list promo --stat_cat_list region --calendar auto -o shop.vane
+expect 0 'calendar                     month' "$vane" inspect shop.vane
+expect 0 'embedding.futr0' "$vane" inspect shop.vane
+expect 3 "cat_exog 'promo' for 6 steps after the end of series 'B'" "$vane" forecast shop.csv -m shop.vane
+expect 0 'column '"'promo'"': "moon"' "$vane" forecast shop.csv -m shop.vane --futr shop_next.csv
+expect 0 'A,2008-06-01' "$vane" forecast shop.csv -m shop.vane --futr shop_next.csv
+expect 0 'NHITS' "$vane" evaluate shop.csv -m shop.vane
+expect 3 "'promo'" "$vane" forecast good.csv -m shop.vane
+expect 0 'done' "$vane" train good.csv $quick --calendar month -o cal.vane
+expect 0 'A,2008-06-01' "$vane" forecast good.csv -m cal.vane
+expect 2 '"moon" is no feature' "$vane" train good.csv $quick --calendar moon -o x.vane
 expect 2 'forecasts 6 steps' "$vane" evaluate good.csv -m m.vane --h 5
 expect 5 'error: io' "$vane" train good.csv $quick -o /dev/full
 expect 5 'error: io' "$vane" forecast good.csv -m m.vane -o /dev/full
