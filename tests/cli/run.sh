@@ -204,7 +204,7 @@ check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
 # ---- divergence: the step and the node are named, what was there is intact ----
 sed '2,$s/$/e30/' good.csv > huge.csv
 cp m.vane before.vane
-expect 7 'step' "$vane" train huge.csv $quick --loss mse -o m.vane
+expect 7 'step' "$vane" train huge.csv $quick --loss mse --scaler_type identity -o m.vane
 check 'a model that never learnt replaces nothing' cmp -s m.vane before.vane
 sed '7s/$/e30/' good.csv > spike.csv # one window in eleven is poisoned
 expect 7 'holds the weights of step' "$vane" train spike.csv $quick --loss mse --max_steps 1000 \
