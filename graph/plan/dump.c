@@ -44,12 +44,6 @@ static void put_why(const char *why, vn_text *out)
 
 void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out)
 {
-    const vn_plan_info *info = &plan->info;
-    vn_text_printf(out, "%d steps, %d in the prologue; work %zu bytes of %zu unshared (%.2f); %.3g flop, "
-                        "%.3g bytes a run\n",
-                   info->n_steps, info->n_prologue, info->work_bytes, info->values_bytes,
-                   info->values_bytes ? (double)info->work_bytes / (double)info->values_bytes : 0,
-                   info->flops, info->bytes);
     for (int k = 0; k < plan->n_steps; k++) {
         const vn_step *s = &plan->steps[k];
         vn_text_printf(out, "%4d%c %-40s %-22s ", k, k < plan->n_prologue ? 'p' : ' ',
