@@ -228,3 +228,20 @@ vn_val vn_output(vn_graph *g, vn_val v)
     g->values[v].home = VN_HOME_READ;
     return v;
 }
+
+void vn_show(vn_graph *g, const char *name, vn_val v)
+{
+    if (g->status || !v) return;
+    if (g->n_shown == VN_EXTRAS_MAX) {
+        vn_refuse(g, VN_E_BUG, "a model shows at most %d values", VN_EXTRAS_MAX);
+        return;
+    }
+    g->shown[g->n_shown++] = (vn_shown){ name, v };
+}
+
+vn_val vn_shown_of(const vn_graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_shown; i++)
+        if (!strcmp(g->shown[i].name, name)) return g->shown[i].v;
+    return 0;
+}

@@ -96,6 +96,13 @@ void vn_loss_of(vn_graph *g, const vn_attr_loss *attr, vn_val yhat, vn_val y, vn
 /* Mark a value the host will read. Returns the value to read (a copy where v cannot be one). */
 vn_val vn_output(vn_graph *g, vn_val v);
 
+/* Give a value a name, a literal, under which a forecast can be asked for it: "attention". Costs
+ * nothing until somebody does (vn_shown_of). [B, H, ...] where the first two axes are windows and
+ * steps of the horizon. */
+void vn_show(vn_graph *g, const char *name, vn_val v);
+/* The value shown under the name; 0 if there is none. */
+vn_val vn_shown_of(const vn_graph *g, const char *name);
+
 /* Emit the gradient nodes of the scalar `loss` [1]. Every parameter's gradient is left in the GRAD
  * block (zero where the loss does not depend on it). `wrt` (may be NULL): n values whose gradients
  * are returned in `grads` (0 where there is none). */

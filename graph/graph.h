@@ -42,6 +42,13 @@ typedef struct vn_node {
     const char *path;
 } vn_node;
 
+/* A value that a model names for whoever asks for it. */
+enum { VN_EXTRAS_MAX = 8 };
+typedef struct vn_shown {
+    const char *name; /* a literal: "attention" */
+    vn_val v;
+} vn_shown;
+
 typedef struct vn_params vn_params;
 
 typedef struct vn_graph {
@@ -55,6 +62,8 @@ typedef struct vn_graph {
     vn_status status;  /* of the first failure */
     char message[1024];
     char scope[256];   /* path prefix for what is built now, "" or ending in '/' */
+    vn_shown shown[VN_EXTRAS_MAX];
+    int n_shown;
     bool *wants;       /* while gradients are emitted: values that need one; else NULL */
     int n_wants;
 } vn_graph;

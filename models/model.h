@@ -29,6 +29,7 @@ typedef struct vn_model_def {
     /* Defaults of training options that differ for this model: { "max_steps", "5000" }, ended by
      * { NULL, NULL }; may be NULL */
     const char *const (*presets)[2];
+    int64_t input_horizons; /* input_size where none is given, in horizons; 0: five */
     /* Refuse what the hyperparameters and the task cannot do together; VN_OK if fine. */
     vn_status (*check)(const void *hparams, const vn_task *task);
     vn_val (*build)(vn_graph *g, const void *hparams, const vn_task *task);

@@ -34,6 +34,17 @@ static const variant variants[] = {
                   { "shared_weights", "true" } }, .X = 2, .F = 1, .S = 3 },
     { "nbeats", { { "mlp_units", "[8]" }, { "activation", "sigmoid" }, { "compat", "nixtla" } },
       .P = 3 },
+    { "gru", { { "encoder_hidden_size", "9" }, { "decoder_hidden_size", "7" },
+               { "encoder_dropout", "0.25" } } },
+    { "gru", { { "encoder_hidden_size", "20" }, { "decoder_layers", "1" },
+               { "encoder_n_layers", "1" } }, .X = 2, .F = 1, .S = 3, .P = 3 },
+    { "lstm-attention", { { "encoder_hidden_size", "9" }, { "encoder_dropout", "0.25" } } },
+    { "lstm-attention", { { "encoder_hidden_size", "20" }, { "score", "additive" },
+                          { "encoder_n_layers", "1" } }, .X = 2, .F = 1, .S = 3, .P = 3 },
+    { "lstm-attention", { { "encoder_hidden_size", "8" }, { "attention", "interpretable" },
+                          { "n_heads", "2" } }, .F = 2, .S = 1 },
+    { "lstm-attention", { { "encoder_hidden_size", "9" }, { "attention", "none" },
+                          { "compat", "nixtla" } }, .X = 1 },
 };
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
@@ -294,6 +305,8 @@ static const sizes counted[] = {
     { "nbeats", { { "compat", "nixtla" }, { "mlp_units", "[512, 512, 512]" } }, 12, 24, 2446422 },
     { "nbeats", { { "compat", "nixtla" }, { "mlp_units", "[512, 512, 512]" } }, 24, 168, 2772258 },
     { "nbeats", { { "compat", "nixtla" }, { "mlp_units", "[512, 512, 512]" } }, 96, 512, 3661794 },
+    { "lstm-attention", { { "attention", "none" }, { "compat", "nixtla" } }, 24, 168, 215809 },
+    { "gru", { { NULL } }, 24, 168, 388857 },
 };
 enum { N_COUNTED = sizeof counted / sizeof *counted };
 
@@ -360,6 +373,9 @@ static const refusal refusals[] = {
     { "nhits", { { "n_pool_kernel_size", "[2, 16, 1]" } }, 14, 6, "stack 1 is 16, longer than" },
     { "nhits", { { "mlp_units", "[]" } }, 14, 6, "mlp_units is empty" },
     { "nbeats", { { "n_blocks", "[1]" } }, 14, 6, "n_blocks has 1 entries and stack_types has 3" },
+    { "lstm-attention", { { "compat", "nixtla" } }, 14, 6, "give attention=none too" },
+    { "lstm-attention", { { "attention", "interpretable" }, { "n_heads", "3" } }, 14, 6,
+      "128 is no multiple of n_heads 3" },
     { "nbeats", { { NULL } }, 14, 1, "trend, which needs a horizon of 2" },
 };
 enum { N_REFUSALS = sizeof refusals / sizeof *refusals };

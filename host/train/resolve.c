@@ -66,19 +66,23 @@ static vn_status middle_length(const vn_panel *panel, vn_split split, int64_t *o
     return VN_OK;
 }
 
-/* Five horizons (N-HiTS' choice) and at least two seasons, but of a short series no more than
+/* The model's number of horizons, five (N-HiTS' choice) by default, and at least two seasons, but of a short series no more than
  * leaves as many windows to learn from as a window has steps. */
 static vn_status choose_input_size(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     vn_train_options *o = &m->train;
-    int64_t length = 0, want = 5 * o->h > 2 * m->season ? 5 * o->h : 2 * m->season;
+    int64_t horizons = m->def->input_horizons ? m->def->input_horizons : 5, own = horizons * o->h;
+    int64_t length = 0, want = own > 2 * m->season ? own : 2 * m->season;
     VN_TRY(middle_length(panel, vn_split_from(o), &length));
     int64_t most = (length - o->h) / 2;
     o->input_size = want < most ? want : most > 1 ? most : 1;
-    if (log)
+    if (!log) return VN_OK;
+    if (want == own && o->input_size == want)
+        vn_log_printf(log, VN_LOG_INFO, "input_size %" PRId64 " (%" PRId64 " horizons)",
+                      o->input_size, horizons);
+    else
         vn_log_printf(log, VN_LOG_INFO, "input_size %" PRId64 " (%s)", o->input_size,
                       o->input_size < want ? "half of what the series leave beside the horizon"
-                      : want == 5 * o->h   ? "five horizons"
                                            : "two seasons");
     return VN_OK;
 }
