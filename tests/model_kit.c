@@ -63,6 +63,7 @@ static vn_status build(vn_kit *kit)
     if (c->mode == VN_KIT_TRAIN) VN_TRY(optimize(kit, loss));
     kit->loss = vn_output(g, loss);
     kit->yhat = vn_output(g, yhat);
+    kit->attention = vn_output(g, vn_shown_of(g, "attention"));
     return vn_graph_finish(g);
 }
 

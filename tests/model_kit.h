@@ -31,6 +31,7 @@ typedef struct vn_kit {
     vn_params *params;
     vn_val y, mask, hist, futr, stat, target, target_mask; /* feeds */
     vn_val yhat, loss;                                     /* reads */
+    vn_val attention; /* read: what the model shows under this name; 0: nothing */
     void *home[VN_HOME_COUNT];
 } vn_kit;
 

@@ -17,6 +17,10 @@ static const char *const cases[] = {
     "nhits_ragged_avg_exog", "nhits_blocks", "nhits_deep_mlp", "nhits_paper",
     "nbeats_generic", "nbeats_default", "nbeats_degree3_harmonics1", "nbeats_mask", "nbeats_shared",
     "nbeats_paper",
+    "lstm_default", "lstm_exog_mask", "lstm_long_horizon", "lstm_deep", "lstm_linear_head",
+    "gru_default", "gru_exog_mask", "gru_long_horizon", "gru_deep", "gru_linear_head",
+    "attention_general", "attention_exog_mask", "attention_additive", "attention_interpretable",
+    "attention_long_horizon",
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -59,6 +63,23 @@ static void set_layers(const vn_model_def *def, void *hparams, const vn_golden *
     set_list(def, hparams, "n_blocks", golden, "n_blocks");
 }
 
+/* Files whose metadata has "options" give them as "name=value;..." and use our parameters' names. */
+static bool is_plain(const vn_golden *golden)
+{
+    return vn_golden_text(golden, "options")[0] != 0;
+}
+
+static void set_plain(const vn_model_def *def, void *hparams, const vn_golden *golden)
+{
+    const char *at = vn_golden_text(golden, "options");
+    for (char name[64], value[192]; *at; at += *at == ';') {
+        int used = 0;
+        ck_assert_int_eq(sscanf(at, "%63[^=]=%191[^;]%n", name, value, &used), 2);
+        set(def, hparams, name, "%s", value);
+        at += used;
+    }
+}
+
 static void *hparams_of(const vn_golden *golden, const vn_model_def **out)
 {
     const char *model = vn_golden_text(golden, "model");
@@ -66,6 +87,10 @@ static void *hparams_of(const vn_golden *golden, const vn_model_def **out)
     const vn_model_def *def = *out = vn_model_find(linear ? "linear" : model);
     void *hp = vn_calloc(1, def->options_bytes);
     ck_assert_int_eq(vn_options_preset(def->options, hp), VN_OK);
+    if (is_plain(golden)) {
+        set_plain(def, hp, golden);
+        return hp;
+    }
     if (linear) {
         set(def, hp, "variant", "%s", model);
         if (!strcmp(model, "dlinear"))
@@ -104,6 +129,10 @@ static void reference_name(const vn_golden *golden, const char *name, char out[1
 {
     const char *kind = strrchr(name, '.');
     int stack, block, at;
+    if (is_plain(golden)) {
+        snprintf(out, 128, "%s", name);
+        return;
+    }
     if (sscanf(name, "stack%d/block%d/%n", &stack, &block, &at) != 2) {
         const char *prefix = strncmp(name, "linear", 6) ? "linear_" : "";
         snprintf(out, 128, "%s%s", prefix, name);
@@ -186,6 +215,19 @@ static double forecast_gap(const vn_kit *kit, const vn_golden *golden)
     return worst;
 }
 
+/* Of the weights a model with attention shows; 0 for the others. */
+static double attention_gap(const vn_kit *kit, const vn_golden *golden)
+{
+    int64_t n = vn_kit_size(kit, kit->attention);
+    ck_assert_int_eq(n > 0, vn_golden_find(golden, "attention", NULL) != NULL);
+    if (!n) return 0;
+    double *got = vn_malloc((size_t)n * sizeof *got);
+    for (int64_t i = 0; i < n; i++) got[i] = vn_kit_read(kit, kit->attention, i);
+    double worst = gap(got, golden, "attention");
+    vn_free(got);
+    return worst;
+}
+
 static double gradient_gap(vn_kit *kit, const vn_golden *golden, char where[160])
 {
     double *block = vn_malloc((size_t)kit->params->n_block * sizeof *block), worst = 0;
@@ -221,6 +263,8 @@ static void compare(const char *name, vn_dtype real, const char *level, double f
     if (getenv("VANE_TEST_FIGURES"))
         printf("%s %s %s forecast %.2g gradient %.2g (%s) loss %.2g\n", name,
                vn_dtype_name(real), level, forecast, grad, where, loss_gap);
+    double attention = attention_gap(&kit, &golden);
+    ck_assert_msg(attention <= forecast_limit, "%s: attention differs by %.3g", name, attention);
     ck_assert_msg(forecast <= forecast_limit, "%s: forecast differs by %.3g", name, forecast);
     ck_assert_msg(loss_gap <= forecast_limit, "%s: loss differs by %.3g", name, loss_gap);
     ck_assert_msg(grad <= grad_limit, "%s: gradient of %s differs by %.3g", name, where, grad);
