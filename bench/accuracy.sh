@@ -10,7 +10,7 @@
 # Exit 0 when every target is met, 8 when one is missed. Tasks whose data is absent are skipped by name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-vane=build/release/vane
+vane=${VANE:-build/release/vane}
 shared=../shared/data
 work=build/accuracy
 
