@@ -69,11 +69,12 @@ static vn_status infer_matmul(vn_call *c)
     VN_TRY(vn_need_range("ta", attr->ta, 0, 1));
     VN_TRY(vn_need_range("tb", attr->tb, 0, 1));
     const vn_tensor *a = &c->in[0], *b = &c->in[1];
-    if (a->rank != b->rank || (a->rank == 3 && a->dim[0] != b->dim[0]))
-        return VN_FAIL(VN_E_SHAPE, "a is %s but b is %s; both need the same leading axis, or none",
+    if (a->rank == 3 && b->rank == 3 && a->dim[0] != b->dim[0])
+        return VN_FAIL(VN_E_SHAPE,
+                       "a is %s but b is %s; both need the same leading axis, or one none",
                        VN_SHAPE(a), VN_SHAPE(b));
-    int lead = a->rank - 2;
-    const int64_t *p = a->dim + lead, *q = b->dim + lead;
+    int rank = a->rank > b->rank ? a->rank : b->rank, lead = rank - 2;
+    const int64_t *p = a->dim + a->rank - 2, *q = b->dim + b->rank - 2;
     int64_t ka = p[attr->ta ? 0 : 1], kb = q[attr->tb ? 1 : 0];
     if (ka != kb)
         return VN_FAIL(VN_E_SHAPE,
@@ -81,11 +82,19 @@ static vn_status infer_matmul(vn_call *c)
                        ", %" PRId64 ")",
                        VN_SHAPE(a), attr->ta ? " transposed" : "", VN_SHAPE(b),
                        attr->tb ? " transposed" : "", ka, kb);
-    int64_t dim[3] = { a->dim[0] };
+    int64_t dim[3] = { a->rank == 3 ? a->dim[0] : b->dim[0] };
     dim[lead] = p[attr->ta ? 1 : 0];
     dim[lead + 1] = q[attr->tb ? 0 : 1];
-    vn_out_shape(c, 0, a->rank, dim);
+    vn_out_shape(c, 0, rank, dim);
     return VN_OK;
+}
+
+/* A gradient per leading index, summed where the matrix was one for all. */
+static vn_val shared(vn_graph *g, vn_val grad, vn_val like)
+{
+    vn_tensor want = vn_tensor_of(g, like);
+    bool sum = grad && vn_tensor_of(g, grad).rank > want.rank;
+    return sum ? vn_sumto(g, grad, vn_dims_of(&want).d) : grad;
 }
 
 /* With A = op(a), B = op(b): dA = dY B^T and dB = A^T dY, transposed back where the input was. */
@@ -95,9 +104,11 @@ static void grad_matmul(vn_graph *g, const vn_node *n, const vn_val *dout, vn_va
     bool ta = attr->ta, tb = attr->tb;
     vn_val a = n->in[0], b = n->in[1], dy = dout[0];
     if (vn_wants(g, a))
-        din[0] = ta ? vn_matmul(g, b, dy, tb, true) : vn_matmul(g, dy, b, false, !tb);
+        din[0] = shared(
+            g, ta ? vn_matmul(g, b, dy, tb, true) : vn_matmul(g, dy, b, false, !tb), a);
     if (vn_wants(g, b))
-        din[1] = tb ? vn_matmul(g, dy, a, true, ta) : vn_matmul(g, a, dy, !ta, false);
+        din[1] = shared(
+            g, tb ? vn_matmul(g, dy, a, true, ta) : vn_matmul(g, a, dy, !ta, false), b);
 }
 
 static vn_cost cost_matmul(const vn_call *c)

@@ -124,7 +124,7 @@ static void run_group(job *w, const part *p, int64_t panel, int64_t end)
 /* Product number `group`, part p. */
 static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *s)
 {
-    job w = { .g = g, .a = g->a + group * g->m * g->k, .b = g->b + group * g->k * g->n,
+    job w = { .g = g, .a = g->a + group * g->a_group, .b = g->b + group * g->b_group,
               .c = g->c + group * g->m * g->n, .tiles = vn_tiles(g->m, VN_TILE_ROWS),
               .rows = vn_cpu_scratch(s) };
     w.panels = w.rows + block_depth(g->k) * VF_N;

@@ -7,6 +7,7 @@
 
 typedef struct vn_gemm {
     int64_t groups, m, n, k;
+    int64_t a_group, b_group;  /* steps between products; 0: one matrix for all */
     const float *a, *b, *bias; /* bias [n] or NULL */
     int64_t a_row, a_k;        /* steps in A between rows and along k: one of them is 1 */
     int64_t b_k, b_col;        /* steps in B along k and between columns: one of them is 1 */

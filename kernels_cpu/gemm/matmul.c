@@ -8,6 +8,8 @@ static vn_gemm describe(const vn_call *c)
     int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1];
     int64_t k = a->dim[a->rank - (attr->ta ? 2 : 1)];
     return (vn_gemm){ .groups = y->rank == 3 ? y->dim[0] : 1, .m = m, .n = n, .k = k,
+                      .a_group = a->rank == 3 ? m * k : 0,
+                      .b_group = c->in[1].rank == 3 ? k * n : 0,
                       .a = a->data, .b = c->in[1].data, .c = y->data,
                       .a_row = attr->ta ? 1 : k, .a_k = attr->ta ? m : 1,
                       .b_k = attr->tb ? 1 : n, .b_col = attr->tb ? k : 1,

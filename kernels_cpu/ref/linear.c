@@ -41,8 +41,8 @@ static void matmul(const vn_call *c, vn_stream *s)
     int64_t size[3] = { y->dim[y->rank - 2], y->dim[y->rank - 1], k };
     int64_t groups = y->rank == 3 ? y->dim[0] : 1;
     for (int64_t g = 0; g < groups; g++)
-        product(attr, (const vn_real *)a->data + g * size[0] * k,
-                (const vn_real *)c->in[1].data + g * k * size[1],
+        product(attr, (const vn_real *)a->data + (a->rank == 3 ? g * size[0] * k : 0),
+                (const vn_real *)c->in[1].data + (c->in[1].rank == 3 ? g * k * size[1] : 0),
                 (vn_real *)y->data + g * size[0] * size[1], size);
 }
 
