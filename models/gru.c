@@ -37,7 +37,7 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
                          .units = hp->encoder_hidden_size,
                          .dropout = t->train ? hp->encoder_dropout : 0 };
     vn_rnn_state state = { { 0 }, { 0 } };
-    vn_val hidden = vn_rnn_layers(g, "encoder", &spec, vn_rnn_inputs(g, t), &state);
+    vn_val hidden = vn_rnn_layers(g, "encoder", &spec, vn_sequence_inputs(g, t), &state);
     return vn_rnn_decode(g, t, hidden, hp->decoder_layers, hp->decoder_hidden_size);
 }
 

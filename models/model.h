@@ -6,6 +6,7 @@
 #define VN_MODELS_MODEL_H
 
 #include "base/options.h"
+#include "base/text.h"
 #include "graph/build.h"
 
 typedef struct vn_task {
@@ -32,6 +33,8 @@ typedef struct vn_model_def {
     int64_t input_horizons; /* input_size where none is given, in horizons; 0: five */
     /* Refuse what the hyperparameters and the task cannot do together; VN_OK if fine. */
     vn_status (*check)(const void *hparams, const vn_task *task);
+    /* Append a sentence on what works but is likely a mistake; nothing where all is well. NULL: none. */
+    void (*advise)(const void *hparams, const vn_task *task, vn_text *out);
     vn_val (*build)(vn_graph *g, const void *hparams, const vn_task *task);
 } vn_model_def;
 

@@ -3,17 +3,6 @@
 
 #include <stdio.h>
 
-vn_val vn_rnn_inputs(vn_graph *g, const vn_task *t)
-{
-    vn_val stat = t->stat;
-    if (stat) {
-        stat = vn_reshape(g, stat, VN_DIMS(t->B, 1, t->S));
-        stat = vn_broadcast(g, stat, VN_DIMS(t->B, t->L, t->S));
-    }
-    vn_val futr = t->futr ? vn_slice(g, t->futr, 1, 0, t->L) : 0;
-    return vn_concat(g, 2, (vn_val[]){ t->y, t->hist, stat, futr }, 4);
-}
-
 vn_val vn_rnn_layers(vn_graph *g, const char *name, const vn_rnn_spec *spec, vn_val x,
                      vn_rnn_state *state)
 {
@@ -44,16 +33,5 @@ static vn_val on_horizon(vn_graph *g, const vn_task *t, vn_val hidden)
 
 vn_val vn_rnn_decode(vn_graph *g, const vn_task *t, vn_val hidden, int64_t layers, int64_t width)
 {
-    vn_val x = on_horizon(g, t, hidden);
-    vn_val futr = t->futr ? vn_slice(g, t->futr, 1, t->L, t->H) : 0;
-    x = vn_concat(g, 2, (vn_val[]){ x, futr }, 2);
-    vn_push(g, "decoder");
-    for (int64_t i = 1; i < layers; i++) {
-        char layer[16];
-        snprintf(layer, sizeof layer, "fc%d", (int)i);
-        x = vn_dense(g, layer, x, width, VN_UNARY_RELU);
-    }
-    x = vn_dense(g, "out", x, t->P, VN_UNARY_NONE);
-    vn_pop(g);
-    return x;
+    return vn_sequence_decode(g, t, on_horizon(g, t, hidden), layers, width);
 }

@@ -4,7 +4,7 @@
 #ifndef VN_MODELS_RECURRENT_H
 #define VN_MODELS_RECURRENT_H
 
-#include "models/model.h"
+#include "models/sequence.h"
 
 enum { VN_RNN_LAYERS_MAX = 8 };
 
@@ -18,9 +18,6 @@ typedef struct vn_rnn_spec {
 typedef struct vn_rnn_state {
     vn_val h[VN_RNN_LAYERS_MAX], c[VN_RNN_LAYERS_MAX];
 } vn_rnn_state;
-
-/* [B, L, 1 + X + S + F]: target, past features, static features repeated, known features. */
-vn_val vn_rnn_inputs(vn_graph *g, const vn_task *t);
 
 /* Layers "<name>/layer0" ... over x [B, T, I]: states of the last one [B, T, units]. `state` is where
  * they start and receives where they end. */

@@ -45,6 +45,19 @@ static const variant variants[] = {
                           { "n_heads", "2" } }, .F = 2, .S = 1 },
     { "lstm-attention", { { "encoder_hidden_size", "9" }, { "attention", "none" },
                           { "compat", "nixtla" } }, .X = 1 },
+    { "tcn", { { "encoder_hidden_size", "9" }, { "decoder_hidden_size", "7" },
+               { "dropout", "0.25" } } },
+    { "tcn", { { "encoder_hidden_size", "7" }, { "dilations", "[1, 3]" },
+               { "decoder_layers", "1" } }, .X = 2, .F = 1, .S = 3, .P = 3 },
+    { "tcn", { { "encoder_hidden_size", "20" }, { "variant", "nixtla" }, { "kernel_size", "2" } },
+      .F = 2 },
+    { "transformer", { { "hidden_size", "12" }, { "n_head", "2" }, { "conv_hidden_size", "9" },
+                       { "dropout", "0.25" } } },
+    { "transformer", { { "hidden_size", "8" }, { "n_head", "1" }, { "norm", "pre" },
+                       { "decoder_layers", "2" }, { "encoder_layers", "1" } },
+      .X = 2, .F = 1, .S = 3, .P = 3 },
+    { "transformer", { { "hidden_size", "12" }, { "n_head", "3" }, { "compat", "nixtla" },
+                       { "conv_hidden_size", "5" } }, .F = 2 },
 };
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
@@ -233,7 +246,7 @@ START_TEST(training_gives_the_same_bits_twice_and_for_any_number_of_threads)
 }
 END_TEST
 
-static const int with_dropout[] = { 3, 6 }; /* of variants */
+static const int with_dropout[] = { 3, 6, 15, 18 }; /* of variants */
 
 START_TEST(dropout_acts_in_training_and_nowhere_else)
 {
@@ -293,7 +306,7 @@ END_TEST
 /* ---- default sizes ---- */
 
 typedef struct sizes {
-    const char *model, *options[3][2];
+    const char *model, *options[5][2];
     int64_t H, L, n_numbers;
 } sizes;
 
@@ -307,6 +320,10 @@ static const sizes counted[] = {
     { "nbeats", { { "compat", "nixtla" }, { "mlp_units", "[512, 512, 512]" } }, 96, 512, 3661794 },
     { "lstm-attention", { { "attention", "none" }, { "compat", "nixtla" } }, 24, 168, 215809 },
     { "gru", { { NULL } }, 24, 168, 388857 },
+    { "tcn", { { "variant", "nixtla" }, { "kernel_size", "2" }, { "encoder_hidden_size", "128" },
+               { "dilations", "[1, 2, 4, 8, 16]" } }, 24, 168, 152665 },
+    { "transformer", { { NULL } }, 24, 168, 292449 },
+    { "transformer", { { "compat", "nixtla" } }, 96, 512, 292449 },
 };
 enum { N_COUNTED = sizeof counted / sizeof *counted };
 
@@ -358,7 +375,7 @@ END_TEST
 /* ---- refusals and names ---- */
 
 typedef struct refusal {
-    const char *model, *options[3][2];
+    const char *model, *options[5][2];
     int64_t L, H;
     const char *words;
 } refusal;
@@ -372,6 +389,8 @@ static const refusal refusals[] = {
       "n_freq_downsample has 1 entries and n_blocks has 3" },
     { "nhits", { { "n_pool_kernel_size", "[2, 16, 1]" } }, 14, 6, "stack 1 is 16, longer than" },
     { "nhits", { { "mlp_units", "[]" } }, 14, 6, "mlp_units is empty" },
+    { "transformer", { { "n_head", "5" } }, 14, 6, "hidden_size is 128, no multiple of n_head (5)" },
+    { "transformer", { { "hidden_size", "9" }, { "n_head", "3" } }, 14, 6, "need an even number" },
     { "nbeats", { { "n_blocks", "[1]" } }, 14, 6, "n_blocks has 1 entries and stack_types has 3" },
     { "lstm-attention", { { "compat", "nixtla" } }, 14, 6, "give attention=none too" },
     { "lstm-attention", { { "attention", "interpretable" }, { "n_heads", "3" } }, 14, 6,
@@ -429,6 +448,26 @@ START_TEST(automatic_pooling_falls_from_half_the_window_to_one)
 }
 END_TEST
 
+START_TEST(a_short_sight_is_told)
+{
+    static const struct { const char *dilations, *words; } want[] = {
+        { "[]", "" }, { "[1, 2, 4, 8]", "" }, { "[1, 2]", "sees 13 of the 61 input steps" },
+    };
+    const vn_model_def *def = vn_model_find("tcn");
+    vn_task task = { .B = 1, .L = 61, .H = 6, .P = 1 };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        const char *const options[][2] = { { "dilations", want[i].dilations }, { NULL } };
+        void *hp = hparams_with(def, options);
+        vn_text out = { 0 };
+        def->advise(hp, &task, &out);
+        ck_assert_int_eq(out.n > 0, want[i].words[0] != 0);
+        if (out.n) ck_assert_ptr_nonnull(strstr(out.s, want[i].words));
+        vn_text_close(&out);
+        vn_free(hp);
+    }
+}
+END_TEST
+
 static void add_each(Suite *s)
 {
     TCase *tc = tcase_create("each");
@@ -438,7 +477,7 @@ static void add_each(Suite *s)
     tcase_add_loop_test(tc, a_model_in_f32_is_near_its_f64_run, 0, N_VARIANTS);
     tcase_add_loop_test(tc, training_gives_the_same_bits_twice_and_for_any_number_of_threads, 0,
                         N_VARIANTS);
-    tcase_add_loop_test(tc, dropout_acts_in_training_and_nowhere_else, 0, 2);
+    tcase_add_loop_test(tc, dropout_acts_in_training_and_nowhere_else, 0, 4);
     tcase_add_loop_test(tc, optimizer_steps_lower_the_loss, 0, N_VARIANTS);
     tcase_add_loop_test(tc, a_hundred_runs_allocate_nothing, 0, N_VARIANTS);
     suite_add_tcase(s, tc);
@@ -460,6 +499,7 @@ Suite *vn_suite_models(void)
     tc = tcase_create("refusals");
     tcase_add_loop_test(tc, a_model_refuses_what_cannot_be_in_one_sentence, 0, N_REFUSALS);
     tcase_add_test(tc, a_model_is_found_by_its_name_in_any_case);
+    tcase_add_test(tc, a_short_sight_is_told);
     tcase_add_test(tc, every_model_has_options_whose_defaults_parse);
     suite_add_tcase(s, tc);
     return s;

@@ -87,6 +87,20 @@ static vn_status choose_input_size(vn_fitted *m, const vn_panel *panel, const vn
     return VN_OK;
 }
 
+/* What works with these sizes but is likely a mistake. */
+static vn_status warn(const vn_fitted *m, const vn_log *log)
+{
+    vn_task task = { .B = m->train.windows_batch_size, .L = m->train.input_size,
+                     .H = m->train.h, .P = 1, .X = m->n_hist, .F = m->n_futr, .S = m->n_stat };
+    vn_text advice = { 0 };
+    if (!log || !m->def->advise) return VN_OK;
+    m->def->advise(m->hparams, &task, &advice);
+    bool failed = advice.failed;
+    if (!failed && advice.n) vn_log_printf(log, VN_LOG_WARN, "%s", advice.s);
+    vn_text_close(&advice);
+    return failed ? vn_trail(VN_E_MEMORY, __FILE__, __LINE__) : VN_OK;
+}
+
 vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     if (m->train.h < 1)
@@ -96,5 +110,5 @@ vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
     VN_TRY(check_weights(&m->train));
     VN_TRY(vn_fitted_match(m, panel));
     if (m->train.input_size == 0) VN_TRY(choose_input_size(m, panel, log));
-    return VN_OK;
+    return warn(m, log);
 }
