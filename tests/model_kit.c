@@ -55,7 +55,8 @@ static vn_status build(vn_kit *kit)
         den = vn_reshape(g, vn_sumto(g, kit->target_mask, VN_DIMS(1)), VN_DIMS(1));
     }
     vn_val loss = vn_div(g, num, den);
-    if (c->mode != VN_KIT_FORWARD) vn_gradients(g, loss, NULL, 0, NULL);
+    vn_val exog[3] = { kit->hist, kit->futr, kit->stat };
+    if (c->mode != VN_KIT_FORWARD) vn_gradients(g, loss, exog, c->wrt ? 3 : 0, kit->d_exog);
     if (!kit->params->closed) {
         VN_TRY(vn_params_layout(kit->params));
         vn_params_draw(kit->params, 1);
@@ -64,6 +65,8 @@ static vn_status build(vn_kit *kit)
     kit->loss = vn_output(g, loss);
     kit->yhat = vn_output(g, yhat);
     kit->attention = vn_output(g, vn_shown_of(g, "attention"));
+    for (int i = 0; i < 3; i++)
+        if (kit->d_exog[i]) kit->d_exog[i] = vn_output(g, kit->d_exog[i]);
     return vn_graph_finish(g);
 }
 

@@ -16,6 +16,7 @@ typedef struct vn_kit_config {
     vn_dtype real;
     vn_loss loss;
     vn_kit_mode mode;
+    bool wrt;          /* GRADIENT: also of hist, futr and stat */
     bool dropout;      /* the task says it trains */
     int threads;       /* 0: 2 */
     const char *level; /* widest kernels ("generic", "avx2"); NULL: what the machine has */
@@ -32,6 +33,7 @@ typedef struct vn_kit {
     vn_val y, mask, hist, futr, stat, target, target_mask; /* feeds */
     vn_val yhat, loss;                                     /* reads */
     vn_val attention; /* read: what the model shows under this name; 0: nothing */
+    vn_val d_exog[3];                                      /* of hist, futr, stat; 0: none */
     void *home[VN_HOME_COUNT];
 } vn_kit;
 
