@@ -21,6 +21,9 @@ static const char *const cases[] = {
     "gru_default", "gru_exog_mask", "gru_long_horizon", "gru_deep", "gru_linear_head",
     "attention_general", "attention_exog_mask", "attention_additive", "attention_interpretable",
     "attention_long_horizon",
+    "tcn_nixtla", "tcn_nixtla_exog_mask", "tcn_nixtla_long_horizon", "tcn_residual",
+    "tcn_residual_exog_mask", "transformer_nixtla", "transformer_nixtla_futr",
+    "transformer_nixtla_relu", "transformer_causal", "transformer_exog_mask", "transformer_pre",
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
