@@ -360,9 +360,24 @@ VANE_API const char *vane_forecast_id(const vane_forecast *forecast, int64_t i);
 /* Stamp of step k = 0 .. H - 1 of series i, as text. At most n bytes with the zero. */
 VANE_API void vane_forecast_stamp(const vane_forecast *forecast, int64_t i, int64_t k, char *out,
                                   size_t n);
-/* unique_id,ds,MODEL as CSV; or as JSON. */
+/* Columns beside the forecast: intervals ("lo-80", "hi-80"; option `level`) and parts ("trend",
+ * "weekly", ...; option `components`). NULL past the end; *values (may be NULL) [N, H]. */
+VANE_API int vane_forecast_n_columns(const vane_forecast *forecast);
+VANE_API const char *vane_forecast_column(const vane_forecast *forecast, int i,
+                                          const float **values);
+/* unique_id,ds,MODEL and MODEL-COLUMN for each further column, as CSV; or as JSON. */
 VANE_API vane_status vane_forecast_csv(const vane_forecast *forecast, const char *path);
 VANE_API vane_status vane_forecast_json(const vane_forecast *forecast, const char *path);
+
+/* What a model that is a sum of parts makes of one series: every row of its history and the H behind
+ * it, as columns "trend", "weekly", ..., and the forecast itself last. Multiplicative parts are
+ * shares of the trend. UNSUPPORTED for models without parts. */
+typedef struct vane_parts vane_parts;
+VANE_API vane_status vane_parts_make(const vane_model *model, const vane_dataset *data,
+                                     const vane_dataset *future, int64_t series, vane_parts **parts);
+VANE_API void vane_parts_close(vane_parts *parts);
+VANE_API int64_t vane_parts_n_rows(const vane_parts *parts);
+VANE_API const char *vane_parts_column(const vane_parts *parts, int i, const float **values);
 
 /* Repeated forecasts of the same number of windows at low latency: no allocation per run. Not for
  * models trained with a local_scaler_type, whose scale needs whole series (UNSUPPORTED). */

@@ -75,6 +75,11 @@ static const char *grouped(double x, char out[32])
 static void progress_text(const vane_progress *p, char *out, size_t n)
 {
     char rate[32], eta[24], valid[64] = "";
+    if (!isfinite(p->loss)) { /* fitted series by series: no loss and no rate to speak of */
+        snprintf(out, n, "%" PRId64 "/%" PRId64 " series  %s a second  ETA %s", p->step,
+                 p->max_steps, grouped(p->windows_per_s, rate), duration(p->eta_s, eta));
+        return;
+    }
     if (isfinite(p->valid))
         snprintf(valid, sizeof valid, "  val %.5g (best %.5g)", p->valid, p->best);
     snprintf(out, n, "step %" PRId64 "/%" PRId64 "  loss %.5g%s  lr %.3g  %s windows/s  ETA %s",

@@ -173,6 +173,27 @@ static void put_tensors(vane_report *r, const vn_params *p)
     vn_text_printf(&r->json, "\n]}\n");
 }
 
+/* The same of a solver's numbers. */
+static vn_status put_solved(vane_report *r, const vn_solver *solver, const vn_fitted *m)
+{
+    vn_arena arena = { 0 };
+    vn_stored *t = NULL;
+    int n = 0;
+    vn_status st = solver->tensors(m, &arena, &t, &n);
+    vn_text_printf(&r->text, "tensors: %d, %" PRId64 " numbers\n", n, vn_fitted_numbers(m));
+    vn_text_printf(&r->json, ",\"parameters\":%" PRId64 ",\"tensors\":[", vn_fitted_numbers(m));
+    for (int i = 0; !st && i < n; i++) {
+        vn_text_printf(&r->text, "  %-32s [%" PRId64 ", %" PRId64 "]\n", t[i].name, t[i].dim[0],
+                       t[i].dim[1]);
+        vn_text_printf(&r->json, "%s\n{\"name\":", i ? "," : "");
+        vn_text_json(&r->json, t[i].name);
+        vn_text_printf(&r->json, ",\"shape\":[%" PRId64 ",%" PRId64 "]}", t[i].dim[0], t[i].dim[1]);
+    }
+    vn_text_printf(&r->json, "\n]}\n");
+    vn_arena_close(&arena);
+    return st;
+}
+
 vane_status vane_model_report(const vane_model *model, vane_report **report)
 {
     const vn_fitted *m = model->fitted;
@@ -192,11 +213,13 @@ vane_status vane_model_report(const vane_model *model, vane_report **report)
     put_features(r, m);
     vn_status st = put_options(r, vn_train_option_table, &m->train, sizeof m->train, "train");
     if (!st) st = put_options(r, m->def->options, m->hparams, m->def->options_bytes, "hparams");
+    const vn_solver *solver = vn_solver_of(m->def);
+    if (!st && solver) st = put_solved(r, solver, m);
     if (st) {
         vane_report_close(r);
         return vn_public(vn_trail(st, __FILE__, __LINE__));
     }
-    put_tensors(r, m->params);
+    if (!solver) put_tensors(r, m->params);
     return vn_public(vn_report_finish(r, report));
 }
 

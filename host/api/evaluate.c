@@ -13,6 +13,8 @@ typedef struct entrant {
     const vn_fitted *m;
     vn_scaled scaled;
     vn_predictor *predictor;
+    const vn_panel *panel;
+    vn_team *team;
     float *y; /* [room, h] */
     int64_t room;
     char name[NAME];
@@ -32,6 +34,13 @@ static vn_status run_model(void *ctx, const int32_t *pairs, int64_t n, double *o
     for (int64_t w = 0; w < n; w++) vn_scaled_undo(&e->scaled, pairs[2 * w], e->y + w * h, h);
     for (int64_t i = 0; i < n * h; i++) out[i] = (double)e->y[i];
     return VN_OK;
+}
+
+/* A model without a graph is fitted anew at every origin, to the rows before it. */
+static vn_status run_solver(void *ctx, const int32_t *pairs, int64_t n, double *out)
+{
+    const entrant *e = ctx;
+    return vn_solver_of(e->m->def)->roll(e->m, e->panel, e->team, pairs, n, out);
 }
 
 static void close_model(void *ctx)
@@ -54,7 +63,11 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
     entrant *e = vn_calloc(1, sizeof *e);
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     e->m = m;
-    *out = (vn_forecaster){ m->def->alias, e, run_model, close_model };
+    e->panel = task->panel;
+    e->team = task->team;
+    *out = (vn_forecaster){ m->def->alias, e, vn_solver_of(m->def) ? run_solver : run_model,
+                            close_model };
+    if (vn_solver_of(m->def)) return VN_OK;
     VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
     VN_TRY(vn_predictor_open(m, dev, batch, &e->predictor));
     return VN_OK;

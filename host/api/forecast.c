@@ -15,6 +15,7 @@ struct vane_forecast {
     float *y;        /* [N, H] */
     vn_freq freq;
     int64_t n_series, h;
+    vn_columns columns; /* beside y */
 };
 
 /* Everything about the forecast but its numbers. */
@@ -73,18 +74,31 @@ static vn_status refuse_future(const vn_fitted *m, const vn_panel *p, int64_t i)
 
 /* The data must have what the model needs, to the horizon where it is known in advance (the
  * calendar always is); and a model of hours should not see days. */
-static vn_status check_fit(const vn_fitted *m, const vn_panel *p, const vn_log *log)
+vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *log)
 {
     VN_TRY(vn_fitted_match(m, p));
     for (int64_t i = 0; m->n_futr > m->n_calendar && i < p->n_series; i++)
         if (p->indptr[i + 1] - p->indptr[i] < p->n_past[i] + m->train.h)
             return refuse_future(m, p, i);
     char trained[VN_STAMP_TEXT], given[VN_STAMP_TEXT];
-    if (m->freq.unit != p->freq.unit || m->freq.n != p->freq.n)
+    if (log && (m->freq.unit != p->freq.unit || m->freq.n != p->freq.n))
         vn_log_printf(log, VN_LOG_WARN,
                       "the model was trained on steps of %s, the data have steps of %s",
                       vn_freq_text(m->freq, trained), vn_freq_text(p->freq, given));
     return VN_OK;
+}
+
+/* Of a model without a graph. */
+static vn_status solve(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
+                       vane_forecast *f)
+{
+    vn_team *team = NULL;
+    const vn_solver_wish wish = { config->run.level.v, (int)config->run.level.n,
+                                  config->run.components };
+    VN_TRY(vn_team_open((int)config->run.threads, &team));
+    vn_status st = vn_solver_of(m->def)->forecast(m, panel, team, &wish, f->y, &f->columns);
+    vn_team_close(team);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
 static vn_status run(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
@@ -94,6 +108,10 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
     vn_predictor *predictor = NULL;
     vn_scaled scaled = { .use = panel };
     vn_status st = VN_E_MEMORY;
+    if (vn_solver_of(m->def)) return solve(config, m, panel, f);
+    if (config->run.level.n || config->run.components)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s forecasts a point: %s is not for it", m->def->alias,
+                       config->run.level.n ? "level" : "components");
     int32_t *pairs = vn_calloc((size_t)f->n_series, 2 * sizeof *pairs);
     if (!pairs) goto done;
     for (int64_t i = 0; i < f->n_series; i++) {
@@ -125,7 +143,7 @@ vane_status vane_forecast_make(const vane_config *config, const vane_model *mode
     if (!f) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     if (future) VN_TRY_DONE(vn_panel_append(data->panel, future->panel, &joined));
     const vn_panel *panel = joined ? joined : data->panel;
-    VN_TRY_DONE(check_fit(model->fitted, panel, &log));
+    VN_TRY_DONE(vn_forecast_fits(model->fitted, panel, &log));
     VN_TRY_DONE(prepare(f, model->fitted, panel));
     VN_TRY_DONE(run(config, model->fitted, panel, &log, f));
     *forecast = f;
@@ -139,6 +157,7 @@ done:
 void vane_forecast_close(vane_forecast *forecast)
 {
     if (!forecast) return;
+    vn_columns_close(&forecast->columns);
     vn_arena_close(&forecast->arena);
     vn_free(forecast);
 }
@@ -158,6 +177,18 @@ const char *vane_forecast_alias(const vane_forecast *f)
 const float *vane_forecast_values(const vane_forecast *f)
 {
     return f->y;
+}
+
+int vane_forecast_n_columns(const vane_forecast *f)
+{
+    return f->columns.n;
+}
+
+const char *vane_forecast_column(const vane_forecast *f, int i, const float **values)
+{
+    if (i < 0 || i >= f->columns.n) return NULL;
+    if (values) *values = f->columns.value[i];
+    return f->columns.name[i];
 }
 
 const char *vane_forecast_id(const vane_forecast *f, int64_t i)
@@ -197,24 +228,58 @@ static vane_status save(vn_text *text, const char *path)
     return st;
 }
 
+/* ",Prophet-lo-80,Prophet-hi-80" and the line's end. */
+static void put_heads(vn_text *text, const vane_forecast *f)
+{
+    vn_arena scratch = { 0 };
+    for (int c = 0; c < f->columns.n; c++) {
+        char *name = vn_arena_printf(&scratch, "%s-%s", f->alias, f->columns.name[c]);
+        vn_text_put(text, ",", 1);
+        put_field(text, name ? name : "");
+        text->failed |= !name;
+    }
+    vn_text_put(text, "\n", 1);
+    vn_arena_close(&scratch);
+}
+
 vane_status vane_forecast_csv(const vane_forecast *f, const char *path)
 {
     vn_text text = { 0 };
     char stamp[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
-    vn_text_printf(&text, "unique_id,ds,%s\n", f->alias);
+    vn_text_printf(&text, "unique_id,ds,%s", f->alias);
+    put_heads(&text, f);
     for (int64_t i = 0; i < f->n_series; i++)
         for (int64_t k = 0; k < f->h; k++) {
             put_field(&text, f->id[i]);
-            vn_text_printf(&text, ",%s,%s\n", vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp),
+            vn_text_printf(&text, ",%s,%s", vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp),
                            vn_format_f32(f->y[i * f->h + k], number));
+            for (int c = 0; c < f->columns.n; c++)
+                vn_text_printf(&text, ",%s",
+                               vn_format_f32(f->columns.value[c][i * f->h + k], number));
+            vn_text_put(&text, "\n", 1);
         }
     return save(&text, path);
+}
+
+/* ,"name":[h numbers] */
+static void put_values(vn_text *text, const vane_forecast *f, const char *name, const float *y)
+{
+    char number[VN_NUMBER_MAX];
+    vn_text_put(text, ",", 1);
+    vn_text_json(text, name);
+    vn_text_put(text, ":[", 2);
+    for (int64_t k = 0; k < f->h; k++) {
+        bool finite = y[k] - y[k] == 0;
+        vn_text_printf(text, "%s%s", k ? "," : "", finite ? vn_format_f32(y[k], number) : "null");
+    }
+    vn_text_put(text, "]", 1);
 }
 
 vane_status vane_forecast_json(const vane_forecast *f, const char *path)
 {
     vn_text text = { 0 };
-    char stamp[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
+    vn_arena scratch = { 0 };
+    char stamp[VN_STAMP_TEXT];
     vn_text_printf(&text, "{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"series\":[", f->alias,
                    f->h);
     for (int64_t i = 0; i < f->n_series; i++) {
@@ -224,13 +289,15 @@ vane_status vane_forecast_json(const vane_forecast *f, const char *path)
         for (int64_t k = 0; k < f->h; k++)
             vn_text_printf(&text, "%s\"%s\"", k ? "," : "",
                            vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp));
-        vn_text_printf(&text, "],\"%s\":[", f->alias);
-        for (int64_t k = 0; k < f->h; k++) {
-            float y = f->y[i * f->h + k];
-            bool finite = y - y == 0;
-            vn_text_printf(&text, "%s%s", k ? "," : "", finite ? vn_format_f32(y, number) : "null");
+        vn_text_printf(&text, "]");
+        put_values(&text, f, f->alias, f->y + i * f->h);
+        for (int c = 0; c < f->columns.n; c++) {
+            char *name = vn_arena_printf(&scratch, "%s-%s", f->alias, f->columns.name[c]);
+            put_values(&text, f, name ? name : "", f->columns.value[c] + i * f->h);
+            text.failed |= !name;
         }
-        vn_text_printf(&text, "]}");
+        vn_arena_close(&scratch);
+        vn_text_printf(&text, "}");
     }
     vn_text_printf(&text, "\n]}\n");
     return save(&text, path);

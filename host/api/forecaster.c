@@ -64,6 +64,11 @@ vane_status vane_forecaster_open(const vane_config *config, const vane_model *mo
     if (n < 1 || n > 1 << 24)
         return vn_public(
             VN_FAIL(VN_E_ARGUMENT, "%lld windows a run, expected 1 to 16777216", (long long)n));
+    if (vn_solver_of(model->fitted->def))
+        return vn_public(VN_FAIL(VN_E_UNSUPPORTED,
+                                 "%s forecasts the series it was fitted to, not windows; use "
+                                 "vane_forecast_make",
+                                 model->fitted->def->alias));
     if (model->fitted->local_scaler != VN_SCALER_IDENTITY)
         return vn_public(VN_FAIL(VN_E_UNSUPPORTED,
                                  "the model scales whole series (local_scaler_type "

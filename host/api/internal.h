@@ -5,6 +5,7 @@
 #include "host/api/run.def"
 #include "host/eval/evaluate.h"
 #include "host/infer/predictor.h"
+#include "host/train/solver.h"
 #include "include/vane.h"
 
 typedef struct vn_run_options {
@@ -96,5 +97,12 @@ void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n);
 /* A model as the config describes it, for this panel; without weights. */
 vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,
                            vn_fitted **m);
+
+/* Future features must reach to the horizon, and a model of hours should not see days (a warning;
+ * `log` may be NULL). */
+vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *log);
+
+/* Numbers a model holds: its parameters, or what its solver found. */
+int64_t vn_fitted_numbers(const vn_fitted *m);
 
 #endif

@@ -164,6 +164,30 @@ done:
     return st;
 }
 
+/* The same for a model without a graph. */
+static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *panel,
+                       const vn_fitted *init, const vane_hooks *h, vn_fit_report *report)
+{
+    const vn_solver *solver = vn_solver_of(m->def);
+    vn_team *team = NULL;
+    vn_fit_hooks hooks = { .log = vn_hooks_log(h),
+                           .progress = h->progress ? tell_progress : NULL,
+                           .stop = h->stop ? ask_stop : NULL,
+                           .ctx = (void *)(uintptr_t)h };
+    if (init && init->def != m->def)
+        return VN_FAIL(VN_E_MODEL, "a %s cannot start from a %s", m->def->alias, init->def->alias);
+    if (config->run.checkpoint.s[0] || config->run.resume.s[0])
+        return VN_FAIL(VN_E_ARGUMENT, "%s is fitted in one go: checkpoint and resume are not for it",
+                       m->def->alias);
+    VN_TRY(vn_team_open((int)config->run.threads, &team));
+    vn_log_printf(&hooks.log, VN_LOG_INFO, "%s: h %" PRId64 ", %" PRId64 " series; %d thread%s",
+                  m->def->alias, m->train.h, panel->n_series, vn_team_size(team),
+                  vn_team_size(team) == 1 ? "" : "s");
+    vn_status st = solver->fit(m, panel, team, init, &hooks, report);
+    vn_team_close(team);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
 static vn_status wrap(vn_fitted *fitted, vane_model **model)
 {
     *model = vn_calloc(1, sizeof **model);
@@ -203,8 +227,12 @@ vane_status vane_train(const vane_config *config, const vane_dataset *data, cons
     vn_log log = vn_hooks_log(&h);
     vn_status st = vn_config_fitted(config, data->panel, &log, &m);
     if (st) return vn_public(st);
-    if (init) st = begin_from(m, init->fitted);
-    if (!st) st = fit(config, m, data->panel, &h, &r);
+    if (vn_solver_of(m->def)) {
+        st = solve(config, m, data->panel, init ? init->fitted : NULL, &h, &r);
+    } else {
+        if (init) st = begin_from(m, init->fitted);
+        if (!st) st = fit(config, m, data->panel, &h, &r);
+    }
     fill_report(report, &r);
     if (st && !(st == VN_E_NUMERIC && r.best_step > 0)) {
         vn_fitted_close(m);
@@ -239,6 +267,20 @@ void vane_model_close(vane_model *model)
     vn_free(model);
 }
 
+int64_t vn_fitted_numbers(const vn_fitted *m)
+{
+    const vn_solver *solver = vn_solver_of(m->def);
+    vn_arena arena = { 0 };
+    vn_stored *tensor = NULL;
+    int64_t numbers = 0;
+    int n = 0;
+    if (!solver) return m->params->n_numbers;
+    if (solver->tensors(m, &arena, &tensor, &n)) n = 0;
+    for (int i = 0; i < n; i++) numbers += (int64_t)(tensor[i].bytes / sizeof(double));
+    vn_arena_close(&arena);
+    return numbers;
+}
+
 void vane_model_about(const vane_model *model, vane_model_info *info)
 {
     const vn_fitted *m = model->fitted;
@@ -250,7 +292,7 @@ void vane_model_about(const vane_model *model, vane_model_info *info)
                           .n_hist = m->n_hist,
                           .n_futr = m->n_futr,
                           .n_stat = m->n_stat,
-                          .n_parameters = m->params->n_numbers,
+                          .n_parameters = vn_fitted_numbers(m),
                           .season = m->season };
     vn_freq_text(m->freq, v.freq);
     vn_fill(info, &v, sizeof v);

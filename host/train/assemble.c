@@ -222,6 +222,9 @@ vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, v
                               vn_model_graph *out)
 {
     *out = (vn_model_graph){ 0 };
+    if (!m->def->build)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s is fitted to every series by a solver; it has no graph",
+                       m->def->alias);
     work k = { .m = m, .o = &m->train, .mode = mode, .batch = batch,
                .scaler = scalers[m->train.scaler_type] };
     VN_TRY(vn_graph_open(real, m->params, &k.g));

@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/json.h"
+#include "host/train/solver.h"
 
 enum { FORMAT_VERSION = 1, KEY_MAX = 128 };
 
@@ -63,6 +64,7 @@ vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **out)
 void vn_fitted_close(vn_fitted *m)
 {
     if (!m) return;
+    if (m->state) vn_solver_of(m->def)->close(m->state);
     vn_params_close(m->params);
     vn_arena_close(&m->arena);
     vn_free(m);
@@ -110,6 +112,11 @@ void vn_meta_put(vn_meta_list *list, const char *key, const char *fmt, ...)
     int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     put_pair(list, key, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+void vn_meta_put_text(vn_meta_list *list, const char *key, const char *value, size_t n)
+{
+    put_pair(list, key, value, n);
 }
 
 void vn_meta_close(vn_meta_list *list)
@@ -366,7 +373,7 @@ static vn_status understand(reader *r, const char *format, vn_fitted **m)
     VN_TRY(take_options(r, "train", vn_train_option_table, &(*m)->train));
     VN_TRY(take_schema(r, *m));
     for (int i = 0; i < r->file->n_meta; i++)
-        if (!r->used[i])
+        if (!r->used[i] && !(vn_solver_of((*m)->def) && !strncmp(r->file->meta[i].key, "solver.", 7)))
             return VN_FAIL(VN_E_MODEL, "\"%.64s\" in its metadata is unknown to this version",
                            r->file->meta[i].key);
     if ((*m)->train.h < 1 || (*m)->train.input_size < 1)

@@ -15,6 +15,8 @@ typedef struct vn_meta_list {
 
 /* The value is short: 255 bytes at most. */
 void vn_meta_put(vn_meta_list *list, const char *key, const char *fmt, ...) VN_PRINTF(3, 4);
+/* A value of any length. */
+void vn_meta_put_text(vn_meta_list *list, const char *key, const char *value, size_t n);
 void vn_meta_close(vn_meta_list *list);
 
 /* Model, options, hyperparameters, frequency and features of m, under the name of a file format. */

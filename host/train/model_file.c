@@ -2,12 +2,37 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "host/train/fitted.h"
+#include "host/train/solver.h"
 
 static const char format[] = "vane.model";
 
+/* A model without a graph: what its solver has to say. */
+static vn_status save_solved(const vn_solver *solver, const vn_fitted *m, const char *path)
+{
+    vn_meta_list meta = { 0 };
+    vn_arena arena = { 0 };
+    vn_stored *tensor = NULL;
+    vn_status st = VN_OK;
+    int n = 0;
+    if (!m->state) return VN_FAIL(VN_E_BUG, "a model without weights cannot be saved");
+    VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
+    VN_TRY_DONE(solver->describe(m, &meta));
+    if (meta.failed) {
+        st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        goto done;
+    }
+    VN_TRY_DONE(solver->tensors(m, &arena, &tensor, &n));
+    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, n));
+done:
+    vn_arena_close(&arena);
+    vn_meta_close(&meta);
+    return st;
+}
+
 vn_status vn_fitted_save(const vn_fitted *m, const char *path)
 {
+    const vn_solver *solver = vn_solver_of(m->def);
+    if (solver) return save_solved(solver, m, path);
     vn_meta_list meta = { 0 };
     vn_stored *tensor = NULL;
     vn_status st = VN_OK;
@@ -70,7 +95,8 @@ vn_status vn_fitted_load(const char *path, vn_fitted **out)
     VN_TRY_DONE(vn_safetensors_read(path, &file));
     VN_TRY_DONE(vn_safetensors_verify(file));
     VN_TRY_DONE(vn_fitted_understand(file, format, &m));
-    VN_TRY_DONE(take_weights(m, file));
+    const vn_solver *solver = vn_solver_of(m->def);
+    VN_TRY_DONE(solver ? solver->restore(m, file) : take_weights(m, file));
     *out = m;
     m = NULL;
 done:

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/fault.h"
-#include "host/train/train.h"
+#include "host/train/solver.h"
 
 vn_split vn_split_from(const vn_train_options *o)
 {
@@ -109,6 +109,9 @@ vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
     VN_TRY(check_split(&m->train));
     VN_TRY(check_weights(&m->train));
     VN_TRY(vn_fitted_match(m, panel));
-    if (m->train.input_size == 0) VN_TRY(choose_input_size(m, panel, log));
+    if (vn_solver_of(m->def))
+        m->train.input_size = 1; /* it looks at the whole history */
+    else if (m->train.input_size == 0)
+        VN_TRY(choose_input_size(m, panel, log));
     return warn(m, log);
 }

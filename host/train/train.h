@@ -30,6 +30,7 @@ typedef struct vn_fitted {
     int n_calendar;                 /* the last of the n_futr */
     int calendar[VN_CALENDAR_COUNT];
     vn_params *params; /* laid out; the weights */
+    void *state;       /* of a model without a graph (host/train/solver.h) */
 } vn_fitted;
 /* Everything at its default, the model's presets for training included; no features, no weights. */
 vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **m);

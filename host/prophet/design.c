@@ -1,0 +1,69 @@
+/* Rows of the design matrix, made when they are needed and never stored: a row costs one sine and
+ * cosine a seasonality, and the matrix of a long series would not fit the caches. */
+#include <math.h>
+
+#include "host/data/calendar.h"
+#include "host/prophet/spec.h"
+
+static const double TWO_PI = 6.283185307179586476925;
+
+/* sin and cos of 1 .. order times the angle, by angle addition: the error grows by about 1e-16 a
+ * step. */
+static int fourier(const vn_prophet_season *s, double when, double *x)
+{
+    double turns = when / s->period;
+    double angle = TWO_PI * (turns - floor(turns)), s1 = sin(angle), c1 = cos(angle), si = s1,
+           co = c1;
+    for (int i = 0; i < s->order; i++) {
+        x[2 * i] = si;
+        x[2 * i + 1] = co;
+        double up = si * c1 + co * s1;
+        co = co * c1 - si * s1;
+        si = up;
+    }
+    return 2 * s->order;
+}
+
+static void holidays(const vn_prophet_spec *s, int64_t stamp, double *x)
+{
+    int64_t day = stamp >= 0 ? stamp / 86400 : -((86399 - stamp) / 86400);
+    int lo = 0, hi = s->n_dates;
+    for (int i = 0; i < s->n_holiday_columns; i++) x[i] = 0;
+    while (lo < hi) {
+        int mid = lo + (hi - lo) / 2;
+        if (s->date[mid].day < day)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (; lo < s->n_dates && s->date[lo].day == day; lo++) x[s->date[lo].column] = 1;
+}
+
+int vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
+                        const double *moment, const bool *active, double *x)
+{
+    int64_t stamp = vn_panel_stamp(p, i, t);
+    double when = s->steps ? (double)stamp : (double)stamp / 86400;
+    const float *futr = p->n_futr ? p->futr + (p->indptr[i] + t) * p->n_futr : NULL;
+    int n = 0;
+    for (int k = 0; k < s->n_seasons; k++) {
+        const vn_prophet_season *v = &s->season[k];
+        if (active && !active[k]) continue;
+        int m = fourier(v, when, x + n);
+        if (v->condition >= 0 && futr[v->condition] == 0)
+            for (int j = 0; j < m; j++) x[n + j] = 0;
+        n += m;
+    }
+    if (s->n_holiday_columns) holidays(s, stamp, x + n);
+    n += s->n_holiday_columns;
+    for (int k = 0; k < s->n_regressors; k++)
+        x[n++] = ((double)futr[s->regressor[k].feature] - moment[2 * k]) / moment[2 * k + 1];
+    return n;
+}
+
+double vn_prophet_level_at(const vn_prophet_level *l, const vn_panel *p, int64_t i, int64_t t,
+                           double otherwise)
+{
+    if (!l->given) return otherwise;
+    return l->feature < 0 ? l->value : (double)p->futr[(p->indptr[i] + t) * p->n_futr + l->feature];
+}

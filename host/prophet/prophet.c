@@ -1,0 +1,373 @@
+/* Prophet as a solver: series spread over the lanes of a team, one series a lane at a time. A lane
+ * takes the next series when it is done with one, in memory of its own; what it computes depends on
+ * that series alone, so neither the number of lanes nor their speed changes a bit. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/os.h"
+#include "host/prophet/table.h"
+
+/* Series between two looks at the hooks: at a millisecond each, several looks a second. */
+enum { CHUNK = 256 };
+
+/* Work on numbered items, the same for all lanes. */
+typedef struct crew {
+    vn_status (*work)(struct crew *crew, vn_prophet_lane *lane, int64_t item);
+    const vn_fitted *m;
+    const vn_panel *panel;
+    const vn_prophet_table *table;
+    vn_prophet_lane *lane; /* [lanes] */
+    int n_lanes;
+    int64_t end;
+    atomic_llong next;
+    atomic_int failed;
+    vn_status *status; /* [lanes] */
+    int64_t *item;     /* [lanes] that failed */
+    /* fit */
+    const vn_prophet_table *init;
+    /* roll, forecast */
+    const int32_t *pairs;
+    double *out;
+    float *y;
+    const vn_solver_wish *wish;
+    vn_columns *columns;
+    const bool *shown; /* [components] */
+} crew;
+
+static void run_lane(void *arg, vn_lane *lane)
+{
+    crew *c = arg;
+    vn_prophet_lane *l = &c->lane[lane->rank];
+    while (!atomic_load(&c->failed)) {
+        int64_t i = atomic_fetch_add(&c->next, 1);
+        if (i >= c->end) return;
+        vn_status st = c->work(c, l, i);
+        if (!st) continue;
+        c->status[lane->rank] = st;
+        c->item[lane->rank] = i;
+        atomic_store(&c->failed, 1);
+    }
+}
+
+/* Items [from, to). The message of a failure is made again on this thread: it is thread-local. */
+static vn_status run(crew *c, vn_team *team, int64_t from, int64_t to)
+{
+    atomic_store(&c->next, from);
+    atomic_store(&c->failed, 0);
+    c->end = to;
+    for (int i = 0; i < c->n_lanes; i++) c->status[i] = VN_OK;
+    if (team)
+        vn_team_run(team, c->n_lanes, run_lane, c);
+    else
+        run_lane(c, &(vn_lane){ 0, 1, NULL });
+    for (int i = 0; i < c->n_lanes; i++)
+        if (c->status[i]) return c->work(c, &c->lane[i], c->item[i]);
+    return VN_OK;
+}
+
+static vn_status open_crew(crew *c, const vn_fitted *m, const vn_prophet_table *table,
+                           const vn_panel *panel, vn_team *team, int64_t items, int64_t samples)
+{
+    int64_t T = 1;
+    int lanes = team ? vn_team_size(team) : 1;
+    if (lanes > items) lanes = items > 0 ? (int)items : 1;
+    *c = (crew){ .m = m, .panel = panel, .table = table };
+    for (int64_t i = 0; i < panel->n_series; i++)
+        if (panel->n_past[i] > T) T = panel->n_past[i];
+    c->lane = vn_calloc((size_t)lanes, sizeof *c->lane);
+    c->status = vn_calloc((size_t)lanes, sizeof *c->status);
+    c->item = vn_calloc((size_t)lanes, sizeof *c->item);
+    if (!c->lane || !c->status || !c->item) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (; c->n_lanes < lanes; c->n_lanes++)
+        VN_TRY(vn_prophet_lane_open(&table->spec, T, samples, &c->lane[c->n_lanes]));
+    return VN_OK;
+}
+
+static void close_crew(crew *c)
+{
+    for (int i = 0; i < c->n_lanes; i++) vn_prophet_lane_close(&c->lane[i]);
+    vn_free(c->lane);
+    vn_free(c->status);
+    vn_free(c->item);
+}
+
+/* ---- fit ---- */
+
+static vn_status fit_one(crew *c, vn_prophet_lane *l, int64_t i)
+{
+    int64_t ends[3], known;
+    vn_prophet_fit out = vn_prophet_row(c->table, i), warm;
+    const char *id = c->panel->id[i];
+    VN_TRY(vn_split_of(c->panel, vn_split_from(&c->m->train), i, ends));
+    known = c->init ? vn_names_find(&c->init->ids, id, strlen(id)) : -1;
+    if (known >= 0) warm = vn_prophet_row(c->init, known);
+    return vn_prophet_fit_series(l, c->panel, i, ends[1], known >= 0 ? &warm : NULL, &out);
+}
+
+/* What is odd but no error: said once, before the work. */
+static vn_status look_over(const vn_fitted *m, const vn_prophet_spec *s, const vn_panel *p,
+                           const vn_log *log)
+{
+    int64_t above = 0, first = -1;
+    for (int64_t i = 0; i < p->n_series && s->o->growth == VN_GROWTH_LOGISTIC; i++)
+        for (int64_t t = 0; t < p->n_past[i]; t++) {
+            int64_t row = p->indptr[i] + t;
+            if (p->mask[row] == 0) continue;
+            if ((double)p->y[row] <= vn_prophet_level_at(&s->cap, p, i, t, 0)) continue;
+            above++;
+            if (first < 0) first = i;
+        }
+    if (above)
+        vn_log_printf(log, VN_LOG_WARN,
+                      "%" PRId64
+                      " values lie above the capacity, first in series \"%s\": the trend "
+                      "stays below it",
+                      above, p->id[first]);
+    for (int k = 0; k < s->n_changepoints; k++) {
+        bool inside = false;
+        for (int64_t i = 0; i < p->n_series && !inside; i++)
+            inside = s->changepoint[k] >= p->start[i] &&
+                     s->changepoint[k] < vn_panel_stamp(p, i, p->n_past[i] - 1);
+        char text[VN_STAMP_TEXT];
+        if (!inside)
+            return VN_FAIL(VN_E_ARGUMENT, "changepoints: %s lies in the history of no series",
+                           vn_stamp_text(p->freq, s->changepoint[k], text));
+    }
+    if (m->local_scaler != VN_SCALER_IDENTITY)
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "prophet scales series itself (option scaling); local_scaler_type "
+                       "must be identity");
+    return VN_OK;
+}
+
+static void report_fit(const vn_prophet_table *t, int64_t N, double start, vn_fit_report *report)
+{
+    *report = (vn_fit_report){ .valid = NAN, .best = NAN, .seconds = vn_now_s() - start };
+    for (int64_t i = 0; i < N; i++) {
+        vn_prophet_fit f = vn_prophet_row(t, i);
+        report->steps += (int64_t)f.number[VN_FIT_ITERATIONS];
+        report->loss += f.number[VN_FIT_OBJECTIVE] / (double)N;
+    }
+    report->best_step = report->steps;
+}
+
+static vn_status fit_all(crew *c, vn_team *team, const vn_fit_hooks *hooks, double start)
+{
+    int64_t N = c->panel->n_series;
+    for (int64_t i = 0; i < N; i += CHUNK) {
+        if (i && hooks->stop && hooks->stop(hooks->ctx))
+            return VN_FAIL(VN_E_ARGUMENT,
+                           "stopped after %" PRId64 " of %" PRId64 " series; nothing "
+                           "was kept",
+                           i, N);
+        VN_TRY(run(c, team, i, i + CHUNK < N ? i + CHUNK : N));
+        double past = vn_now_s() - start, rate = (double)(i + CHUNK < N ? i + CHUNK : N) / past;
+        vn_progress p = { .step = i + CHUNK < N ? i + CHUNK : N,
+                          .max_steps = N,
+                          .loss = NAN,
+                          .valid = NAN,
+                          .best = NAN,
+                          .windows_per_s = rate,
+                          .eta_s = (double)(N - (i + CHUNK < N ? i + CHUNK : N)) / rate };
+        if (N > CHUNK && hooks->progress) hooks->progress(hooks->ctx, &p);
+    }
+    return VN_OK;
+}
+
+static vn_status fit(vn_fitted *m, const vn_panel *panel, vn_team *team, const vn_fitted *init,
+                     const vn_fit_hooks *hooks, vn_fit_report *report)
+{
+    vn_prophet_table *t = NULL;
+    crew c = { .n_lanes = 0 };
+    double start = vn_now_s();
+    vn_status st = VN_OK;
+    if (m->n_calendar)
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "prophet has no use for the option calendar: seasonalities and "
+                       "holidays are its own");
+    VN_TRY(vn_prophet_table_open(m->hparams, panel, panel->n_series, NULL, &t));
+    for (int64_t i = 0, at; i < panel->n_series; i++)
+        VN_TRY_DONE(vn_names_add(&t->ids, panel->id[i], strlen(panel->id[i]), &at));
+    VN_TRY_DONE(look_over(m, &t->spec, panel, &hooks->log));
+    VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, 0));
+    c.work = fit_one;
+    c.init = init ? init->state : NULL;
+    if (c.init && c.init->spec.n_columns != t->spec.n_columns) {
+        st = VN_FAIL(VN_E_MODEL,
+                     "the model to start from has %d columns, this one %d: components "
+                     "must be the same",
+                     c.init->spec.n_columns, t->spec.n_columns);
+        goto done;
+    }
+    VN_TRY_DONE(fit_all(&c, team, hooks, start));
+    report_fit(t, panel->n_series, start, report);
+    m->state = t;
+    t = NULL;
+done:
+    close_crew(&c);
+    vn_prophet_table_close(t);
+    return st;
+}
+
+/* ---- forecast ---- */
+
+static vn_status find_fit(const vn_prophet_table *t, const char *id, vn_prophet_fit *f)
+{
+    int64_t at = vn_names_find(&t->ids, id, strlen(id));
+    if (at < 0)
+        return VN_FAIL(VN_E_DATA,
+                       "series \"%s\" is none of the %" PRId64 " the model was fitted to; "
+                       "Prophet knows only those: train again",
+                       id, t->ids.n);
+    *f = vn_prophet_row(t, at);
+    return VN_OK;
+}
+
+/* Components go behind the 2 n_level columns of intervals; `parts` trend first. */
+static void put_parts(const crew *c, const double *parts, int64_t at)
+{
+    int k = 2 * c->wish->n_level;
+    for (int i = 0; i <= c->table->spec.n_components; i++)
+        if (i == 0 || c->shown[i - 1]) c->columns->value[k++][at] = (float)parts[i];
+}
+
+static vn_status forecast_one(crew *c, vn_prophet_lane *l, int64_t i)
+{
+    const vn_solver_wish *w = c->wish;
+    int64_t h = c->m->train.h, from = c->panel->n_past[i];
+    vn_prophet_fit f;
+    VN_TRY(find_fit(c->table, c->panel->id[i], &f));
+    for (int64_t k = 0; k < h; k++) {
+        c->y[i * h + k] = (float)vn_prophet_at(l->spec, c->panel, i, from + k, &f, l->x, l->parts);
+        if (w->components) put_parts(c, l->parts, i * h + k);
+    }
+    for (int n = 0; n < w->n_level; n++) /* the same paths for every level */
+        vn_prophet_simulate(l, c->panel, i, from, h, &f, (uint64_t)c->m->train.seed,
+                            l->spec->o->uncertainty_samples, &w->level[n], 1,
+                            c->columns->value[2 * n] + i * h, c->columns->value[2 * n + 1] + i * h);
+    return VN_OK;
+}
+
+/* Components with a coefficient that is not zero in some series. */
+static vn_status find_shown(const vn_prophet_table *t, bool **shown, int *n)
+{
+    const vn_prophet_spec *s = &t->spec;
+    *n = 0;
+    *shown = vn_calloc((size_t)s->n_components + 1, sizeof **shown);
+    if (!*shown) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < t->ids.n; i++)
+        for (int c = 0; c < s->n_columns; c++)
+            if (vn_prophet_row(t, i).beta[c] != 0) (*shown)[s->column[c].component] = true;
+    for (int k = 0; k < s->n_components; k++) *n += (*shown)[k];
+    return VN_OK;
+}
+
+static vn_status name_columns(const vn_prophet_table *t, const vn_solver_wish *w, const bool *shown,
+                              vn_columns *c)
+{
+    int k = 0;
+    for (int n = 0; n < w->n_level; n++)
+        for (int side = 0; side < 2; side++)
+            c->name[k++] = vn_arena_printf(&c->arena, "%s-%g", side ? "hi" : "lo", w->level[n]);
+    if (w->components) c->name[k++] = "trend";
+    for (int i = 0; w->components && i < t->spec.n_components; i++)
+        if (shown[i]) c->name[k++] = vn_arena_printf(&c->arena, "%s", t->spec.component[i]);
+    for (int i = 0; i < k; i++)
+        if (!c->name[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    return VN_OK;
+}
+
+static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *team,
+                          const vn_solver_wish *wish, float *y, vn_columns *columns)
+{
+    const vn_prophet_table *t = m->state;
+    crew c = { .n_lanes = 0 };
+    bool *shown = NULL;
+    int n = 0;
+    vn_status st = VN_OK;
+    int64_t samples = wish->n_level ? t->spec.o->uncertainty_samples : 0;
+    VN_TRY_DONE(find_shown(t, &shown, &n));
+    VN_TRY_DONE(vn_columns_open(columns, 2 * wish->n_level + (wish->components ? 1 + n : 0),
+                                panel->n_series * m->train.h));
+    VN_TRY_DONE(name_columns(t, wish, shown, columns));
+    VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, samples));
+    c.work = forecast_one;
+    c.wish = wish;
+    c.columns = columns;
+    c.shown = shown;
+    c.y = y;
+    VN_TRY_DONE(run(&c, team, 0, panel->n_series));
+done:
+    close_crew(&c);
+    vn_free(shown);
+    if (st) vn_columns_close(columns);
+    return st;
+}
+
+/* ---- explain, roll ---- */
+
+static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, vn_columns *columns)
+{
+    const vn_prophet_table *t = m->state;
+    const vn_prophet_spec *s = &t->spec;
+    const vn_solver_wish wish = { .components = true };
+    int64_t rows = panel->n_past[i] + m->train.h;
+    bool *shown = NULL;
+    double *work = vn_calloc((size_t)(s->n_columns + s->n_components) + 1, sizeof *work);
+    vn_prophet_fit f;
+    int n = 0;
+    vn_status st = work ? VN_OK : VN_E_MEMORY;
+    VN_TRY_DONE(st);
+    VN_TRY_DONE(find_fit(t, panel->id[i], &f));
+    VN_TRY_DONE(find_shown(t, &shown, &n));
+    VN_TRY_DONE(vn_columns_open(columns, 2 + n, rows));
+    VN_TRY_DONE(name_columns(t, &wish, shown, columns));
+    crew c = { .table = t, .wish = &wish, .columns = columns, .shown = shown };
+    for (int64_t r = 0; r < rows; r++) {
+        double *parts = work + s->n_columns;
+        columns->value[1 + n][r] = (float)vn_prophet_at(s, panel, i, r, &f, work, parts);
+        put_parts(&c, parts, r);
+    }
+    columns->name[1 + n] = m->def->alias;
+done:
+    vn_free(work);
+    vn_free(shown);
+    return st;
+}
+
+static vn_status roll_one(crew *c, vn_prophet_lane *l, int64_t w)
+{
+    int64_t i = c->pairs[2 * w], cut = c->pairs[2 * w + 1], h = c->m->train.h;
+    VN_TRY(vn_prophet_fit_series(l, c->panel, i, cut, NULL, &l->fit));
+    for (int64_t k = 0; k < h; k++)
+        c->out[w * h + k] = vn_prophet_at(l->spec, c->panel, i, cut + k, &l->fit, l->x, NULL);
+    return VN_OK;
+}
+
+static vn_status roll(const vn_fitted *m, const vn_panel *panel, vn_team *team,
+                      const int32_t *pairs, int64_t n, double *out)
+{
+    crew c;
+    vn_status st = open_crew(&c, m, m->state, panel, team, n, 0);
+    c.work = roll_one;
+    c.pairs = pairs;
+    c.out = out;
+    if (!st) st = run(&c, team, 0, n);
+    close_crew(&c);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
+const vn_solver vn_solver_prophet = {
+    .fit = fit,
+    .forecast = forecast,
+    .roll = roll,
+    .explain = explain,
+    .describe = vn_prophet_describe,
+    .tensors = vn_prophet_tensors,
+    .restore = vn_prophet_restore,
+    .close = vn_prophet_table_close,
+};

@@ -1,0 +1,32 @@
+/* All fitted series of a model: the state of a vn_fitted whose model is Prophet. */
+#ifndef VN_HOST_PROPHET_TABLE_H
+#define VN_HOST_PROPHET_TABLE_H
+
+#include "host/data/names.h"
+#include "host/prophet/series.h"
+#include "host/train/solver.h"
+
+typedef struct vn_prophet_table {
+    vn_arena arena;
+    vn_prophet_spec spec;
+    vn_names ids;           /* [N] series the model knows */
+    int S;                  /* changepoints of a series at most */
+    double *number;         /* [N, VN_FIT_NUMBERS] */
+    double *change, *delta; /* [N, S] */
+    double *beta;           /* [N, columns] */
+    double *moment;         /* [N, regressors, 2] */
+} vn_prophet_table;
+
+/* An empty table for N series; `holidays` as in vn_prophet_spec_open. */
+vn_status vn_prophet_table_open(const vn_prophet_options *o, const vn_panel *panel, int64_t N,
+                                const char *holidays, vn_prophet_table **table);
+void vn_prophet_table_close(void *table);
+
+/* Where series i is kept. */
+vn_prophet_fit vn_prophet_row(const vn_prophet_table *table, int64_t i);
+
+vn_status vn_prophet_describe(const vn_fitted *m, vn_meta_list *meta);
+vn_status vn_prophet_tensors(const vn_fitted *m, vn_arena *arena, vn_stored **tensor, int *n);
+vn_status vn_prophet_restore(vn_fitted *m, const vn_safetensors *file);
+
+#endif

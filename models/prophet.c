@@ -1,0 +1,19 @@
+/* Prophet (Taylor and Letham, "Forecasting at Scale", The American Statistician 2018): a regression
+ * on trend, seasonalities and holidays, fitted to every series by itself. It has no graph: host/
+ * prophet fits it, this file gives it its name and its options. */
+#include "models/prophet.h"
+
+#include "models/model.h"
+
+#define VN_OPTION_OF vn_prophet_options
+static const vn_option options[] = { VN_PROPHET_OPTIONS(VN_OPTION_LINE){ 0 } };
+#undef VN_OPTION_OF
+
+const vn_model_def vn_model_prophet = {
+    .name = "prophet",
+    .alias = "Prophet",
+    .title = "Trend with changepoints, Fourier seasonalities, holidays (Taylor and Letham, 2018)",
+    .options = options,
+    .options_bytes = sizeof(vn_prophet_options),
+    .version = 1,
+};
