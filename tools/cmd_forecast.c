@@ -9,6 +9,7 @@ static const flag flags[] = {
     { "output", 'o', "FILE", "where the forecast goes (default: standard output)" },
     { "futr", 0, "TABLE", "future values of the features known in advance" },
     { "plot", 0, "FILE", "draw history and forecast as SVG" },
+    { "plot-parts", 0, "FILE", "draw the parts of the first series' forecast as SVG (prophet)" },
     { "actuals", 0, "TABLE", "what really came, to draw beside the forecast" },
     { NULL, 0, NULL, NULL },
 };
@@ -25,9 +26,18 @@ static vane_status load(args *a, talk *t, job *j)
     vane_status st = vane_model_load(args_flag(a, "load", 0), &j->model);
     if (!st) st = vane_config_adopt(a->config, j->model);
     if (!st) st = vane_dataset_read(a->config, a->file[0], &t->hooks, &j->data);
-    if (!st && futr)
-        st = vane_dataset_read_future(a->config, futr, j->data, &t->hooks, &j->future);
+    if (!st && futr) st = vane_dataset_read_future(a->config, futr, j->data, &t->hooks, &j->future);
     if (!st && actuals) st = vane_dataset_read(a->config, actuals, &t->hooks, &j->actuals);
+    return st;
+}
+
+static vane_status draw_parts(const job *j, const char *path)
+{
+    vane_parts *parts;
+    vane_status st = vane_parts_make(j->model, j->data, j->future, 0, &parts);
+    if (st) return st;
+    st = plot_parts(path, j->data, 0, parts, vane_forecast_alias(j->forecast));
+    vane_parts_close(parts);
     return st;
 }
 
@@ -38,6 +48,7 @@ static vane_status work(args *a, talk *t, job *j)
     if (!st)
         st = vane_forecast_make(a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
     if (!st && plot) st = plot_forecast(plot, j->data, j->forecast, j->actuals);
+    if (!st && args_flag(a, "plot-parts", 0)) st = draw_parts(j, args_flag(a, "plot-parts", 0));
     if (st) return st;
     if (!out) out = "-";
     return a->json ? vane_forecast_json(j->forecast, out) : vane_forecast_csv(j->forecast, out);
@@ -69,9 +80,13 @@ const command command_forecast = {
     .name = "forecast",
     .usage = "vane forecast TABLE -m MODEL [-o FILE] [--futr TABLE] [--plot FILE.svg]",
     .summary = "forecast the next steps of every series",
-    .about = "Prints unique_id,ds,MODEL for the h steps after the last row of every series. The "
-             "features and\n"
-             "the season the model was trained with are read again without being asked for.",
+    .about =
+        "Prints unique_id,ds,MODEL for the h steps after the last row of every series; models that "
+        "have\n"
+        "them give further columns: --level 80 MODEL-lo-80 and MODEL-hi-80, --components "
+        "MODEL-trend\n"
+        "and so on. The features and the season the model was trained with are read again without\n"
+        "being asked for.",
     .groups = " run data ",
     .options = "",
     .flags = flags,

@@ -88,6 +88,10 @@ int talk_signal(void); /* the signal that came, 0 if none */
 vane_status plot_forecast(const char *path, const vane_dataset *data, const vane_forecast *forecast,
                           const vane_dataset *actuals);
 
+/* The parts of one series' forecast, a panel each, over its history and horizon. */
+vane_status plot_parts(const char *path, const vane_dataset *data, int64_t series,
+                       const vane_parts *parts, const char *alias);
+
 int help_main(int argc, char **argv); /* vane help ... */
 void help_command(const command *c);  /* to stdout */
 

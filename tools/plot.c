@@ -66,7 +66,8 @@ typedef struct panel {
     const char *id;
     int64_t n_past, h, first; /* first: row of x = 0 */
     const float *past, *mask, *ahead;
-    float *truth; /* [h], NaN where unknown */
+    float *truth;                   /* [h], NaN where unknown */
+    const float *lo_band, *hi_band; /* [h] interval, NULL if there is none */
     const vane_dataset *data;
     int64_t series;
     double lo, hi;          /* of the y axis */
@@ -107,6 +108,8 @@ static void range(panel *p)
     for (int64_t k = 0; k < p->h; k++) {
         widen((double)p->ahead[k], &lo, &hi);
         widen((double)p->truth[k], &lo, &hi);
+        if (p->lo_band) widen((double)p->lo_band[k], &lo, &hi);
+        if (p->hi_band) widen((double)p->hi_band[k], &lo, &hi);
     }
     if (!(lo <= hi)) lo = 0, hi = 1;
     if (lo == hi) lo -= 0.5 + fabs(lo) * 0.1, hi += 0.5 + fabs(hi) * 0.1;
@@ -317,6 +320,19 @@ static void bridge(svg *v, const panel *p, float first, const char *style)
         py(p, (double)p->past[t]), px(p, (double)t + 1), py(p, (double)first));
 }
 
+/* The interval as a pale band behind the forecast. */
+static void band(svg *v, const panel *p)
+{
+    if (!p->lo_band || !p->hi_band) return;
+    put(v, "<path class='band' d='M");
+    for (int64_t k = 0; k < p->h; k++)
+        put(v, "%s%.1f %.1f", k ? "L" : "", px(p, (double)(p->n_past + k)),
+            py(p, (double)p->hi_band[k]));
+    for (int64_t k = p->h - 1; k >= 0; k--)
+        put(v, "L%.1f %.1f", px(p, (double)(p->n_past + k)), py(p, (double)p->lo_band[k]));
+    put(v, "Z'/>\n");
+}
+
 static void draw(svg *v, const panel *p, bool titled)
 {
     double cut = px(p, (double)p->n_past - 0.5);
@@ -334,6 +350,7 @@ static void draw(svg *v, const panel *p, bool titled)
         "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED
         "' stroke-dasharray='3 3'/>\n",
         cut, cut, p->y, p->y + p->height);
+    band(v, p);
     line(v, p, 0, p->past, p->mask, p->n_past, "past");
     bridge(v, p, p->truth[0], "truth");
     line(v, p, p->n_past, p->truth, NULL, p->h, "truth");
@@ -365,6 +382,7 @@ static void head(svg *v, double width, double height, const char *title, const c
     put_text(v, title);
     put(v, "</title>\n<style>path{fill:none;stroke-linejoin:round;stroke-linecap:round}"
            ".past{stroke:" PAST ";stroke-width:1.6}.ahead{stroke:" AHEAD ";stroke-width:2.4}"
+           ".band{fill:" AHEAD ";fill-opacity:.28;stroke:none}"
            ".truth{stroke:" TRUTH
            ";stroke-width:1.8;stroke-dasharray:5 3}.tick{font-size:11.5px;fill:" MUTED
            "}.id{font-size:13px;font-weight:600;fill:" INK "}.legend{font-size:13px;fill:" INK
@@ -381,6 +399,18 @@ static void head(svg *v, double width, double height, const char *title, const c
 }
 
 /* ---- the whole ---- */
+
+/* The first interval among the columns: "lo-80", "hi-80". */
+static void find_band(panel *p, const vane_forecast *f, int64_t i)
+{
+    const float *values;
+    const char *name;
+    for (int c = vane_forecast_n_columns(f) - 1; c >= 0; c--) {
+        name = vane_forecast_column(f, c, &values);
+        if (!strncmp(name, "lo-", 3)) p->lo_band = values + i * p->h;
+        if (!strncmp(name, "hi-", 3)) p->hi_band = values + i * p->h;
+    }
+}
 
 static vane_status open_panel(panel *p, const vane_dataset *data, const vane_forecast *f, int64_t i,
                               const vane_dataset *actuals)
@@ -399,6 +429,7 @@ static vane_status open_panel(panel *p, const vane_dataset *data, const vane_for
                   .ahead = vane_forecast_values(f) + i * h,
                   .data = data,
                   .series = i };
+    find_band(p, f, i);
     p->truth = malloc((size_t)h * sizeof *p->truth);
     if (!p->truth) return VANE_E_MEMORY;
     find_truth(p, actuals);
@@ -450,6 +481,71 @@ vane_status plot_forecast(const char *path, const vane_dataset *data, const vane
     for (int i = 0; !st && i < n; i++) st = open_panel(&p[i], data, f, of * i / n, actuals);
     if (!st && n) {
         compose(&v, p, n, of, vane_forecast_alias(f));
+        st = v.failed ? VANE_E_MEMORY : vane_write_file(path, v.s, v.n);
+    }
+    for (int i = 0; i < n; i++) free(p[i].truth);
+    free(v.s);
+    return st;
+}
+
+/* ---- parts ---- */
+
+/* Rows to show of a part: all, or, of one that swings more than 24 times, about its last four. */
+static int64_t rows_shown(const float *y, int64_t n)
+{
+    double mean = 0;
+    int64_t swings = 0;
+    for (int64_t t = 0; t < n; t++) mean += (double)y[t] / (double)n;
+    for (int64_t t = 1; t < n; t++) swings += (double)y[t - 1] < mean && (double)y[t] >= mean;
+    return swings > 24 ? 4 * n / swings + 1 : n;
+}
+
+/* A part as a panel: its history and its horizon as those of a series. */
+static vane_status open_part(panel *p, const char *name, const float *y, int64_t n_past, int64_t h,
+                             const vane_dataset *data, int64_t series)
+{
+    int64_t shown = rows_shown(y, n_past), room = shown + h;
+    if (shown < n_past && h > shown) h = shown;
+    float *work =
+        malloc((size_t)(room + h) * sizeof *work); /* what is not there, and a mask of 1 */
+    if (!work) return VANE_E_MEMORY;
+    for (int64_t k = 0; k < h; k++) work[k] = NAN;
+    for (int64_t k = 0; k < room; k++) work[h + k] = 1;
+    *p = (panel){ .id = name,
+                  .n_past = shown,
+                  .h = h,
+                  .first = n_past - shown,
+                  .past = y + n_past - shown,
+                  .mask = work + h,
+                  .ahead = y + n_past,
+                  .truth = work,
+                  .data = data,
+                  .series = series };
+    range(p);
+    return VANE_OK;
+}
+
+vane_status plot_parts(const char *path, const vane_dataset *data, int64_t series,
+                       const vane_parts *parts, const char *alias)
+{
+    enum { PARTS_MAX = 24 };
+    panel p[PARTS_MAX] = { { 0 } };
+    svg v = { 0 };
+    vane_series s = { .size = sizeof s };
+    const float *y;
+    const char *name;
+    int n = 0;
+    double width = 960, height = 0;
+    char title[192];
+    vane_status st = vane_dataset_series(data, series, &s);
+    for (; !st && n < PARTS_MAX && (name = vane_parts_column(parts, n, &y)); n++)
+        st = open_part(&p[n], name, y, s.n, vane_parts_n_rows(parts) - s.n, data, series);
+    for (int i = 0; i < n; i++) place(&p[i], i, n, width, &height);
+    if (!st) {
+        snprintf(title, sizeof title, "Parts of %.120s", s.id);
+        head(&v, width, height, title, "fast parts: their last swings alone", alias, false);
+        for (int i = 0; i < n; i++) draw(&v, &p[i], true);
+        put(&v, "</svg>\n");
         st = v.failed ? VANE_E_MEMORY : vane_write_file(path, v.s, v.n);
     }
     for (int i = 0; i < n; i++) free(p[i].truth);

@@ -122,6 +122,26 @@ expect 0 '"plan":' "$vane" plan -m m.vane --json
 "$vane" train good.csv $quick -o two.vane --threads 2 -q
 check 'one and two threads give the same model' cmp -s one.vane two.vane
 
+# ---- prophet: no graph, the same commands ----
+expect 0 'changepoint_prior_scale' "$vane" help prophet
+expect 0 'Prophet: h 6, 1 series' "$vane" train good.csv --model prophet --h 6 -o p.vane
+expect 0 'unique_id,ds,Prophet,Prophet-lo-80,Prophet-hi-80,Prophet-trend,Prophet-yearly' \
+    "$vane" forecast good.csv -m p.vane --level 80 --components --plot pf.svg --plot-parts pp.svg
+check 'the interval is drawn' grep -q "class='band'" pf.svg
+check 'the trend is drawn' grep -q '>trend<' pp.svg
+expect 0 '"Prophet-trend":[' "$vane" forecast good.csv -m p.vane --components --json
+expect 0 'Prophet' "$vane" evaluate good.csv -m p.vane --test_size 12 --stride 3
+expect 0 'changepoint' "$vane" inspect p.vane
+expect 0 'done' "$vane" train good.csv --model prophet --h 6 --init p.vane -o p2.vane
+expect 2 'is fitted to every series by a solver; it has no graph' "$vane" plan -m p.vane
+expect 2 'logistic growth needs cap' "$vane" train good.csv --model prophet --h 6 --growth logistic -o x.vane
+expect 2 'NHITS is no sum of parts' "$vane" forecast good.csv -m m.vane --plot-parts x.svg
+expect 2 'NHITS forecasts a point: level is not for it' "$vane" forecast good.csv -m m.vane --level 80
+"$vane" train good.csv --model prophet --h 6 -o q.vane --threads 3 -q
+check 'prophet: any number of threads gives the same model' cmp -s p.vane q.vane
+head -c 1000 p.vane > half.vane
+expect 4 'half.vane' "$vane" forecast good.csv -m half.vane
+
 # ---- options: precedence and the config file ----
 echo 'max_steps = 7
 [train]
