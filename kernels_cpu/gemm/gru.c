@@ -58,7 +58,12 @@ static void back(const vn_call *c, const vn_back_rows *w, int64_t i, int64_t t)
         int64_t left = n - j;
         vf dh = vf_add(vf_load(rec + j), vf_load(keep + j)), g[SAVED], dz[SAVED];
         if (dy) dh = vf_add(dh, vf_load_upto(dy + j, left));
-        for (int k = 0; k < SAVED; k++) g[k] = vf_load_upto(gates + k * n + j, left);
+        for (int k = 0; k < SAVED; k++) {
+            g[k] = vf_load_upto(gates + k * n + j, left);
+            if (t) vn_recur_ahead(gates + (k - SAVED) * n + j);
+        }
+        if (t && dy) vn_recur_ahead(dy - n + j);
+        if (t > 1) vn_recur_ahead(before - n + j);
         vf past = before ? vf_load_upto(before + j, left) : vf_zero();
         dz[2] = vf_mul(vf_mul(dh, vf_sub(vf_set(1), g[1])), vf_fnma(g[2], g[2], vf_set(1)));
         dz[0] = vf_mul(vf_mul(dz[2], g[3]), bend(g[0]));

@@ -58,7 +58,12 @@ static void back(const vn_call *c, const vn_back_rows *w, int64_t i, int64_t t)
         int64_t left = n - j;
         vf dh = vf_load(rec + j), g[GATES], dz[GATES];
         if (dy) dh = vf_add(dh, vf_load_upto(dy + j, left));
-        for (int k = 0; k < GATES; k++) g[k] = vf_load_upto(gates + k * n + j, left);
+        for (int k = 0; k < GATES; k++) {
+            g[k] = vf_load_upto(gates + k * n + j, left);
+            if (t) vn_recur_ahead(gates + (k - GATES) * n + j);
+        }
+        if (t && dy) vn_recur_ahead(dy - n + j);
+        if (t > 1) vn_recur_ahead(before - n + j);
         vf top = vf_tanh(vf_load_upto(cells + j, left));
         vf dc = vf_fma(vf_mul(dh, g[3]), vf_fnma(top, top, vf_set(1)), vf_load(keep + j));
         vf past = before ? vf_load_upto(before + j, left) : vf_zero();
