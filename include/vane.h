@@ -350,12 +350,22 @@ typedef struct vane_forecast vane_forecast;
 VANE_API vane_status vane_forecast_make(const vane_config *config, const vane_model *model,
                                         const vane_dataset *data, const vane_dataset *future,
                                         const vane_hooks *hooks, vane_forecast **forecast);
+/* The same, and keeps the weight that every step of the forecast gave to every input step.
+ * UNSUPPORTED: the model has none. */
+VANE_API vane_status vane_forecast_attend(const vane_config *config, const vane_model *model,
+                                          const vane_dataset *data, const vane_dataset *future,
+                                          const vane_hooks *hooks, vane_forecast **forecast);
 VANE_API void vane_forecast_close(vane_forecast *forecast);
 
 VANE_API int64_t vane_forecast_n_series(const vane_forecast *forecast); /* N */
 VANE_API int64_t vane_forecast_h(const vane_forecast *forecast);        /* H */
 VANE_API const char *vane_forecast_alias(const vane_forecast *forecast);
 VANE_API const float *vane_forecast_values(const vane_forecast *forecast); /* [N, H] */
+/* [N, H, *n_input] weights, each row of the last axis with sum 1, oldest input first; NULL if they
+ * were not kept. */
+VANE_API const float *vane_forecast_attention(const vane_forecast *forecast, int64_t *n_input);
+/* unique_id,ds,input_ds,attention as CSV; steps before the first of a series are left out. */
+VANE_API vane_status vane_forecast_attention_csv(const vane_forecast *forecast, const char *path);
 VANE_API const char *vane_forecast_id(const vane_forecast *forecast, int64_t i);
 /* Stamp of step k = 0 .. H - 1 of series i, as text. At most n bytes with the zero. */
 VANE_API void vane_forecast_stamp(const vane_forecast *forecast, int64_t i, int64_t k, char *out,

@@ -8,6 +8,7 @@ static const flag flags[] = {
     { "load", 'm', "MODEL", "the model file (required)" },
     { "output", 'o', "FILE", "where the forecast goes (default: standard output)" },
     { "futr", 0, "TABLE", "future values of the features known in advance" },
+    { "attention", 0, "FILE", "how much each forecast step looked at each input step, as CSV" },
     { "plot", 0, "FILE", "draw history and forecast as SVG" },
     { "plot-parts", 0, "FILE", "draw the parts of the first series' forecast as SVG (prophet)" },
     { "actuals", 0, "TABLE", "what really came, to draw beside the forecast" },
@@ -44,9 +45,12 @@ static vane_status draw_parts(const job *j, const char *path)
 static vane_status work(args *a, talk *t, job *j)
 {
     const char *out = args_flag(a, "output", 0), *plot = args_flag(a, "plot", 0);
+    const char *weights = args_flag(a, "attention", 0);
     vane_status st = load(a, t, j);
     if (!st)
-        st = vane_forecast_make(a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
+        st = (weights ? vane_forecast_attend : vane_forecast_make)(
+            a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
+    if (!st && weights) st = vane_forecast_attention_csv(j->forecast, weights);
     if (!st && plot) st = plot_forecast(plot, j->data, j->forecast, j->actuals);
     if (!st && args_flag(a, "plot-parts", 0)) st = draw_parts(j, args_flag(a, "plot-parts", 0));
     if (st) return st;

@@ -13,8 +13,11 @@ struct vane_forecast {
     const char **id; /* [N] */
     int64_t *stamp;  /* [N, H] */
     float *y;        /* [N, H] */
+    float *attention; /* [N, H, L] or NULL */
+    int64_t *seen;    /* [N, L] stamps of the input, those before a series left out by `first` */
+    int64_t *first;   /* [N] first input step within the series */
     vn_freq freq;
-    int64_t n_series, h;
+    int64_t n_series, h, n_input;
     vn_columns columns; /* beside y */
 };
 
@@ -101,13 +104,48 @@ static vn_status solve(const vane_config *config, const vn_fitted *m, const vn_p
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
+/* Room for the weights of the inputs, and the inputs' stamps. */
+static vn_status prepare_attention(vane_forecast *f, const vn_fitted *m, const vn_panel *p,
+                                   int64_t row)
+{
+    size_t n = (size_t)p->n_series, L = (size_t)m->train.input_size;
+    f->n_input = m->train.input_size;
+    if (row != f->h * f->n_input)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s shows %" PRId64 " weights a window, expected %" PRId64
+                       " x %" PRId64, m->def->name, row, f->h, f->n_input);
+    f->attention = vn_arena_array(&f->arena, n * (size_t)row, sizeof *f->attention);
+    f->seen = vn_arena_array(&f->arena, n * L, sizeof *f->seen);
+    f->first = vn_arena_array(&f->arena, n, sizeof *f->first);
+    if (!f->attention || !f->seen || !f->first) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int64_t i = 0; i < p->n_series; i++) {
+        f->first[i] = p->n_past[i] < f->n_input ? f->n_input - p->n_past[i] : 0;
+        for (int64_t t = f->first[i]; t < f->n_input; t++)
+            f->seen[i * f->n_input + t] = vn_panel_stamp(p, i, p->n_past[i] - f->n_input + t);
+    }
+    return VN_OK;
+}
+
+static vn_status open_predictor(const vane_config *config, const vn_fitted *m,
+                                const vn_panel *panel, bool attend, vn_device *dev,
+                                vane_forecast *f, vn_predictor **predictor)
+{
+    int64_t batch = config->run.inference_windows_batch_size, row;
+    if (!attend) return vn_predictor_open(m, dev, batch, predictor);
+    VN_TRY(vn_predictor_open_showing(m, dev, batch, "attention", predictor, &row));
+    VN_TRY(prepare_attention(f, m, panel, row));
+    vn_predictor_keep(*predictor, f->attention);
+    return VN_OK;
+}
+
 static vn_status run(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
-                     const vn_log *log, vane_forecast *f)
+                     const vn_log *log, bool attend, vane_forecast *f)
 {
     vn_device *dev = NULL;
     vn_predictor *predictor = NULL;
     vn_scaled scaled = { .use = panel };
     vn_status st = VN_E_MEMORY;
+    if (vn_solver_of(m->def) && attend)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s has no attention to show", m->def->name);
     if (vn_solver_of(m->def)) return solve(config, m, panel, f);
     if (config->run.level.n || config->run.components)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s forecasts a point: %s is not for it", m->def->alias,
@@ -120,7 +158,7 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
     }
     VN_TRY_DONE(vn_config_device(config, &dev));
     VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &scaled));
-    VN_TRY_DONE(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &predictor));
+    VN_TRY_DONE(open_predictor(config, m, panel, attend, dev, f, &predictor));
     VN_TRY_DONE(vn_predictor_run(predictor, scaled.use, pairs, f->n_series, f->y));
     for (int64_t i = 0; i < f->n_series; i++) vn_scaled_undo(&scaled, i, f->y + i * f->h, f->h);
 done:
@@ -131,9 +169,9 @@ done:
     return st;
 }
 
-vane_status vane_forecast_make(const vane_config *config, const vane_model *model,
-                               const vane_dataset *data, const vane_dataset *future,
-                               const vane_hooks *hooks, vane_forecast **forecast)
+static vane_status make(const vane_config *config, const vane_model *model,
+                        const vane_dataset *data, const vane_dataset *future,
+                        const vane_hooks *hooks, bool attend, vane_forecast **forecast)
 {
     vn_panel *joined = NULL;
     vn_log log = vn_hooks_log(hooks);
@@ -145,13 +183,27 @@ vane_status vane_forecast_make(const vane_config *config, const vane_model *mode
     const vn_panel *panel = joined ? joined : data->panel;
     VN_TRY_DONE(vn_forecast_fits(model->fitted, panel, &log));
     VN_TRY_DONE(prepare(f, model->fitted, panel));
-    VN_TRY_DONE(run(config, model->fitted, panel, &log, f));
+    VN_TRY_DONE(run(config, model->fitted, panel, &log, attend, f));
     *forecast = f;
     f = NULL;
 done:
     vn_panel_close(joined);
     vane_forecast_close(f);
     return vn_public(st);
+}
+
+vane_status vane_forecast_make(const vane_config *config, const vane_model *model,
+                               const vane_dataset *data, const vane_dataset *future,
+                               const vane_hooks *hooks, vane_forecast **forecast)
+{
+    return make(config, model, data, future, hooks, false, forecast);
+}
+
+vane_status vane_forecast_attend(const vane_config *config, const vane_model *model,
+                                 const vane_dataset *data, const vane_dataset *future,
+                                 const vane_hooks *hooks, vane_forecast **forecast)
+{
+    return make(config, model, data, future, hooks, true, forecast);
 }
 
 void vane_forecast_close(vane_forecast *forecast)
@@ -189,6 +241,12 @@ const char *vane_forecast_column(const vane_forecast *f, int i, const float **va
     if (i < 0 || i >= f->columns.n) return NULL;
     if (values) *values = f->columns.value[i];
     return f->columns.name[i];
+}
+
+const float *vane_forecast_attention(const vane_forecast *f, int64_t *n_input)
+{
+    *n_input = f->n_input;
+    return f->attention;
 }
 
 const char *vane_forecast_id(const vane_forecast *f, int64_t i)
@@ -273,6 +331,32 @@ static void put_values(vn_text *text, const vane_forecast *f, const char *name, 
         vn_text_printf(text, "%s%s", k ? "," : "", finite ? vn_format_f32(y[k], number) : "null");
     }
     vn_text_put(text, "]", 1);
+}
+
+/* The weights of one step k of series i. */
+static void put_weights(const vane_forecast *f, int64_t i, int64_t k, vn_text *out)
+{
+    char stamp[VN_STAMP_TEXT], seen[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
+    const float *weight = f->attention + (i * f->h + k) * f->n_input;
+    vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp);
+    for (int64_t t = f->first[i]; t < f->n_input; t++) {
+        put_field(out, f->id[i]);
+        vn_text_printf(out, ",%s,%s,%s\n", stamp,
+                       vn_stamp_text(f->freq, f->seen[i * f->n_input + t], seen),
+                       vn_format_f32(weight[t], number));
+    }
+}
+
+vane_status vane_forecast_attention_csv(const vane_forecast *f, const char *path)
+{
+    vn_text text = { 0 };
+    if (!f->attention)
+        return vn_public(VN_FAIL(VN_E_ARGUMENT, "the forecast was made without its attention; "
+                                                "vane_forecast_attend keeps it"));
+    vn_text_printf(&text, "unique_id,ds,input_ds,attention\n");
+    for (int64_t i = 0; i < f->n_series; i++)
+        for (int64_t k = 0; k < f->h; k++) put_weights(f, i, k, &text);
+    return save(&text, path);
 }
 
 vane_status vane_forecast_json(const vane_forecast *f, const char *path)

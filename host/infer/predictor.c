@@ -22,6 +22,9 @@ struct vn_predictor {
     void *param;
     uint64_t version; /* of the weights on the device */
     route one, many;
+    const char *name; /* what is shown; NULL: nothing */
+    int64_t row;      /* its numbers a window */
+    float *shown;     /* where it goes, or NULL */
 };
 
 static size_t block_bytes(const vn_predictor *p)
@@ -44,7 +47,11 @@ static vn_status open_route(vn_predictor *p, int64_t batch, route *r)
                               .version = &p->version };
     config.home[VN_HOME_PARAM] = p->param;
     r->batch = batch;
-    VN_TRY(vn_model_graph_open(p->m, VN_MODE_FORECAST, batch, VN_F32, &r->graph));
+    if (p->name)
+        VN_TRY(vn_model_graph_show(p->m, batch, p->name, &r->graph));
+    else
+        VN_TRY(vn_model_graph_open(p->m, VN_MODE_FORECAST, batch, VN_F32, &r->graph));
+    if (p->name) p->row = vn_count(&vn_value_of(r->graph.g, r->graph.shown)->t) / batch;
     vn_status st = vn_plan_make(r->graph.g, &config, &r->plan);
     vn_graph_close(r->graph.g);
     r->graph.g = NULL;
@@ -61,7 +68,8 @@ static vn_status open_all(vn_predictor *p, int64_t batch)
     return VN_OK;
 }
 
-vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_predictor **out)
+static vn_status open_predictor(const vn_fitted *m, vn_device *dev, int64_t batch,
+                                const char *name, vn_predictor **out)
 {
     *out = NULL;
     if (batch < 0)
@@ -72,6 +80,7 @@ vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, v
     if (!p) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     p->m = m;
     p->dev = dev;
+    p->name = name;
     vn_status st = open_all(p, batch ? batch : BATCH);
     if (st) {
         vn_predictor_close(p);
@@ -79,6 +88,24 @@ vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, v
     }
     *out = p;
     return VN_OK;
+}
+
+vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_predictor **out)
+{
+    return open_predictor(m, dev, batch, NULL, out);
+}
+
+vn_status vn_predictor_open_showing(const vn_fitted *m, vn_device *dev, int64_t batch,
+                                    const char *name, vn_predictor **out, int64_t *row)
+{
+    VN_TRY(open_predictor(m, dev, batch, name, out));
+    *row = (*out)->row;
+    return VN_OK;
+}
+
+void vn_predictor_keep(vn_predictor *p, float *shown)
+{
+    p->shown = shown;
 }
 
 void vn_predictor_close(vn_predictor *p)
@@ -110,15 +137,18 @@ static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int
     return VN_OK;
 }
 
-/* Up to r->batch windows; pairs of -1 fill the rest. */
+/* Up to r->batch windows; pairs of -1 fill the rest. `shown` may be NULL. */
 static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs, int64_t n,
-                           float *out)
+                           float *out, float *shown)
 {
     int32_t *feed = vn_plan_feed(r->plan, r->graph.pairs);
     memcpy(feed, pairs, (size_t)n * 2 * sizeof *feed);
     for (int64_t i = 2 * n; i < 2 * r->batch; i++) feed[i] = -1;
     VN_TRY(vn_plan_run(r->plan));
     memcpy(out, vn_plan_read(r->plan, r->graph.yhat), (size_t)(n * p->m->train.h) * sizeof *out);
+    if (shown)
+        memcpy(shown, vn_plan_read(r->plan, r->graph.shown),
+               (size_t)(n * p->row) * sizeof *shown);
     return VN_OK;
 }
 
@@ -136,7 +166,7 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
     for (int64_t i = 0; i < n; i += r->batch) {
         int64_t left = n - i;
         VN_TRY(run_batch(p, r, pairs + 2 * i, left < r->batch ? left : r->batch,
-                         out + i * p->m->train.h));
+                         out + i * p->m->train.h, p->shown ? p->shown + i * p->row : NULL));
     }
     return VN_OK;
 }

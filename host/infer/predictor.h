@@ -8,11 +8,18 @@ typedef struct vn_predictor vn_predictor;
 
 /* `m` and `dev` are borrowed until close. batch: windows a run; 0: chosen. */
 vn_status vn_predictor_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_predictor **p);
+/* The same, and its runs also keep what the model shows under `name`, *row numbers a window (see
+ * vn_predictor_keep). UNSUPPORTED if it shows no such thing. */
+vn_status vn_predictor_open_showing(const vn_fitted *m, vn_device *dev, int64_t batch,
+                                    const char *name, vn_predictor **p, int64_t *row);
 void vn_predictor_close(vn_predictor *p);
 
 /* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H], on the panel's
  * scale. */
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
                            float *out);
+
+/* Where the following runs leave what is shown: [n, row], borrowed; NULL: nowhere. */
+void vn_predictor_keep(vn_predictor *p, float *shown);
 
 #endif

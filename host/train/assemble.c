@@ -22,6 +22,7 @@ static const double no_weight = 1e-12;
 
 /* One graph being assembled. */
 typedef struct work {
+    const char *show; /* NULL: nothing */
     const vn_fitted *m;
     const vn_train_options *o;
     vn_graph *g;
@@ -204,6 +205,16 @@ static void add_training(work *k, vn_val yhat, vn_model_graph *out)
     out->norm = vn_output(g, vn_optimize(g, &adam, loss, out->bad));
 }
 
+/* What the model shows under the name asked for. */
+static vn_val show(const work *k)
+{
+    vn_val v = vn_shown_of(k->g, k->show);
+    if (!v)
+        return vn_refuse(k->g, VN_E_UNSUPPORTED, "%s has no %s to show with these options",
+                         k->m->def->name, k->show);
+    return vn_output(k->g, v);
+}
+
 static void assemble(work *k, vn_model_graph *out)
 {
     open_window(k, out);
@@ -214,18 +225,19 @@ static void assemble(work *k, vn_model_graph *out)
         add_loss(k, kind, unscaled(k, yhat), k->w.target, k->w.y, out);
     }
     if (k->mode == VN_MODE_FORECAST) out->yhat = vn_output(k->g, unscaled(k, yhat));
+    if (k->show) out->shown = show(k);
     out->num = vn_output(k->g, out->num);
     out->den = vn_output(k->g, out->den);
 }
 
-vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
-                              vn_model_graph *out)
+static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
+                            const char *name, vn_model_graph *out)
 {
     *out = (vn_model_graph){ 0 };
     if (!m->def->build)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s is fitted to every series by a solver; it has no graph",
                        m->def->alias);
-    work k = { .m = m, .o = &m->train, .mode = mode, .batch = batch,
+    work k = { .show = name, .m = m, .o = &m->train, .mode = mode, .batch = batch,
                .scaler = scalers[m->train.scaler_type] };
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
@@ -237,4 +249,16 @@ vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, v
     }
     out->g = k.g;
     return VN_OK;
+}
+
+vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
+                              vn_model_graph *out)
+{
+    return open_graph(m, mode, batch, real, NULL, out);
+}
+
+vn_status vn_model_graph_show(const vn_fitted *m, int64_t batch, const char *name,
+                              vn_model_graph *out)
+{
+    return open_graph(m, VN_MODE_FORECAST, batch, VN_F32, name, out);
 }

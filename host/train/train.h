@@ -75,12 +75,18 @@ typedef struct vn_model_graph {
     vn_val pairs, panel;   /* feeds */
     vn_val num, den, norm; /* outputs */
     vn_val bad;            /* TRAIN: state, i64 [1] */
+    vn_val shown;          /* vn_model_graph_show: output */
     vn_val yhat;           /* FORECAST: output [B, H, P] on the scale of the panel */
 } vn_model_graph;
 
 /* `real` is VN_F64 for a reference run. The params are declared by the first graph built; TRAIN
  * lays them out if nobody has. The graph is the caller's to close; on failure there is none. */
 vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
+                              vn_model_graph *out);
+
+/* The f32 graph of FORECAST with what the model shows under `name` (vn_show) as a further output,
+ * out->shown. UNSUPPORTED if it shows no such thing. */
+vn_status vn_model_graph_show(const vn_fitted *m, int64_t batch, const char *name,
                               vn_model_graph *out);
 
 typedef struct vn_progress {

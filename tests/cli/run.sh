@@ -116,6 +116,11 @@ expect 0 '"model":"NHITS"' "$vane" evaluate good.csv -m m.vane --json
 expect 0 'NHITS' "$vane" evaluate good.csv -m m.vane --gate mae=1e9
 expect 8 'gate missed: NHITS mae' "$vane" evaluate good.csv -m m.vane --gate mae=1e-9
 expect 0 'loss' "$vane" plan good.csv $quick
+expect 2 'nhits has no attention to show' "$vane" forecast good.csv -m m.vane --attention a.csv
+expect 0 '' "$vane" train good.csv --h 3 --model lstm-attention --encoder_hidden_size 8 --max_steps 5 -q -o a.vane
+expect 0 'unique_id,ds,LSTM' "$vane" forecast good.csv -m a.vane --attention a.csv
+check 'attention has a line for every step and input' \
+    [ "$(awk -F, 'NR > 1 { n++; sum += $4 } END { printf "%d %.3f", n, sum }' a.csv)" = "72 3.000" ]
 expect 0 'NHITS forecast: batch 7' "$vane" plan -m m.vane --batch 7 --why
 expect 0 '"plan":' "$vane" plan -m m.vane --json
 "$vane" train good.csv $quick -o one.vane --threads 1 -q

@@ -32,7 +32,7 @@ static void forecast(const vn_lab *lab, int64_t batch, int n, const int32_t *pai
 
 START_TEST(batches_of_any_size_agree)
 {
-    static const char *const models[] = { "linear", "nhits", "nbeats" };
+    static const char *const models[] = { "linear", "nhits", "nbeats", "gru", "lstm-attention" };
     vn_lab lab;
     int32_t pairs[2 * N];
     float all[N * H], some[N * H];
@@ -48,9 +48,42 @@ START_TEST(batches_of_any_size_agree)
 }
 END_TEST
 
+START_TEST(the_weights_of_the_inputs_are_kept_on_request)
+{
+    enum { L_MAX = 64 };
+    vn_lab lab;
+    int32_t pairs[2 * N];
+    float out[N * H], plain[N * H], shown[N * H * L_MAX];
+    vn_predictor *p;
+    int64_t row;
+    open_trained(&lab, "lstm-attention");
+    some_pairs(pairs);
+    ck_assert_int_eq(vn_predictor_open_showing(lab.m, lab.dev, 8, "attention", &p, &row), VN_OK);
+    int64_t L = lab.m->train.input_size;
+    ck_assert_int_eq(row, H * L);
+    ck_assert_int_le(L, L_MAX);
+    vn_predictor_keep(p, shown);
+    ck_assert_int_eq(vn_predictor_run(p, lab.panel, pairs, N, out), VN_OK);
+    vn_predictor_close(p);
+    forecast(&lab, 8, N, pairs, plain);
+    ck_assert_mem_eq(out, plain, sizeof out);
+    for (int i = 0; i < N * H; i++) {
+        double sum = 0;
+        int64_t padded = L - pairs[2 * (i / H) + 1]; /* steps before the series */
+        for (int64_t t = 0; t < L; t++) sum += (double)shown[i * L + t];
+        ck_assert_double_eq_tol(sum, 1, 1e-5);
+        for (int64_t t = 0; t < padded; t++) ck_assert_float_eq(shown[i * L + t], 0);
+    }
+    ck_assert_int_eq(vn_predictor_open_showing(lab.m, lab.dev, 8, "colour", &p, &row),
+                     VN_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(vn_last_message(), "lstm-attention has no colour to show"));
+    vn_lab_close(&lab);
+}
+END_TEST
+
 START_TEST(a_repeated_forecast_allocates_nothing)
 {
-    static const char *const models[] = { "linear", "nhits", "nbeats" };
+    static const char *const models[] = { "linear", "nhits", "nbeats", "gru", "lstm-attention" };
     vn_lab lab;
     int32_t pairs[2 * N];
     float out[N * H], again[N * H];
@@ -184,8 +217,9 @@ Suite *vn_suite_predictor(void)
     Suite *s = suite_create("predictor");
     TCase *t = tcase_create("run");
     tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, batches_of_any_size_agree, 0, 3);
-    tcase_add_loop_test(t, a_repeated_forecast_allocates_nothing, 0, 3);
+    tcase_add_loop_test(t, batches_of_any_size_agree, 0, 5);
+    tcase_add_loop_test(t, a_repeated_forecast_allocates_nothing, 0, 5);
+    tcase_add_test(t, the_weights_of_the_inputs_are_kept_on_request);
     tcase_add_test(t, another_panel_can_be_forecast_with_the_same_plan);
     tcase_add_test(t, new_weights_reach_an_open_predictor);
     tcase_add_test(t, data_that_do_not_fit_the_model_are_refused);
