@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/data/calendar.h"
 #include "host/data/dress.h"
 #include "tests/data/kit.h"
@@ -193,6 +194,41 @@ START_TEST(bad_columns_are_refused_in_one_sentence)
 }
 END_TEST
 
+/* Read, continue and dress a panel. */
+static vn_status whole_path(void)
+{
+    vn_panel *p = NULL, *more = NULL, *joined = NULL, out = { 0 };
+    static const char next[] = "unique_id,ds,price,promo\nb,2024-01-03,1,new\n";
+    int feature = 0;
+    vn_status st = vn_data_kit_read(shop, strlen(shop), settings, &p);
+    if (!st)
+        st = vn_data_kit_read(next, strlen(next),
+                              "futr_exog_list=price;cat_exog_list=promo;target_col=;freq=D", &more);
+    if (!st) st = vn_panel_append(p, more, &joined);
+    vn_dress dress = { .n_futr_cat = 1, .n_stat_cat = 1, .n_calendar = 1, .calendar = &feature };
+    if (p) dress.futr_cat = p->futr_cat, dress.stat_cat = p->stat_cat;
+    if (!st) st = vn_panel_dress(joined, &dress, NULL, &out);
+    if (!st) vn_dressed_close(&out);
+    vn_panel_close(joined);
+    vn_panel_close(more);
+    vn_panel_close(p);
+    return st;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    vn_status st = VN_E_MEMORY;
+    int n = 1;
+    for (; st && n < 2000; n++) {
+        vn_fault_arm(VN_FAULT_ALLOC, n);
+        st = whole_path();
+        vn_fault_arm(VN_FAULT_ALLOC, 0);
+        ck_assert_msg(!st || st == VN_E_MEMORY, "%d: %s", n, vn_last_message());
+    }
+    ck_assert(!st && n > 20);
+}
+END_TEST
+
 Suite *vn_suite_exog_data(void)
 {
     Suite *s = suite_create("exog_data");
@@ -205,6 +241,7 @@ Suite *vn_suite_exog_data(void)
     tcase_add_test(tc, a_calendar_that_cannot_be_is_refused);
     tcase_add_test(tc, the_calendar_reaches_past_the_end_of_every_series);
     tcase_add_test(tc, bad_columns_are_refused_in_one_sentence);
+    tcase_add_test(tc, every_allocation_may_fail);
     suite_add_tcase(s, tc);
     return s;
 }
