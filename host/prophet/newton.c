@@ -11,7 +11,8 @@
  * objective itself, a series costs one pass for the Gram matrix and a second to correct its
  * rounding, and the noise level is found by a secant on sigma, one small factorisation each.
  * Otherwise (multiplicative components, logistic growth) these are Gauss-Newton steps with a
- * backtracking line search, each of which lowers the objective. Short series need no other method:
+ * backtracking line search, each of which
+ * lowers the objective. Short series need no other method:
  * the priors make every factorisation definite. */
 #include <math.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "host/prophet/problem.h"
 
 enum { ITERATIONS = 200, SIGMA_STEPS = 60, HALVINGS = 30 };
+
+static const double TOLERANCE = 1e-11; /* of the objective, relative */
 
 /* A step's quadratic model around theta0, with all that does not depend on sigma. */
 typedef struct model {
@@ -137,9 +140,11 @@ static void bend(const double *theta, const double *step, double part, double *t
     if (to[0] != 0) to[1] = product / to[0];
 }
 
-/* Move from theta towards r->theta until the objective falls enough; the new objective, or the old
- * one if nothing helps. */
-static double search(const model *m, double *theta, double before, double *rss)
+/* Move from theta towards r->theta until the objective falls; the new objective with its sum of
+ * squares and derivatives in *m, or the old one if nothing helps. A trial computes the derivatives
+ * at once: it is nearly always the one that stays, and the rows of the design cost more than their
+ * products. */
+static double search(model *m, double *theta, double before)
 {
     const vn_prophet_problem *q = m->q;
     vn_prophet_room *r = m->r;
@@ -149,35 +154,57 @@ static double search(const model *m, double *theta, double before, double *rss)
         for (int i = 0; i < q->p; i++)
             r->h[i] = part == 1 ? r->theta[i] : theta[i] + part * r->step[i];
         if (q->spec->o->growth == VN_GROWTH_LOGISTIC) bend(theta, r->step, part, r->h);
-        double sum = vn_prophet_pass(q, r->h, r, NULL, NULL);
-        double f = vn_prophet_value(q, r->h, sum, vn_prophet_sigma(q, sum));
+        double rss = vn_prophet_pass(q, r->h, r, r->c, q->linear ? NULL : r->gram);
+        double f = vn_prophet_value(q, r->h, rss, vn_prophet_sigma(q, rss));
         if (!(f < before)) continue;
         memcpy(theta, r->h, (size_t)q->p * sizeof *theta);
-        *rss = sum;
+        m->rss0 = rss;
         return f;
     }
     return before;
 }
 
+/* The objective that the model promises at theta. */
+static double promised(const model *m, const double *theta)
+{
+    double rss = model_rss(m, theta);
+    return vn_prophet_value(m->q, theta, rss, vn_prophet_sigma(m->q, rss));
+}
+
+/* One step with the noise level free, as the model has it; if the objective does not fall along it,
+ * one with the noise level as it is, along which it must. */
+static double advance(model *m, double *theta, double sigma, double before, double *promise)
+{
+    const vn_prophet_problem *q = m->q;
+    vn_prophet_room *r = m->r;
+    right_side(m);
+    memcpy(r->theta, theta, (size_t)q->p * sizeof *theta);
+    settle(m, sigma, r->theta);
+    *promise = promised(m, r->theta);
+    if (!q->linear && before - *promise <= TOLERANCE * (1 + fabs(before))) return before;
+    double f = search(m, theta, before);
+    if (q->linear || f < before) return f;
+    m->rss0 = vn_prophet_pass(q, theta, r, r->c, r->gram);
+    right_side(m);
+    memcpy(r->theta, theta, (size_t)q->p * sizeof *theta);
+    minimise(m, sigma, r->theta);
+    return search(m, theta, before);
+}
+
 vn_prophet_result vn_prophet_newton(const vn_prophet_problem *q, vn_prophet_room *r, double *theta)
 {
     model m = { q, r, theta, vn_prophet_pass(q, theta, r, r->c, r->gram) };
-    double rss = m.rss0, sigma = vn_prophet_sigma(q, rss);
-    double f = vn_prophet_value(q, theta, rss, sigma);
+    double sigma = vn_prophet_sigma(q, m.rss0);
+    double f = vn_prophet_value(q, theta, m.rss0, sigma), before, promise;
     int n = 0;
-    while (n < ITERATIONS) {
+    bool held;
+    do {
         n++;
-        right_side(&m);
-        memcpy(r->theta, theta, (size_t)q->p * sizeof *theta);
-        if (q->linear)
-            settle(&m, sigma, r->theta);
-        else
-            minimise(&m, sigma, r->theta);
-        double before = f;
-        f = search(&m, theta, before, &rss);
-        sigma = vn_prophet_sigma(q, rss);
-        if (!(before - f > 1e-11 * (1 + fabs(f)))) break;
-        m.rss0 = vn_prophet_pass(q, theta, r, r->c, q->linear ? NULL : r->gram);
-    }
+        before = f;
+        f = advance(&m, theta, sigma, before, &promise);
+        sigma = vn_prophet_sigma(q, m.rss0);
+        /* A linear model that kept its promise had no rounding to correct. */
+        held = q->linear && fabs(promise - f) <= TOLERANCE * (1 + fabs(f));
+    } while (n < ITERATIONS && !held && before - f > TOLERANCE * (1 + fabs(f)));
     return (vn_prophet_result){ sigma, f, n };
 }

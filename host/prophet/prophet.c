@@ -290,6 +290,7 @@ static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *te
     int n = 0;
     vn_status st = VN_OK;
     int64_t samples = wish->n_level ? t->spec.o->uncertainty_samples : 0;
+    *columns = (vn_columns){ .n = 0 };
     VN_TRY_DONE(find_shown(t, &shown, &n));
     VN_TRY_DONE(vn_columns_open(columns, 2 * wish->n_level + (wish->components ? 1 + n : 0),
                                 panel->n_series * m->train.h));

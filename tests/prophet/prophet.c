@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/os.h"
+#include "base/fault.h"
 #include "base/philox.h"
 #include "include/vane.h"
 #include "tests/prophet/bench.h"
@@ -18,7 +18,7 @@ static vn_status ahead(const vn_fitted *m, const vn_panel *p, int threads, float
     static const double level[] = { 80, 95 };
     const vn_solver_wish wish = { level, 2, true };
     vn_team *team;
-    ck_assert_int_eq(vn_team_open(threads, &team), VN_OK);
+    VN_TRY(vn_team_open(threads, &team));
     vn_status st = vn_solver_of(m->def)->forecast(m, p, team, &wish, y, c);
     vn_team_close(team);
     return st;
@@ -341,6 +341,34 @@ START_TEST(a_series_it_was_not_fitted_to_is_refused)
 }
 END_TEST
 
+START_TEST(a_request_for_memory_that_fails_is_an_error)
+{
+    float y[14];
+    vn_columns c;
+    vn_panel *p = vn_bench_days(2, 60);
+    int failed[2] = { 0 };
+    for (int64_t n = 1;; n++) {
+        vn_fitted *m = vn_bench_model("seasonalities=month:30.5:2");
+        ck_assert_int_eq(vn_fitted_adopt(m, p), VN_OK);
+        vn_fault_arm(VN_FAULT_ALLOC, n);
+        vn_status st = vn_bench_fit(m, p, 1);
+        if (!st) {
+            failed[1]++;
+            st = ahead(m, p, 1, y, &c);
+        } else {
+            failed[0]++;
+        }
+        vn_fault_arm(VN_FAULT_ALLOC, 0);
+        if (!st) vn_columns_close(&c);
+        vn_fitted_close(m);
+        if (!st) break;
+        ck_assert_int_eq(st, VN_E_MEMORY);
+    }
+    ck_assert(failed[0] > 10 && failed[1] > 5);
+    vn_panel_close(p);
+}
+END_TEST
+
 Suite *vn_suite_prophet(void);
 Suite *vn_suite_prophet(void)
 {
@@ -359,6 +387,7 @@ Suite *vn_suite_prophet(void)
     tcase_add_loop_test(tc, few_or_constant_values_give_a_finite_forecast, 0, 6);
     tcase_add_loop_test(tc, what_cannot_be_is_refused_in_one_sentence, 0, N_REFUSALS);
     tcase_add_loop_test(tc, bad_holiday_files_are_refused_with_their_line, 0, 6);
+    tcase_add_test(tc, a_request_for_memory_that_fails_is_an_error);
     tcase_add_test(tc, a_series_it_was_not_fitted_to_is_refused);
     suite_add_tcase(s, tc);
     return s;
