@@ -7,6 +7,7 @@
 #
 # The last line of a task is
 #   TASK metric=value ... ridge_metric=value ... target=metric<=value,... seconds=...
+# VANE names the command to run (default build/release/vane).
 # Exit 0 when every target is met, 8 when one is missed. Tasks whose data is absent are skipped by name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -186,7 +187,7 @@ case ${1-} in
     exit $missed
     ;;
 "" | -*)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 *) run_task "$1" "${2:-3}" good ;;

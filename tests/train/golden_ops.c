@@ -29,7 +29,7 @@ static rig open_rig(const char *file, int real)
 {
     rig r = { .real = real ? VN_F64 : VN_F32 };
     ok(vn_golden_open(file, &r.golden));
-    ok(vn_device_open("cpu", 0, &(vn_device_config){ .threads = 2 }, &r.dev));
+    ok(vn_device_open("cpu", 0, &(vn_device_config){ 2, getenv("VANE_TEST_CPU") }, &r.dev));
     ok(vn_stream_open(r.dev, &r.stream));
     ok(vn_params_open(&r.params));
     ok(vn_graph_open(r.real, r.params, &r.g));

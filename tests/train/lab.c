@@ -60,7 +60,7 @@ vn_fitted *vn_lab_model(const vn_lab *lab, const char *model, const vn_setting *
 void vn_lab_open(vn_lab *lab, const char *model, int threads, const vn_setting *settings)
 {
     *lab = (vn_lab){ .panel = vn_lab_sines(3, 120) };
-    vn_device_config config = { .threads = threads };
+    vn_device_config config = { .threads = threads, .level = getenv("VANE_TEST_CPU") };
     ck_assert_msg(!vn_device_open("cpu", 0, &config, &lab->dev), "%s", vn_last_message());
     lab->m = vn_lab_model(lab, model, settings);
 }
