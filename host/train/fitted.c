@@ -241,12 +241,15 @@ static vn_status take_fixed(reader *r, const char *key, const char *want)
     return VN_OK;
 }
 
+/* An option the file lacks is younger than the file: it keeps its default, which does what was done
+ * before there was the option. */
 static vn_status take_options(reader *r, const char *prefix, const vn_option *table, void *values)
 {
     for (const vn_option *o = table; o->name; o++) {
         char key[KEY_MAX];
         const char *text = NULL;
         snprintf(key, sizeof key, "%s.%s", prefix, o->name);
+        if (!vn_safetensors_meta(r->file, key)) continue;
         VN_TRY(take(r, key, &text));
         vn_status st = vn_option_set(o, values, text);
         if (st == VN_E_MEMORY) return st;

@@ -215,8 +215,8 @@ START_TEST(missing_unknown_and_wrong_keys_are_named)
     static const struct {
         const char *drop, *key, *value, *words;
     } cases[] = {
-        { "train.h", NULL, NULL, "no \"train.h\"" },
-        { "model.variant", NULL, NULL, "no \"model.variant\"" },
+        { "train.h", NULL, NULL, "h is 0" },
+        { "train.input_size", NULL, NULL, "input_size 0" },
         { "schema.hist_exog", NULL, NULL, "no \"schema.hist_exog\"" },
         { NULL, "train.speed", "9", "\"train.speed\"" },
         { "train.h", "train.h", "two", "train.h" },
@@ -236,6 +236,14 @@ START_TEST(missing_unknown_and_wrong_keys_are_named)
         ck_assert_msg(st == VN_E_MODEL && strstr(vn_last_message(), cases[i].words), "%zu: %s", i,
                       vn_last_message());
     }
+}
+END_TEST
+
+START_TEST(an_option_younger_than_the_file_has_its_default)
+{
+    ck_assert_int_eq(load_with("train.cat_emb_dim", NULL, NULL), VN_OK);
+    ck_assert_int_eq(load_with("model.moving_avg_window", NULL, NULL), VN_OK);
+    ck_assert_int_eq(load_with("schema.freq_date_only", NULL, NULL), VN_OK);
 }
 END_TEST
 
@@ -407,6 +415,7 @@ Suite *vn_suite_model_file(void)
     tcase_add_test(t, every_truncated_model_is_refused);
     tcase_add_loop_test(t, every_altered_byte_is_noticed, 0, 3);
     tcase_add_test(t, missing_unknown_and_wrong_keys_are_named);
+    tcase_add_test(t, an_option_younger_than_the_file_has_its_default);
     tcase_add_test(t, a_failed_save_leaves_the_old_file);
     tcase_add_test(t, every_allocation_of_loading_and_saving_may_fail);
     tcase_add_test(t, a_file_that_is_not_there_is_an_argument);
