@@ -127,8 +127,9 @@ vn_status vn_checkpoint_load(const char *path, const vn_fitted *m, uint64_t data
     vn_status st = VN_OK;
     VN_TRY_DONE(vn_safetensors_read(path, &file));
     VN_TRY_DONE(vn_safetensors_verify(file));
+    VN_TRY_DONE(vn_fitted_describe(m, format, &want)); /* its format comes first */
     vn_meta_put(&want, data_key, "%016" PRIx64, data);
-    VN_TRY_DONE(vn_fitted_describe(m, format, &want));
+    if (want.failed) VN_TRY_DONE(VN_E_MEMORY);
     VN_TRY_DONE(compare(file, &want));
     VN_TRY_DONE(take_all(file, m, state, blocks));
 done:

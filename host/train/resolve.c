@@ -66,8 +66,8 @@ static vn_status middle_length(const vn_panel *panel, vn_split split, int64_t *o
     return VN_OK;
 }
 
-/* The model's number of horizons, five (N-HiTS' choice) by default, and at least two seasons, but of a short series no more than
- * leaves as many windows to learn from as a window has steps. */
+/* The model's number of horizons, five (N-HiTS' choice) by default, and at least two seasons, but
+ * of a short series no more than leaves as many windows to learn from as a window has steps. */
 static vn_status choose_input_size(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     vn_train_options *o = &m->train;
@@ -75,7 +75,13 @@ static vn_status choose_input_size(vn_fitted *m, const vn_panel *panel, const vn
     int64_t length = 0, want = own > 2 * m->season ? own : 2 * m->season;
     VN_TRY(middle_length(panel, vn_split_from(o), &length));
     int64_t most = (length - o->h) / 2;
-    o->input_size = want < most ? want : most > 1 ? most : 1;
+    if (most < 1)
+        return VN_FAIL(VN_E_DATA,
+                       "the middle one of the series by length has %" PRId64 " rows to train on, "
+                       "too few for an input and a horizon of %" PRId64 ": forecast fewer steps "
+                       "(h), or give input_size",
+                       length > 0 ? length : 0, o->h);
+    o->input_size = want < most ? want : most;
     if (!log) return VN_OK;
     if (want == own && o->input_size == want)
         vn_log_printf(log, VN_LOG_INFO, "input_size %" PRId64 " (%" PRId64 " horizons)",

@@ -75,7 +75,9 @@ static vn_status tensor_place(const vn_json *entry, const char *data, size_t n, 
     const vn_json *from = at->child, *to = from->next;
     if (from->type != VN_JSON_NUMBER || !from->is_int || to->type != VN_JSON_NUMBER ||
         !to->is_int || from->i < 0 || to->i < from->i || (uint64_t)to->i > n)
-        return VN_FAIL(VN_E_MODEL, "tensor \"%s\" has offsets outside the %zu bytes of data",
+        return VN_FAIL(VN_E_MODEL,
+                       "tensor \"%s\" has offsets outside the %zu bytes of data: truncated, or "
+                       "altered",
                        t->name, n);
     if ((uint64_t)(to->i - from->i) != t->bytes)
         return VN_FAIL(VN_E_MODEL,
