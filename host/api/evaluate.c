@@ -56,6 +56,7 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
                             int64_t batch, vn_forecaster *out)
 {
     VN_TRY(vn_fitted_match(m, task->panel));
+    vn_fitted_warn_freq(m, task->panel, &task->log);
     if (m->train.h != task->h)
         return VN_FAIL(VN_E_ARGUMENT,
                        "model %s forecasts %" PRId64 " steps, the evaluation %" PRId64,

@@ -76,18 +76,14 @@ static vn_status refuse_future(const vn_fitted *m, const vn_panel *p, int64_t i)
 }
 
 /* The data must have what the model needs, to the horizon where it is known in advance (the
- * calendar always is); and a model of hours should not see days. */
+ * calendar always is). */
 vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *log)
 {
     VN_TRY(vn_fitted_match(m, p));
     for (int64_t i = 0; m->n_futr > m->n_calendar && i < p->n_series; i++)
         if (p->indptr[i + 1] - p->indptr[i] < p->n_past[i] + m->train.h)
             return refuse_future(m, p, i);
-    char trained[VN_STAMP_TEXT], given[VN_STAMP_TEXT];
-    if (log && (m->freq.unit != p->freq.unit || m->freq.n != p->freq.n))
-        vn_log_printf(log, VN_LOG_WARN,
-                      "the model was trained on steps of %s, the data have steps of %s",
-                      vn_freq_text(m->freq, trained), vn_freq_text(p->freq, given));
+    vn_fitted_warn_freq(m, p, log);
     return VN_OK;
 }
 

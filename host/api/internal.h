@@ -94,6 +94,9 @@ void vn_scaled_close(vn_scaled *s);
 /* Back to the scale of the data: n steps of a series. */
 void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n);
 
+/* Warn where a model of hours sees days; `log` may be NULL. */
+void vn_fitted_warn_freq(const vn_fitted *m, const vn_panel *p, const vn_log *log);
+
 /* A model as the config describes it, for this panel; without weights. */
 vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,
                            vn_fitted **m);

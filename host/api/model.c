@@ -82,6 +82,15 @@ vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, con
     return VN_OK;
 }
 
+void vn_fitted_warn_freq(const vn_fitted *m, const vn_panel *p, const vn_log *log)
+{
+    char trained[VN_STAMP_TEXT], given[VN_STAMP_TEXT];
+    if (!log || (m->freq.unit == p->freq.unit && m->freq.n == p->freq.n)) return;
+    vn_log_printf(log, VN_LOG_WARN,
+                  "the model was trained on steps of %s, the data have steps of %s",
+                  vn_freq_text(m->freq, trained), vn_freq_text(p->freq, given));
+}
+
 /* ---- training ---- */
 
 static void tell_progress(void *ctx, const vn_progress *p)
@@ -154,6 +163,10 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
                            .checkpoint = or_null(&config->run.checkpoint),
                            .checkpoint_steps = config->run.checkpoint_steps,
                            .resume = or_null(&config->run.resume) };
+    if (hooks.checkpoint_steps && !hooks.checkpoint)
+        VN_TRY_DONE(VN_FAIL(VN_E_ARGUMENT,
+                            "checkpoint_steps is %" PRId64 ", but no file is given: checkpoint",
+                            hooks.checkpoint_steps));
     VN_TRY_DONE(vn_config_device(config, &dev));
     VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &scaled));
     VN_TRY_DONE(announce(m, dev, &hooks.log));
