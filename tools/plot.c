@@ -279,14 +279,15 @@ static void x_axis(svg *v, const panel *p)
         if (k.level >= 0 && begins(&prior, &s) < k.level) continue;
         if (k.level < 0 ? s.number % k.every != 0 : !on_grid(&s, k.level, k.every, seen++))
             continue;
-        if (px(p, (double)x) < clear) continue;
         tick_text(&s, k.level, first, text);
+        double half = 3.2 * (double)strlen(text); /* of the label's width */
+        if (px(p, (double)x) - half < clear) continue;
         first = false;
         put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>",
             px(p, (double)x), px(p, (double)x), y, y + 5);
         put(v, "<text x='%.1f' y='%.1f' text-anchor='middle' class='tick'>%s</text>\n",
             px(p, (double)x), y + 19, text);
-        clear = px(p, (double)x) + 8.0 * (double)strlen(text);
+        clear = px(p, (double)x) + half + 8;
     }
     put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>\n", p->x,
         p->x + p->w, y, y);
@@ -459,6 +460,8 @@ static void compose(svg *v, panel *p, int n, int64_t of, const char *alias)
     }
     if (n == 1)
         snprintf(title, sizeof title, "%.120s", p->id);
+    else if (n == of)
+        snprintf(title, sizeof title, "%d series", n);
     else
         snprintf(title, sizeof title, "%d of %lld series", n, (long long)of);
     vane_dataset_stamp(p->data, p->series, p->first + p->n_past, from, sizeof from);
