@@ -77,6 +77,22 @@ static vane_status join_test(args *a, talk *t, job *j)
     return vane_config_set(a->config, VANE_FLAG, NULL, "test_size", rows);
 }
 
+/* A model that kept no rows back has learnt from those it is scored on, if TABLE is the one it was
+ * trained with; the baselines have not. */
+static void warn_seen(talk *t, const job *j)
+{
+    for (int i = 0; i < j->n; i++) {
+        const char *size = vane_model_option(j->model[i], "test_size");
+        bool none = size && !strcmp(size, "0");
+        const char *split = vane_model_option(j->model[i], "split");
+        if (!none || !split || strcmp(split, "[]")) continue;
+        t->hooks.log(t->hooks.ctx, VANE_LOG_WARN,
+                     "a model was trained without --test_size or --split: if it was trained on "
+                     "this table, it is scored on rows it has learnt from");
+        return;
+    }
+}
+
 static vane_status work(args *a, talk *t, job *j)
 {
     const char *path, *out = args_flag(a, "output", 0);
@@ -86,7 +102,10 @@ static vane_status work(args *a, talk *t, job *j)
         if (!st && j->n == 0) st = vane_config_adopt(a->config, j->model[0]);
     }
     if (!st) st = vane_dataset_read(a->config, a->file[0], &t->hooks, &j->data);
-    if (!st && args_flag(a, "test", 0)) st = join_test(a, t, j);
+    if (!st && args_flag(a, "test", 0))
+        st = join_test(a, t, j);
+    else if (!st)
+        warn_seen(t, j);
     if (!st)
         st = vane_evaluate(a->config, j->data, (const vane_model *const *)j->model, j->n, &t->hooks,
                            &j->report);

@@ -1,8 +1,11 @@
 /* vane train: a model from a table. */
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/command.h"
@@ -13,20 +16,31 @@ static const flag flags[] = {
     { NULL, 0, NULL, NULL },
 };
 
-/* Better now than after an hour of training: is there a folder to write the model to? */
-static int check_output(const args *a, const char *path)
+/* Better now than after an hour of training: can a file be put there? It is written beside its
+ * target and renamed, so the folder must be writable even where the file is. `name` is the flag,
+ * for messages. An exit code; -1: it can. */
+static int check_output(const args *a, const char *name, const char *path)
 {
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 0;
-    if (!strcmp(path, "-") || !access(path, W_OK)) return -1;
-    if (n >= sizeof folder) return usage_error(a->command, "the path of -o is too long");
-    snprintf(folder, sizeof folder, "%.*s", (int)n, path);
-    const char *where = !slash ? "." : n ? folder : "/";
-    if (access(where, F_OK))
-        return usage_error(a->command, "-o %s: there is no folder %s", path, where);
-    if (!access(where, W_OK | X_OK)) return -1;
-    fprintf(stderr, "error: io: cannot write to the folder of %s\n", path);
+    char target[PATH_MAX];
+    struct stat st;
+    if (!*path) return usage_error(a->command, "%s: the name of the file is empty", name);
+    if (!strcmp(path, "-")) return -1;
+    bool there = !stat(path, &st);
+    if (there && S_ISDIR(st.st_mode))
+        return usage_error(a->command, "%s %s: this is a folder, expected a file", name, path);
+    bool device = there && !S_ISREG(st.st_mode), open = !there || !access(path, W_OK);
+    if (device && open) return -1;
+    if (strlen(path) >= sizeof target)
+        return usage_error(a->command, "%s: the path is too long", name);
+    if (!there || !realpath(path, target)) strcpy(target, path);
+    char *slash = strrchr(target, '/');
+    const char *folder = !slash ? "." : slash == target ? "/" : target;
+    if (slash) *slash = 0;
+    if (access(folder, F_OK))
+        return usage_error(a->command, "%s %s: there is no folder %s", name, path, folder);
+    if (open && !access(folder, W_OK | X_OK)) return -1;
+    fprintf(stderr, "error: io: cannot write %s \"%s\": %s\n", name, path,
+            open ? "its folder is not writable" : "it is not writable");
     return EXIT_RESOURCE;
 }
 
@@ -111,7 +125,10 @@ static int run(args *a)
     if (args_flag(a, "output", 1)) return usage_error(a->command, "-o is given twice");
     if (a->json && !strcmp(out, "-"))
         return usage_error(a->command, "the model and --json both want standard output");
-    code = check_output(a, out);
+    code = check_output(a, "-o", out);
+    if (code >= 0) return code;
+    const char *checkpoint = vane_config_get(a->config, "checkpoint", NULL);
+    code = checkpoint && *checkpoint ? check_output(a, "--checkpoint", checkpoint) : -1;
     if (code >= 0) return code;
     if (!strcmp(vane_config_get(a->config, "h", NULL), "0"))
         return usage_error(a->command, "give the number of steps to forecast: --h N, at least 1");

@@ -31,14 +31,10 @@ static int run(const command *c, int argc, char **argv)
     int code = args_read(&a, argc, argv);
     if (code < 0) code = c->run(&a);
     vane_config_close(a.config);
-    if (fflush(stdout) || ferror(stdout)) {
-        fprintf(stderr, "error: io: cannot write to standard output\n");
-        if (!code) code = EXIT_RESOURCE;
-    }
     return code;
 }
 
-int main(int argc, char **argv)
+static int choose(int argc, char **argv)
 {
     if (argc < 2) {
         help_main(0, NULL);
@@ -54,4 +50,12 @@ int main(int argc, char **argv)
     for (int i = 0; commands[i]; i++)
         if (!strcmp(name, commands[i]->name)) return run(commands[i], argc - 2, argv + 2);
     return unknown(name);
+}
+
+int main(int argc, char **argv)
+{
+    int code = choose(argc, argv);
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fprintf(stderr, "error: io: cannot write to standard output\n");
+    return code ? code : EXIT_RESOURCE;
 }

@@ -8,7 +8,9 @@ trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 count=0
 failed=0
-unset VANE_THREADS VANE_CPU VANE_H VANE_MAX_STEPS
+level=${VANE_TEST_CPU-} # the cap on the instruction set to test under
+for name in $(env | sed -n 's/^\(VANE_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
+[ -z "$level" ] || export VANE_CPU="$level"
 
 expect() {
     want=$1 text=$2
@@ -69,6 +71,10 @@ expect 2 'is an option of nbeats, not of nhits' "$vane" train good.csv --h 6 --s
 expect 2 'did you mean "robust"' "$vane" train good.csv --h 6 --scaler_type robsut -o m.vane
 expect 2 'there is no file "absent.csv"' "$vane" train absent.csv --h 6 -o m.vane
 expect 2 'there is no folder' "$vane" train good.csv --h 6 -o absent/m.vane
+expect 2 'this is a folder' "$vane" train good.csv --h 6 -o .
+expect 2 'the name of the file is empty' "$vane" train good.csv --h 6 -o ''
+expect 2 'there is no folder absent' "$vane" train good.csv --h 6 -o m.vane --checkpoint absent/m.state
+expect 2 'but no file is given: checkpoint' "$vane" train good.csv --h 6 -o m.vane --checkpoint_steps 3
 expect 2 'gate "speed=3"' "$vane" evaluate good.csv -m m.vane --gate speed=3
 
 # ---- bad data ----
@@ -88,6 +94,7 @@ sed 1s/y/sales/ good.csv > column.csv
 expect 3 'sales' "$vane" train column.csv --h 6 -o m.vane --format long
 head -6 good.csv > short.csv
 expect 3 'error: data' "$vane" train short.csv --h 6 --input_size 12 --start_padding never -o m.vane
+expect 3 'has 5 rows to train on' "$vane" train short.csv --h 6 -o m.vane
 check 'no failed training leaves a model' test ! -e m.vane
 
 # ---- the whole path ----
@@ -114,6 +121,10 @@ expect 0 'RidgeLinear' "$vane" evaluate good.csv -m m.vane
 expect 0 'Naive2' "$vane" evaluate good.csv --h 6
 expect 0 '"model":"NHITS"' "$vane" evaluate good.csv -m m.vane --json
 expect 0 'NHITS' "$vane" evaluate good.csv -m m.vane --gate mae=1e9
+expect 0 'rows it has learnt from' "$vane" evaluate good.csv -m m.vane
+"$vane" train good.csv $quick --test_size 6 -o apart.vane -q
+"$vane" evaluate good.csv -m apart.vane > out.txt 2> err.txt
+check 'a test part kept back is no reason to warn' test -z "$(grep learnt err.txt)"
 expect 8 'gate missed: NHITS mae' "$vane" evaluate good.csv -m m.vane --gate mae=1e-9
 expect 0 'loss' "$vane" plan good.csv $quick
 expect 2 'nhits has no attention to show' "$vane" forecast good.csv -m m.vane --attention a.csv
@@ -170,6 +181,9 @@ cp m.vane altered.vane
 printf 'XYZ' | dd of=altered.vane bs=1 seek="$(($(wc -c < m.vane) - 100))" conv=notrunc 2> dd.txt
 expect 4 'altered.vane' "$vane" inspect altered.vane
 expect 4 'good.csv' "$vane" inspect good.csv
+expect 4 'expected "vane.checkpoint"' "$vane" train good.csv $quick -o x.vane --resume m.vane
+awk 'BEGIN { print "date,A"; for (i = 0; i < 40; i++) printf "2020-%02d-%02d,%d\n", 1 + int(i / 28), 1 + i % 28, i % 7 }' > days.csv
+expect 0 'warning: the model was trained on steps of M, the data have steps of D' "$vane" evaluate days.csv -m m.vane --freq D
 sed '1s/$/,price/; 2,$s/$/,1/' good.csv > price.csv
 "$vane" train price.csv $quick --futr_exog_list price -o price.vane -q
 expect 3 'price' "$vane" forecast good.csv -m price.vane
@@ -205,9 +219,18 @@ expect 2 '"moon" is no feature' "$vane" train good.csv $quick --calendar moon -o
 expect 2 'forecasts 6 steps' "$vane" evaluate good.csv -m m.vane --h 5
 expect 5 'error: io' "$vane" train good.csv $quick -o /dev/full
 expect 5 'error: io' "$vane" forecast good.csv -m m.vane -o /dev/full
+for words in help --version doctor 'inspect m.vane' 'forecast good.csv -m m.vane'; do
+    "$vane" $words > /dev/full 2> err.txt
+    code=$?
+    check "vane $words on a full disk exits with 5, not $code" test "$code" -eq 5
+done
 mkdir locked && cp m.vane locked/m.vane && chmod 555 locked
 if [ "$(id -u)" -eq 0 ]; then echo 'skipped: a read-only folder (root writes everywhere)'
-else expect 5 'error: io' "$vane" train good.csv $quick -o locked/m.vane; fi
+else
+    expect 5 'its folder is not writable' "$vane" train good.csv $quick -o locked/m.vane
+    expect 5 'its folder is not writable' "$vane" train good.csv $quick -o locked/new.vane
+    check 'both before training' test "$(wc -l < err.txt)" -eq 1
+fi
 check 'the model there before is intact' cmp -s locked/m.vane kept.vane
 check 'and this one too' cmp -s m.vane kept.vane
 check 'no temporaries are left' test -z "$(find . -name '*.tmp')"
