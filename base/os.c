@@ -22,7 +22,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 
-enum { BUFFER = 1 << 16, NAME_KEPT = 200, TEMPORARIES_MAX = 10000 };
+enum { BUFFER = 1 << 16, NAME_KEPT = 200, TEMPORARIES_MAX = 10000, SWEEP_AFTER_S = 3600 };
 
 struct vn_out {
     int fd;        /* -1 when closed */
@@ -324,7 +324,10 @@ void vn_out_sweep(const char *path)
     if (!dir) return;
     for (struct dirent *entry; (entry = readdir(dir));) {
         long pid = owner_of(entry->d_name, path + length);
-        if (pid && kill((pid_t)pid, 0) && errno == ESRCH) unlinkat(dirfd(dir), entry->d_name, 0);
+        struct stat st;
+        if (!pid || !kill((pid_t)pid, 0) || errno != ESRCH) continue;
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW)) continue;
+        if (time(NULL) - st.st_mtime > SWEEP_AFTER_S) unlinkat(dirfd(dir), entry->d_name, 0);
     }
     closedir(dir);
 }

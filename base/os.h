@@ -20,7 +20,8 @@ vn_status vn_out_write(vn_out *out, const void *data, size_t n); /* buffered */
 vn_status vn_out_commit(vn_out *out);
 void vn_out_close(vn_out *out); /* NULL is fine; without a commit the temporary is removed */
 
-/* Remove temporaries that killed runs left beside `path` (not those of living processes). */
+/* Remove temporaries that killed runs left beside `path`: not those of living processes, nor any of
+ * the last hour, for another machine may write to the same folder. */
 void vn_out_sweep(const char *path);
 
 double vn_now_s(void); /* monotonic seconds */

@@ -325,6 +325,7 @@ vn_status vn_safetensors_write(const char *path, const vn_meta *meta, int n_meta
     for (int i = 0; i < n_tensors; i++)
         VN_TRY_DONE(vn_out_write(out, tensor[i].data, tensor[i].bytes));
     VN_TRY_DONE(vn_out_commit(out));
+    vn_out_sweep(path);
 done:
     vn_out_close(out);
     vn_text_close(&header);
