@@ -28,6 +28,8 @@ tasks() {
         --partial_targets true"
     local nbeats="--model nbeats --stack_types [identity] --n_blocks [6] --mlp_units [128,128,128,128] $m"
     local linear="--model linear --input_size 336 --learning_rate 0.005 --num_lr_decays 10 --max_steps 3000"
+    local recurrent="--input_size 192 --encoder_hidden_size 64 --scaler_type last --max_steps 600
+        --val_check_steps 50"
     cat <<EOT
 ETTh1-96-naive|0|ETTh1|mse=1.294371,mae=0.713181|mse=1.294371,mae=0.713181|-Naive
 ETTh1-96-snaive|0|ETTh1|mse=0.512225,mae=0.433303|mse=0.512225,mae=0.433303|-SeasonalNaive
@@ -45,6 +47,8 @@ AirPassengers-12-nhits|1|Airline|mae=25|mae=47.8|--config data/airline.toml
 ETTm2-96-nhits|2|ETTm2|mse=0.176,mae=0.255|mse=0.185,mae=0.268|$nhits
 M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --input_size 192 --max_steps 2000
 M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhits $m --input_size 192 --max_steps 2000
+ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention $recurrent
+ETTh1-96-gru|2|ETTh1|mse=0.42,mae=0.42|mse=0.60,mae=0.49|--model gru $recurrent
 Exchange-96-nhits|2|Exchange|mse=0.092,mae=0.202|mse=0.110,mae=0.230|$nhits
 EOT
 }
@@ -149,14 +153,15 @@ run_task() {
     row=${options#-}
     row=${row%% *}
     if [[ $options != -[A-Z]* ]]; then
-        row=$(sed -n 's/.*--model \([a-z]*\).*/\1/p' <<<"$options")
+        row=$(sed -n 's/.*--model \([a-z-]*\).*/\1/p' <<<"$options")
         row=${row:-nhits}
         for ((seed = 1; seed <= $2; seed++)); do
             # shellcheck disable=SC2086
             $vane train "$table" "${train_extra[@]}" $options --seed $seed --quiet -o "$work/$name-$seed.vane"
             models+=(-m "$work/$name-$seed.vane")
         done
-        case $row in nhits) row=NHITS ;; nbeats) row=NBEATS ;; linear) row=Linear ;; esac
+        case $row in nhits) row=NHITS ;; nbeats) row=NBEATS ;; linear) row=Linear ;; gru) row=GRU ;;
+            lstm-attention) row=LSTM ;; esac
     fi
     $vane evaluate "$table" "${test[@]}" "${models[@]}" "${eval_extra[@]}" --quiet --json -o "$report"
     local metrics got ridge target=$good

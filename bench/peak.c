@@ -1,5 +1,5 @@
-/* The most multiply-adds this machine does: chains of fused products in registers, no memory. Compiled
- * for the machine it is built on. */
+/* The most multiply-adds this machine does: chains of fused products in registers, no memory.
+ * Compiled for the machine it is built on. */
 #include "bench/peak.h"
 
 #include <time.h>

@@ -4,8 +4,8 @@
  *     vane_bench_steps [--seconds 1] [--threads 2] [--level avx2] [WORKLOAD...]
  *
  * prints `workload us flops share`: the fastest of all runs, because other jobs only ever make one
- * slower; the flops the plan counts (a multiply-add is 2, an exp or tanh about 12); and the share of
- * the peak, flops / us / peak. WORKLOAD selects by prefix. A line of `workloads` adds one. */
+ * slower; the flops the plan counts (a multiply-add is 2, an exp or tanh about 12); and the share
+ * of the peak, flops / us / peak. WORKLOAD selects by prefix. A line of `workloads` adds one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* GRU (Cho et al., "On the Properties of Neural Machine Translation: Encoder-Decoder Approaches",
- * 2014): a recurrent encoder and a forecast from its last states, in one pass for the whole horizon.
+ * 2014): a recurrent encoder and a forecast from its last states, one pass for the whole horizon.
  *
  *     x_t  = [ y_t | hist_t | stat | futr_t ]
  *     h    = GRU(x), encoder_n_layers of them
  *     yhat = MLP([ h of the last H steps | futr of the horizon ])
  *
  * As neuralforecast defines it with recurrent=False, whose weights it takes. Left out: its
- * recurrent=True, one step at a time, which feeds forecasts back and is slower and less accurate. */
+ * recurrent=True, which forecasts one step at a time and feeds forecasts back. */
 #include "models/recurrent.h"
 
 #define HPARAMS(X) \

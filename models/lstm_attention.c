@@ -24,8 +24,8 @@ enum { GENERAL, ADDITIVE };
 
 #define HPARAMS(X) \
     X(ENUM, attention, "luong", 0, 0, "luong|interpretable|none", \
-      "luong: one set of weights; interpretable: several heads that share their values; none: the " \
-      "last states alone") \
+      "luong: one set of weights; interpretable: several heads that share their values; none: " \
+      "the last states alone") \
     X(ENUM, score, "general", 0, 0, "general|additive", "luong: d' W h, or v' tanh(W [d; h])") \
     X(INT, n_heads, "4", 1, 64, NULL, "interpretable: heads") \
     X(INT, encoder_n_layers, "2", 1, VN_RNN_LAYERS_MAX, NULL, "layers of encoder and decoder") \

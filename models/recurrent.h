@@ -1,6 +1,6 @@
 /* What the recurrent models share: the inputs of a step, layers on top of each other, and
- * neuralforecast's decoder. Parameters are named "encoder/layer0.weight_ih" ..., "decoder/fc1.weight",
- * ..., "decoder/out.weight", "upsample.weight". */
+ * neuralforecast's decoder. Parameters: "encoder/layer0.weight_ih" ..., "decoder/fc1.weight" ...,
+ * "decoder/out.weight", "upsample.weight". */
 #ifndef VN_MODELS_RECURRENT_H
 #define VN_MODELS_RECURRENT_H
 
@@ -19,8 +19,8 @@ typedef struct vn_rnn_state {
     vn_val h[VN_RNN_LAYERS_MAX], c[VN_RNN_LAYERS_MAX];
 } vn_rnn_state;
 
-/* Layers "<name>/layer0" ... over x [B, T, I]: states of the last one [B, T, units]. `state` is where
- * they start and receives where they end. */
+/* Layers "<name>/layer0" ... over x [B, T, I]: states of the last one [B, T, units]. `state` is
+ * where they start and receives where they end. */
 vn_val vn_rnn_layers(vn_graph *g, const char *name, const vn_rnn_spec *spec, vn_val x,
                      vn_rnn_state *state);
 

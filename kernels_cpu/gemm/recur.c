@@ -122,8 +122,8 @@ static int64_t panel_of(const vn_walk_rows *w, int64_t block)
     return ceil_div(block * w->r->G, 2);
 }
 
-/* Steps [w->t0, w->t0 + steps) of the inputs times W_ih: the rows of a tile are steps, so a panel is
- * read once for all of them. */
+/* Steps [w->t0, w->t0 + steps) of the inputs times W_ih: the rows of a tile are steps, so a panel
+ * is read once for all of them. */
 static void multiply_inputs(const vn_walk_rows *w, int64_t steps)
 {
     const vn_recur *r = w->r;
@@ -156,8 +156,8 @@ static void multiply_state(const vn_walk_rows *w, int64_t t)
     }
 }
 
-/* Numbers of this lane's units between a padded row and a row of a tensor [., H], which may be NULL:
- * zeros are read from it, nothing is written. */
+/* Numbers of this lane's units between a padded row and a row of a tensor [., H], which may be
+ * NULL: zeros are read from it, nothing is written. */
 static void load_row(const vn_walk_rows *w, const float *from, float *to)
 {
     int64_t lo = w->block * VF_N, n = min_of(w->block_end * VF_N, w->r->H) - lo;

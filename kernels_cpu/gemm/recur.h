@@ -64,7 +64,8 @@ typedef struct vn_back_rows {
     float *dz;                  /* [rows, G H]: goes back through W_hh */
 } vn_back_rows;
 
-/* Gradients of the gates of row i at step t: into w->dz and the call's results; w->keep moves on. */
+/* Gradients of the gates of row i at step t: into w->dz and the call's results; w->keep moves on.
+ */
 typedef void (*vn_back_cell)(const vn_call *c, const vn_back_rows *w, int64_t i, int64_t t);
 
 /* The layer of a call of lstm_grad or gru_grad. */
@@ -78,8 +79,8 @@ typedef struct vn_back_ends {
 void VN_SIMD(recur_back_run)(const vn_call *c, vn_recur_back *r, vn_back_cell cell,
                              const vn_back_ends *ends, vn_stream *s);
 
-/* Towards the second-level cache: what the step before will read, while this one is multiplied. Rows
- * walk backwards by a stride each, which the hardware does not foresee. */
+/* Towards the second-level cache: what the step before will read, while this one is multiplied.
+ * Rows walk backwards by a stride each, which the hardware does not foresee. */
 static inline void vn_recur_ahead(const float *p) { __builtin_prefetch(p, 0, 2); }
 
 /* Element i of an optional tensor; NULL where it is absent. */
