@@ -44,6 +44,8 @@ M3-Yearly-nbeats|1|M3-Yearly|smape=16.70|smape=16.9,owa=0.92|$nbeats --max_steps
 M3-Quarterly-nbeats|1|M3-Quarterly|smape=9.94|smape=9.9,owa=0.99|$nbeats --max_steps 800
 M3-Monthly-nbeats|1|M3-Monthly|smape=14.22|smape=15.0,owa=0.92|$nbeats --max_steps 800
 AirPassengers-12-nhits|1|Airline|mae=25|mae=47.8|--config data/airline.toml
+AirPassengers-12-prophet|1|Airline|mae=25|mae=47.8|--model prophet --seasonality_mode multiplicative
+Peyton-37-prophet|1|Peyton|mae=0.5191|mae=0.5191|--model prophet
 ETTm2-96-nhits|2|ETTm2|mse=0.176,mae=0.255|mse=0.185,mae=0.268|$nhits
 M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --input_size 192 --max_steps 2000
 M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhits $m --input_size 192 --max_steps 2000
@@ -91,6 +93,11 @@ data_set() {
         if [[ -e $shared/m3/M3.long.csv && ! -e $table ]]; then
             python3 bench/convert_m3.py $shared/m3/M3.long.csv $work
         fi
+        ;;
+    Peyton) # the 11 origins of prophet's documentation, see bench/prophet.sh
+        table=$shared/prophet/example_wp_log_peyton_manning.csv
+        train_extra=(--h 37 --split 799:0:1837)
+        eval_extra=(--h 37 --split 799:0:1837 --stride 180)
         ;;
     Airline)
         table=data/airline.csv
@@ -161,7 +168,7 @@ run_task() {
             models+=(-m "$work/$name-$seed.vane")
         done
         case $row in nhits) row=NHITS ;; nbeats) row=NBEATS ;; linear) row=Linear ;; gru) row=GRU ;;
-            lstm-attention) row=LSTM ;; esac
+            lstm-attention) row=LSTM ;; prophet) row=Prophet ;; esac
     fi
     $vane evaluate "$table" "${test[@]}" "${models[@]}" "${eval_extra[@]}" --quiet --json -o "$report"
     local metrics got ridge target=$good
