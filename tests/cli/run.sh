@@ -71,6 +71,7 @@ expect 2 'is an option of nbeats, not of nhits' "$vane" train good.csv --h 6 --s
 expect 2 'did you mean "robust"' "$vane" train good.csv --h 6 --scaler_type robsut -o m.vane
 expect 2 'there is no file "absent.csv"' "$vane" train absent.csv --h 6 -o m.vane
 expect 2 'there is no folder' "$vane" train good.csv --h 6 -o absent/m.vane
+expect 2 'would overwrite the table' "$vane" train good.csv --h 6 -o ./good.csv
 expect 2 'this is a folder' "$vane" train good.csv --h 6 -o .
 expect 2 'the name of the file is empty' "$vane" train good.csv --h 6 -o ''
 expect 2 'there is no folder absent' "$vane" train good.csv --h 6 -o m.vane --checkpoint absent/m.state
