@@ -7,76 +7,75 @@
 /* One lane's work. */
 typedef struct job {
     vn_heads h;
+    int64_t width; /* of a row of `acc` */
     float *y, *sums;
-    float *packed, *tail, *score;           /* keys, narrow panel of values, a tile of scores */
+    float *packed, *tail, *score; /* keys, narrow panel of values, a tile of scores */
+    float *acc;                   /* [VN_QUERIES][panels VN_TILE_COLS]: what was gathered */
     float top[VN_QUERIES], sum[VN_QUERIES]; /* of the block's queries so far */
     vn_side values;
 } job;
 
-/* Greatest of n >= 1 scores that the mask lets through. */
-static float largest(const float *x, const float *mask, int64_t n)
+/* Greatest of the scores up to `end`, hidden ones at -infinity. NaN is passed over: it comes back
+ * with the exponentials. */
+static float largest(const float *x, int64_t end)
 {
-    vf top = vf_set(-INFINITY);
-    for (int64_t i = 0; i < n; i += VF_N) {
-        vf v = vf_load(x + i);
-        if (mask) {
-            vf seen = vf_load_upto(mask + i, n - i);
-            v = vf_pick(vf_eq(seen, vf_zero()), vf_set(-INFINITY), v);
-        }
-        if (n - i < VF_N) { /* scores past the end belong to repeated keys */
-            float lane[VF_N];
-            vf_store(lane, v);
-            for (int64_t k = n - i; k < VF_N; k++) lane[k] = -INFINITY;
-            v = vf_load(lane);
-        }
-        top = vf_max(v, top);
-    }
-    float lane[VF_N], best = -INFINITY;
-    vf_store(lane, top);
-    for (int k = 0; k < VF_N; k++) best = lane[k] > best ? lane[k] : best;
-    return best;
-}
-
-/* x becomes exp(factor x - top), 0 where hidden and from n up to `end`; returns the sum. */
-static float exponentials(float *x, const float *mask, int64_t n, int64_t end, float factor,
-                          float top)
-{
-    vf sum = vf_zero(), scale = vf_set(factor), shift = vf_set(-top);
+    vf top = vf_set(-INFINITY), other = top;
     int64_t i = 0;
-    for (; i < n; i += VF_N) {
-        vf e = vf_exp(vf_fma(vf_load(x + i), scale, shift));
-        if (mask) {
-            vf seen = vf_load_upto(mask + i, n - i);
-            e = vf_pick(vf_eq(seen, vf_zero()), vf_zero(), e);
-        }
-        vf_store_upto(x + i, e, n - i);
-        sum = vf_add(sum, vf_load_upto(x + i, n - i));
+    for (; i + VF_N < end; i += 2 * VF_N) {
+        top = vf_max(vf_load(x + i), top);
+        other = vf_max(vf_load(x + i + VF_N), other);
     }
-    for (i = n; i < end; i++) x[i] = 0;
-    return vf_sum(sum);
+    if (i < end) top = vf_max(vf_load(x + i), top);
+    return vf_most(vf_max(other, top));
 }
 
-static void multiply_row(float *y, int64_t n, float factor)
+/* x becomes exp(factor x - top), whole vectors up to `end`; returns the sum. */
+static float exponentials(float *x, int64_t end, float factor, float top)
+{
+    vf sum = vf_zero(), other = sum, scale = vf_set(factor), shift = vf_set(-top);
+    int64_t i = 0;
+    for (; i + VF_N < end; i += 2 * VF_N) {
+        vf e = vf_exp(vf_fma(vf_load(x + i), scale, shift));
+        vf f = vf_exp(vf_fma(vf_load(x + i + VF_N), scale, shift));
+        vf_store(x + i, e);
+        vf_store(x + i + VF_N, f);
+        sum = vf_add(sum, e);
+        other = vf_add(other, f);
+    }
+    if (i < end) {
+        vf e = vf_exp(vf_fma(vf_load(x + i), scale, shift));
+        vf_store(x + i, e);
+        sum = vf_add(sum, e);
+    }
+    return vf_sum(vf_add(sum, other));
+}
+
+/* y = factor x */
+static void multiply_row(float *y, const float *x, int64_t n, float factor)
 {
     for (int64_t i = 0; i < n; i += VF_N)
-        vf_store_upto(y + i, vf_mul(vf_load_upto(y + i, n - i), vf_set(factor)), n - i);
+        vf_store_upto(y + i, vf_mul(vf_load(x + i), vf_set(factor)), n - i);
 }
 
 /* Row r of a tile's scores becomes weights for `end` keys, of which the first n are seen. `at` is
  * the query's place in its block; what it has gathered so far is rescaled. */
-static void weigh(job *w, float *score, const float *mask, int64_t n, int64_t end, int64_t at,
-                  float *y)
+static void weigh(job *w, float *score, const float *mask, int64_t n, int64_t end, int64_t at)
 {
-    float top = n ? largest(score, mask, n) * w->h.factor : -INFINITY;
+    float *acc = w->acc + at * w->width;
+    vn_hide(score, mask, n, end);
+    float top = largest(score, end) * w->h.factor;
     float both = top > w->top[at] ? top : w->top[at];
     if (both == -INFINITY) { /* nothing seen yet */
         memset(score, 0, (size_t)end * sizeof *score);
         return;
     }
-    float old = w->top[at] == both ? 1 : expf(w->top[at] - both);
-    float sum = exponentials(score, mask, n, end, w->h.factor, both);
-    if (old != 1 && y) multiply_row(y, w->h.width, old);
-    w->sum[at] = w->sum[at] * old + sum;
+    float sum = exponentials(score, end, w->h.factor, both);
+    if (w->top[at] > -INFINITY && w->top[at] < both) {
+        float old = expf(w->top[at] - both);
+        multiply_row(acc, acc, w->width, old);
+        w->sum[at] *= old;
+    }
+    w->sum[at] += sum;
     w->top[at] = both;
 }
 
@@ -87,19 +86,17 @@ static void run_tile(job *w, int64_t b, int64_t head, int64_t first, int64_t i, 
     const vn_heads *h = &w->h;
     int64_t at = (b * h->tq + i) * h->step + head * h->width, n = vn_seen(h, keys, i + rows - 1);
     const float *mask = h->mask ? h->mask + b * h->tk + keys.at : NULL;
-    float *y = w->y ? w->y + at : NULL;
     if (n) vn_scores(h, h->q + at, rows, w->packed, n, w->score);
     for (int r = 0; r < rows; r++)
-        weigh(w, w->score + r * h->row, mask, vn_seen(h, keys, i + r), n, i + r - first,
-              y ? y + r * h->step : NULL);
+        weigh(w, w->score + r * h->row, mask, vn_seen(h, keys, i + r), n, i + r - first);
     vn_tile t = { .a = w->score,
                   .a_row = h->row,
                   .a_k = 1,
                   .k = n,
-                  .c = y,
-                  .c_row = h->step,
+                  .c = w->acc + (i - first) * w->width,
+                  .c_row = w->width,
                   .add = keys.at > 0 };
-    if (y) vn_side_product(h, t, rows, &w->values);
+    if (w->y) vn_side_product(h, t, rows, w->width, &w->values);
 }
 
 /* Divide by the sums; a query that saw nothing stays 0. */
@@ -110,8 +107,8 @@ static void finish(job *w, int64_t b, int64_t head, vn_span queries)
         int64_t i = queries.at + r;
         bool some = w->sum[r] > 0;
         if (w->y)
-            multiply_row(w->y + (b * h->tq + i) * h->step + head * h->width, h->width,
-                         some ? 1 / w->sum[r] : 0);
+            multiply_row(w->y + (b * h->tq + i) * h->step + head * h->width, w->acc + r * w->width,
+                         h->width, some ? 1 / w->sum[r] : 0);
         if (w->sums)
             w->sums[(b * h->heads + head) * h->tq + i] = some ? w->top[r] + logf(w->sum[r]) : 0;
     }
@@ -156,6 +153,8 @@ static void attention(const vn_call *c, vn_stream *s)
               .packed = vn_cpu_scratch(s) };
     w.tail = w.packed + vn_packed_size(&w.h);
     w.score = w.tail + VN_KEYS * VN_TILE_COLS;
+    w.acc = w.score + VN_TILE_ROWS * w.h.row;
+    w.width = w.h.panels * VN_TILE_COLS;
     int64_t lo, hi;
     vn_lane_share(vn_cpu_lane(s), w.h.batch * w.h.heads * w.h.query_blocks, 1, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) run_block(&w, i, i == lo);
@@ -164,7 +163,8 @@ static void attention(const vn_call *c, vn_stream *s)
 static vn_scratch scratch(const vn_call *c)
 {
     vn_heads h = vn_heads_of(c, 0);
-    int64_t floats = vn_packed_size(&h) + VN_KEYS * VN_TILE_COLS + VN_TILE_ROWS * h.row;
+    int64_t floats = vn_packed_size(&h) + VN_KEYS * VN_TILE_COLS + VN_TILE_ROWS * h.row +
+                     VN_QUERIES * h.panels * VN_TILE_COLS;
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }
 

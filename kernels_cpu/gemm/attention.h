@@ -83,8 +83,10 @@ static inline vn_side vn_side_of(const vn_heads *h, const float *rows, int64_t n
     return (vn_side){ rows, h->step, tail };
 }
 
-/* C [rows, width] (+)= A B over all panels; t gives A, its depth, C and `add`. */
-static inline void vn_side_product(const vn_heads *h, vn_tile t, int rows, const vn_side *side)
+/* C [rows, cols] (+)= A B over all panels; t gives A, its depth, C and `add`. `cols` is a head's
+ * width, or that of whole panels where C has room for them. */
+static inline void vn_side_product(const vn_heads *h, vn_tile t, int rows, int64_t cols,
+                                   const vn_side *side)
 {
     float *c = t.c;
     for (int64_t p = 0; p < h->panels; p++) {
@@ -93,7 +95,7 @@ static inline void vn_side_product(const vn_heads *h, vn_tile t, int rows, const
         t.b = whole ? side->rows + at : side->tail;
         t.b_k = whole ? side->step : VN_TILE_COLS;
         t.c = c + at;
-        vn_tile_part(&t, rows, h->width - at);
+        vn_tile_part(&t, rows, cols - at);
     }
 }
 
@@ -116,6 +118,23 @@ static inline void vn_scores(const vn_heads *h, const float *a, int rows, const 
         t.c = to + i;
         tile_run(&t, rows);
     }
+}
+
+/* Scores of keys that a query does not see, n of them being ahead of the others, become -infinity
+ * up to `end` and then to whole vectors, which a row of scratch has room for: their weights will be
+ * 0. */
+static inline void vn_hide(float *score, const float *mask, int64_t n, int64_t end)
+{
+    for (int64_t i = 0; mask && i < n; i += VF_N) {
+        vf seen = vf_load_upto(mask + i, n - i);
+        vf_store(score + i, vf_pick(vf_eq(seen, vf_zero()), vf_set(-INFINITY), vf_load(score + i)));
+    }
+    int64_t whole = n / VF_N * VF_N;
+    if (whole < n) {
+        for (int64_t i = n; i < whole + VF_N; i++) score[i] = -INFINITY;
+        whole += VF_N;
+    }
+    for (; whole < end; whole += VF_N) vf_store(score + whole, vf_set(-INFINITY));
 }
 
 /* Floats of packed keys, of a tail of n rows. */

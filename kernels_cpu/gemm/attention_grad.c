@@ -21,17 +21,12 @@ static void differentiate(const job *w, float *weight, float *slope, const float
                           int64_t end, float log_sum, float mean)
 {
     vf factor = vf_set(w->h.factor), shift = vf_set(-log_sum), centre = vf_set(mean);
-    for (int64_t i = 0; i < n; i += VF_N) {
+    vn_hide(weight, mask, n, end);
+    for (int64_t i = 0; i < end; i += VF_N) {
         vf p = vf_exp(vf_fma(vf_load(weight + i), factor, shift));
-        if (mask) {
-            vf seen = vf_load_upto(mask + i, n - i);
-            p = vf_pick(vf_eq(seen, vf_zero()), vf_zero(), p);
-        }
-        vf_store_upto(weight + i, p, n - i);
-        vf d = vf_mul(vf_mul(p, factor), vf_sub(vf_load_upto(slope + i, n - i), centre));
-        vf_store_upto(slope + i, d, n - i);
+        vf_store(weight + i, p);
+        vf_store(slope + i, vf_mul(vf_mul(p, factor), vf_sub(vf_load(slope + i), centre)));
     }
-    for (int64_t i = n; i < end; i++) weight[i] = slope[i] = 0;
 }
 
 static float dot(const float *a, const float *b, int64_t n)
@@ -53,7 +48,7 @@ static void add_queries(const job *w, float *dq, const float *slope, int rows, i
                   .c = dq,
                   .c_row = w->h.step,
                   .add = keys.at > 0 };
-    vn_side_product(&w->h, t, rows, side);
+    vn_side_product(&w->h, t, rows, w->h.width, side);
 }
 
 /* to [n keys, width] += m^T side, m [queries, n]. */
@@ -70,7 +65,7 @@ static void add_keys(const job *w, float *to, const float *m, int64_t queries, i
                       .c = to + rows.at * w->h.step,
                       .c_row = w->h.step,
                       .add = true };
-        vn_side_product(&w->h, t, (int)rows.n, side);
+        vn_side_product(&w->h, t, (int)rows.n, w->h.width, side);
     }
 }
 

@@ -9,6 +9,7 @@
 /* 14 x 2 sums, 2 of B and 1 of A fill 31 of 32 registers. */
 #define VN_TILE_ROWS 14
 VF_INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
+VF_INLINE float vf_most(vf a) { return _mm512_reduce_max_ps(a); } /* no lane is NaN */
 /* a[j][i] -> b[i][j] in each 128-bit lane. */
 VF_INLINE void vf_transpose4(vf r[4])
 {
@@ -37,6 +38,12 @@ VF_INLINE float vf_sum(vf a)
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
+VF_INLINE float vf_most(vf a)
+{
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+}
 VF_INLINE void vf_transpose4(vf r[4])
 {
     vf a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
@@ -57,6 +64,11 @@ VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
  * fused product, so the sums differ from the other levels in their last bits. */
 #define VN_TILE_ROWS 4
 VF_INLINE float vf_sum(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+VF_INLINE float vf_most(vf a)
+{
+    float p = a[0] > a[1] ? a[0] : a[1], q = a[2] > a[3] ? a[2] : a[3];
+    return p > q ? p : q;
+}
 VF_INLINE void vf_transpose4(vf r[4])
 {
     vf c[4];

@@ -103,13 +103,14 @@ static void tile_run(const vn_tile *t, int rows)
  * the bias are then used aside. B has all its columns. */
 static inline void vn_tile_part(const vn_tile *tile, int rows, int64_t cols)
 {
-    float c[VN_TILE_ROWS * VN_TILE_COLS], bias[VN_TILE_COLS] = { 0 };
-    vn_tile t = *tile;
-    size_t bytes = (size_t)cols * sizeof(float);
+    float c[VN_TILE_ROWS * VN_TILE_COLS], bias[VN_TILE_COLS];
     if (cols >= VN_TILE_COLS) {
         tile_run(tile, rows);
         return;
     }
+    vn_tile t = *tile;
+    size_t bytes = (size_t)cols * sizeof(float);
+    memset(bias, 0, sizeof bias);
     t.c = c;
     t.c_row = VN_TILE_COLS;
     if (t.bias) t.bias = memcpy(bias, tile->bias, bytes);

@@ -68,6 +68,18 @@ VF_INLINE vf vf_reverse(vf a)
     return _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0));
 }
 
+/* Products of 32-bit words: VU_N lanes of 64 bits, of which a factor is the lower half. */
+enum { VU_N = 4 };
+typedef __m256i vu;
+VF_INLINE vu vu_load(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+VF_INLINE void vu_store(uint64_t *p, vu v) { _mm256_storeu_si256((__m256i *)(void *)p, v); }
+VF_INLINE vu vu_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
+VF_INLINE vu vu_mul(vu a, vu b) { return _mm256_mul_epu32(a, b); }
+VF_INLINE vu vu_xor(vu a, vu b) { return _mm256_xor_si256(a, b); }
+VF_INLINE vu vu_upper(vu a) { return _mm256_srli_epi64(a, 32); }
+/* The lower half of a, then that of b. */
+VF_INLINE vu vu_pair(vu a, vu b) { return _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa); }
+
 /* Sums in double, one per lane. */
 typedef struct vf_acc {
     __m256d lo, hi;

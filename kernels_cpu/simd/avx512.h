@@ -54,6 +54,18 @@ VF_INLINE vf vf_reverse(vf a)
         _mm512_set_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), a);
 }
 
+/* Products of 32-bit words: VU_N lanes of 64 bits, of which a factor is the lower half. */
+enum { VU_N = 8 };
+typedef __m512i vu;
+VF_INLINE vu vu_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
+VF_INLINE void vu_store(uint64_t *p, vu v) { _mm512_storeu_si512(p, v); }
+VF_INLINE vu vu_set(uint64_t x) { return _mm512_set1_epi64((long long)x); }
+VF_INLINE vu vu_mul(vu a, vu b) { return _mm512_mul_epu32(a, b); }
+VF_INLINE vu vu_xor(vu a, vu b) { return _mm512_xor_si512(a, b); }
+VF_INLINE vu vu_upper(vu a) { return _mm512_srli_epi64(a, 32); }
+/* The lower half of a, then that of b. */
+VF_INLINE vu vu_pair(vu a, vu b) { return _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32)); }
+
 /* Sums in double, one per lane. */
 typedef struct vf_acc {
     __m512d lo, hi;

@@ -1,14 +1,36 @@
-/* Dropout by the counter-based stream: one Philox block gives four elements, where the reference
- * computes it anew for each. Bound by Philox's ten rounds of integer products. */
+/* Dropout by the counter-based stream: a Philox block gives four elements, where the reference
+ * computes it anew for each. Bound by Philox's ten rounds of integer products; a vector of blocks
+ * runs abreast. */
+#include <math.h>
+#include <string.h>
+
 #include "base/philox.h"
 #include "kernels_cpu/simd/simd.h"
 
-/* Four words for elements 4 block .. 4 block + 3. */
-static vn_philox words(const vn_run *run, uint64_t stream, uint64_t block)
+enum { GROUP = 4 * VU_N }; /* elements of VU_N blocks */
+
+/* vn_philox4x32 of blocks first .. first + VU_N - 1 of the stream, in the order of their elements.
+ */
+static void draw(const vn_run *run, uint64_t stream, uint64_t first, uint32_t out[GROUP])
 {
-    vn_philox counter = { { (uint32_t)block, (uint32_t)(block >> 32),
-                            (uint32_t)(stream ^ stream >> 32), (uint32_t)*run->step } };
-    return vn_philox4x32(counter, (uint32_t)run->seed, (uint32_t)(run->seed >> 32));
+    uint64_t block[VU_N], pair[2][VU_N];
+    uint32_t key0 = (uint32_t)run->seed, key1 = (uint32_t)(run->seed >> 32);
+    for (int i = 0; i < VU_N; i++) block[i] = first + (uint64_t)i;
+    vu a = vu_load(block), b = vu_upper(a), c = vu_set(stream ^ stream >> 32);
+    vu d = vu_set((uint64_t)*run->step);
+    for (int round = 0; round < 10; round++) {
+        vu p = vu_mul(vu_set(0xD2511F53u), a), q = vu_mul(vu_set(0xCD9E8D57u), c);
+        a = vu_xor(vu_xor(vu_upper(q), b), vu_set(key0));
+        c = vu_xor(vu_xor(vu_upper(p), d), vu_set(key1));
+        b = q;
+        d = p;
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+    vu_store(pair[0], vu_pair(a, b));
+    vu_store(pair[1], vu_pair(c, d));
+    for (int i = 0; i < VU_N; i++)
+        for (int k = 0; k < 2; k++) memcpy(out + 4 * i + 2 * k, &pair[k][i], sizeof pair[k][i]);
 }
 
 static void dropout(const vn_call *c, vn_stream *s)
@@ -16,18 +38,28 @@ static void dropout(const vn_call *c, vn_stream *s)
     const vn_attr_dropout *a = c->attr;
     const float *x = c->in[0].data;
     float *y = c->out[0].data, factor = (float)(1 / (1 - a->p));
+    /* vn_uniform24 is the upper 24 bits times 2^-24: at least p from this many on. */
+    uint32_t least = (uint32_t)ceil(a->p * 16777216.0);
     int64_t lo, hi;
     if (!y) return;
-    /* A tile is whole blocks of four. */
+    /* A tile is whole groups of blocks. */
     vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi);
-    for (int64_t i = lo; i < hi; i += 4) {
-        vn_philox bits = words(c->run, (uint64_t)a->stream, (uint64_t)i / 4);
-        int64_t n = hi - i < 4 ? hi - i : 4;
-        for (int64_t k = 0; k < n; k++)
-            y[i + k] = (double)vn_uniform24(bits.v[k]) >= a->p ? x[i + k] * factor : 0;
+    for (int64_t i = lo; i < hi; i += GROUP) {
+        uint32_t bits[GROUP];
+        int64_t n = hi - i < GROUP ? hi - i : GROUP;
+        draw(c->run, (uint64_t)a->stream, (uint64_t)i / 4, bits);
+        if (n == GROUP) { /* a constant count: compilers make vectors of it */
+            for (int k = 0; k < GROUP; k++)
+                y[i + k] = bits[k] >> 8 >= least ? x[i + k] * factor : 0;
+            continue;
+        }
+        for (int64_t k = 0; k < n; k++) y[i + k] = bits[k] >> 8 >= least ? x[i + k] * factor : 0;
     }
 }
 
-static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
+static const char *unfit(const vn_call *c)
+{
+    return vn_not_f32(c);
+}
 
 const vn_kernel VN_SIMD(dropout) = { VN_SIMD_NAME(dropout), VN_SIMD_NEED, unfit, NULL, dropout };

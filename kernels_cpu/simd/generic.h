@@ -78,6 +78,23 @@ VF_INLINE vf vf_mantissa(vf a)
 
 VF_INLINE vf vf_reverse(vf a) { return (vf){ a[3], a[2], a[1], a[0] }; }
 
+/* Products of 32-bit words: one at a time, for SSE2 has no such product that would pay. */
+enum { VU_N = 1 };
+typedef uint64_t vu;
+VF_INLINE vu vu_load(const uint64_t *p) { return *p; }
+VF_INLINE void vu_store(uint64_t *p, vu v) { *p = v; }
+VF_INLINE vu vu_set(uint64_t x) { return x; }
+VF_INLINE vu vu_mul(vu a, vu b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+VF_INLINE vu vu_xor(vu a, vu b) { return a ^ b; }
+VF_INLINE vu vu_upper(vu a) { return a >> 32; }
+/* The lower half of a, then that of b in memory. */
+VF_INLINE vu vu_pair(vu a, vu b)
+{
+    uint32_t half[2] = { (uint32_t)a, (uint32_t)b };
+    memcpy(&a, half, sizeof a);
+    return a;
+}
+
 /* Sums in double, one per lane. */
 typedef double vf_pair __attribute__((vector_size(16)));
 typedef struct vf_acc {
