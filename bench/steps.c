@@ -25,6 +25,10 @@ typedef struct workload {
 #define LSTM(units) "lstm-attention", { { "attention", "none" }, { "encoder_hidden_size", units } }
 #define ATTENTION "lstm-attention", { { "attention", "luong" } }
 #define GRU(units) "gru", { { "encoder_hidden_size", units } }
+#define TCN                                                                                        \
+    "tcn", { { "variant", "nixtla" }, { "kernel_size", "2" }, { "dilations", "[1, 2, 4, 8, 16]" }, \
+             { "encoder_hidden_size", "128" } }
+#define TRANSFORMER "transformer", { { "compat", "nixtla" } }
 
 static const workload workloads[] = {
     { "lstm128_infer_b1", LSTM("128"), 168, 24, 1, VN_KIT_FORWARD },
@@ -39,6 +43,16 @@ static const workload workloads[] = {
     { "gru128_train_b32", GRU("128"), 168, 24, 32, VN_KIT_TRAIN },
     { "gru200_infer_b32", GRU("200"), 168, 24, 32, VN_KIT_FORWARD },
     { "gru200_train_b32", GRU("200"), 168, 24, 32, VN_KIT_TRAIN },
+    { "tcn_nixtla_infer_b1", TCN, 168, 24, 1, VN_KIT_FORWARD },
+    { "tcn_nixtla_infer_b32", TCN, 168, 24, 32, VN_KIT_FORWARD },
+    { "tcn_nixtla_train_b32", TCN, 168, 24, 32, VN_KIT_TRAIN },
+    { "tcn_infer_b32", "tcn", { { NULL } }, 168, 24, 32, VN_KIT_FORWARD },
+    { "tcn_train_b32", "tcn", { { NULL } }, 168, 24, 32, VN_KIT_TRAIN },
+    { "transformer_nixtla_infer_b1", TRANSFORMER, 168, 24, 1, VN_KIT_FORWARD },
+    { "transformer_nixtla_infer_b32", TRANSFORMER, 168, 24, 32, VN_KIT_FORWARD },
+    { "transformer_nixtla_train_b32", TRANSFORMER, 168, 24, 32, VN_KIT_TRAIN },
+    { "transformer_infer_b32", "transformer", { { NULL } }, 168, 24, 32, VN_KIT_FORWARD },
+    { "transformer_train_b32", "transformer", { { NULL } }, 168, 24, 32, VN_KIT_TRAIN },
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof *workloads, WARM = 3, LEAST = 5 };
 
