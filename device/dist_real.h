@@ -105,14 +105,27 @@ VN_SHARED VN_T VN_S(vn_choose)(VN_T y, VN_T r)
     return VN_S(vn_lgamma_step)(more, less - 1) - VN_S(vn_lgamma)(less);
 }
 
+/* d/dr of the negative binomial likelihood, which falls as 1/r^2: above 8 the logarithms of both
+ * digammas and of the odds are one, so that its digits last until r is a million. */
+VN_SHARED VN_T VN_S(vn_negbin_slope)(VN_T y, VN_T mu, VN_T r)
+{
+    VN_T b = y + r, u = (mu - y) / b;
+    if (r < 8)
+        return VN_S(vn_digamma)(r) - VN_S(vn_digamma)(b) + VN_M(log1p)(mu / r) - u / (1 + u);
+    VN_T s = 1 / (r * r), t = 1 / (b * b); /* psi(r) = ln r - 1 / (2 r) - (1/12) s + (1/120) s^2 ... */
+    VN_T rest = (t - s) * ((VN_T)(1.0 / 12) - (t + s) * (VN_T)(1.0 / 120) +
+                           (t * t + t * s + s * s) * (VN_T)(1.0 / 252) -
+                           (t + s) * (t * t + s * s) * (VN_T)(1.0 / 240));
+    return VN_M(log1p)(u) - u / (1 + u) - y / (2 * r * b) + rest;
+}
+
 VN_SHARED VN_T VN_S(vn_nll_negbin)(const VN_T *x, int64_t step, VN_T y, VN_T s, VN_T *d)
 {
-    VN_T mu = s * VN_S(vn_dist_softplus)(x[0]), r = VN_S(vn_dist_softplus)(x[step]);
+    VN_T mu = s * VN_S(vn_dist_softplus)(x[0]), r = 1 / VN_S(vn_dist_softplus)(x[step]);
     VN_T odds = VN_M(log1p)(mu / r);
     if (d) {
-        VN_T slope = VN_S(vn_digamma)(r) - VN_S(vn_digamma)(y + r) + odds + (y - mu) / (mu + r);
         d[0] = (mu - y) / mu * (r / (mu + r)) * s * VN_S(vn_dist_sigmoid)(x[0]);
-        d[step] = slope * VN_S(vn_dist_sigmoid)(x[step]);
+        d[step] = -VN_S(vn_negbin_slope)(y, mu, r) * r * r * VN_S(vn_dist_sigmoid)(x[step]);
     }
     /* y ln(p) = -y ln(1 + r / mu), r ln(1 - p) = -r ln(1 + mu / r) */
     return y * VN_M(log1p)(r / mu) + r * odds - VN_S(vn_choose)(y, r);
@@ -184,7 +197,7 @@ VN_SHARED void VN_S(vn_dist_one)(int64_t kind, const VN_T *x, int64_t step, VN_T
 {
     if (kind == VN_DIST_POISSON || kind == VN_DIST_NEGBIN) {
         out[0] = scale * VN_S(vn_dist_softplus)(x[0]);
-        if (kind == VN_DIST_NEGBIN) out[step] = VN_S(vn_dist_softplus)(x[step]);
+        if (kind == VN_DIST_NEGBIN) out[step] = 1 / VN_S(vn_dist_softplus)(x[step]);
         return;
     }
     out[0] = loc + scale * x[0];

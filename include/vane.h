@@ -370,8 +370,11 @@ VANE_API const char *vane_forecast_id(const vane_forecast *forecast, int64_t i);
 /* Stamp of step k = 0 .. H - 1 of series i, as text. At most n bytes with the zero. */
 VANE_API void vane_forecast_stamp(const vane_forecast *forecast, int64_t i, int64_t k, char *out,
                                   size_t n);
-/* Columns beside the forecast: intervals ("lo-80", "hi-80"; option `level`) and parts ("trend",
- * "weekly", ...; option `components`). NULL past the end; *values (may be NULL) [N, H]. */
+/* Columns beside the forecast: the median of a probabilistic model ("median"), intervals ("lo-80",
+ * "hi-80"; option `level`), quantiles ("ql0.1"; option `quantiles`) and parts ("trend", "weekly",
+ * ...; option `components`). Where neither `level` nor `quantiles` is set they are those the model
+ * was trained for; quantiles never cross. The forecast itself is the median of a model trained for
+ * quantiles and the mean of a distribution. NULL past the end; *values (may be NULL) [N, H]. */
 VANE_API int vane_forecast_n_columns(const vane_forecast *forecast);
 VANE_API const char *vane_forecast_column(const vane_forecast *forecast, int i,
                                           const float **values);

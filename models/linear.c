@@ -7,7 +7,7 @@
  *     both      + We [hist | futr | stat] where there are exogenous inputs, flattened
  *
  * Left out: one matrix per series ("individual" in the paper). */
-#include "models/model.h"
+#include "models/residual.h"
 
 #include <math.h>
 
@@ -62,7 +62,9 @@ static vn_val nlinear(vn_graph *g, const vn_task *t, vn_val y, vn_val mask)
     vn_val last = vn_slice(g, y, 1, t->L - 1, 1);
     vn_val rest = vn_mul(g, vn_sub(g, y, last), mask);
     vn_val out = vn_dense(g, "linear", rest, t->H * t->P, VN_UNARY_NONE);
-    return vn_add(g, out, last);
+    if (t->P == 1) return vn_add(g, out, last);
+    vn_val level = vn_reshape(g, vn_level(g, t), VN_DIMS(t->B, t->H * t->P));
+    return vn_add(g, out, level);
 }
 
 static vn_val dlinear(vn_graph *g, const vn_task *t, vn_val y, vn_val mask, int64_t window)

@@ -11,7 +11,8 @@
 
 typedef struct vn_task {
     int64_t B, L, H;   /* windows, input steps, horizon */
-    int64_t P;         /* numbers a forecast step: 1 for point losses */
+    int64_t P;         /* numbers a forecast step, as the loss asks: 1 for point losses */
+    int64_t P_free;    /* the last so many of P do not live on the scale of y: no level is added */
     int64_t X, F, S;   /* past, known future, static features */
     bool train;        /* dropout acts */
     vn_val y, mask;    /* [B, L, 1]: scaled target and 1/0 observed */

@@ -56,14 +56,21 @@ vn_val vn_mlp_theta(vn_graph *g, const char *name, const vn_mlp *block, vn_val l
     return theta;
 }
 
+vn_val vn_level(vn_graph *g, const vn_task *t)
+{
+    vn_val last = vn_slice(g, t->y, 1, t->L - 1, 1);
+    if (t->P_free > 0) last = vn_broadcast(g, last, VN_DIMS(t->B, 1, t->P - t->P_free));
+    if (t->P_free > 0) last = vn_pad(g, last, 2, 0, t->P);
+    return vn_broadcast(g, last, VN_DIMS(t->B, t->H, t->P));
+}
+
 vn_residual vn_residual_open(vn_graph *g, const vn_task *t)
 {
     vn_val y = vn_reshape(g, t->y, VN_DIMS(t->B, t->L));
     vn_val mask = vn_reshape(g, t->mask, VN_DIMS(t->B, t->L));
-    vn_val last = vn_slice(g, t->y, 1, t->L - 1, 1);
     return (vn_residual){ .rest = vn_flip(g, y, 1),
                           .mask = vn_flip(g, mask, 1),
-                          .forecast = vn_broadcast(g, last, VN_DIMS(t->B, t->H, t->P)) };
+                          .forecast = vn_level(g, t) };
 }
 
 void vn_residual_step(vn_graph *g, vn_residual *r, vn_val backcast, vn_val part)

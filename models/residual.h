@@ -49,7 +49,9 @@ typedef struct vn_residual {
     vn_val forecast;   /* [B, H, P] */
 } vn_residual;
 
-/* rest = y reversed, forecast = the last value of y at every step of the horizon. */
+/* rest = y reversed, forecast = the last value of y at every step of the horizon; 0 for the numbers
+ * of a step that do not live on the scale of y. */
+vn_val vn_level(vn_graph *g, const vn_task *task); /* that forecast alone */
 vn_residual vn_residual_open(vn_graph *g, const vn_task *task);
 /* Take a block's backcast [B, L] from the rest and add its part [B, H, P] to the forecast. */
 void vn_residual_step(vn_graph *g, vn_residual *r, vn_val backcast, vn_val part);

@@ -24,6 +24,7 @@ static const char *const cases[] = {
     "tcn_nixtla", "tcn_nixtla_exog_mask", "tcn_nixtla_long_horizon", "tcn_residual",
     "tcn_residual_exog_mask", "transformer_nixtla", "transformer_nixtla_futr",
     "transformer_nixtla_relu", "transformer_causal", "transformer_exog_mask", "transformer_pre",
+    "nlinear_quantiles", "nhits_quantiles", "nbeats_quantiles",
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -176,6 +177,7 @@ static void feed(vn_kit *kit, vn_val v, const vn_golden *golden, const char *nam
 static void open_case(const vn_golden *golden, vn_kit_config config, vn_kit *kit)
 {
     config.loss = VN_LOSS_MAE;
+    config.P = vn_golden_int(golden, "outputs"); /* absent: one, and the mean absolute error */
     config.mode = VN_KIT_GRADIENT;
     config.B = vn_golden_int(golden, "batch");
     config.L = vn_golden_int(golden, "input_size");

@@ -85,14 +85,13 @@ const command command_forecast = {
     .usage = "vane forecast TABLE -m MODEL [-o FILE] [--futr TABLE] [--plot FILE.svg]",
     .summary = "forecast the next steps of every series",
     .about =
-        "Prints unique_id,ds,MODEL for the h steps after the last row of every series; models that "
-        "have\n"
-        "them give further columns: --level 80 MODEL-lo-80 and MODEL-hi-80, --components "
-        "MODEL-trend\n"
-        "and so on. The features and the season the model was trained with are read again without\n"
-        "being asked for.",
+        "Prints unique_id,ds,MODEL for the h steps after the last row of every series, and further\n"
+        "columns of models that have them: a model trained for quantiles or a distribution gives\n"
+        "MODEL-median and its intervals, or --level 80,90 MODEL-lo-90 .. MODEL-hi-90 and\n"
+        "--quantiles 0.1 MODEL-ql0.1; --components MODEL-trend and so on. The features and the\n"
+        "season the model was trained with are read again without being asked for.",
     .groups = " run data ",
-    .options = "",
+    .options = " level quantiles ",
     .flags = flags,
     .run = run,
 };

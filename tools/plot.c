@@ -9,7 +9,7 @@
 
 #include "tools/command.h"
 
-enum { SERIES_MAX = 6, STAMP = 40, TICKS_MAX = 8, TOP = 64, GAP = 16 };
+enum { SERIES_MAX = 6, STAMP = 40, TICKS_MAX = 8, BANDS = 8, TOP = 64, GAP = 16 };
 
 #define INK "#1f2937"
 #define MUTED "#6b7280"
@@ -67,7 +67,8 @@ typedef struct panel {
     int64_t n_past, h, first; /* first: row of x = 0 */
     const float *past, *mask, *ahead;
     float *truth;                   /* [h], NaN where unknown */
-    const float *lo_band, *hi_band; /* [h] interval, NULL if there is none */
+    const float *lo_band[BANDS], *hi_band[BANDS]; /* [h] intervals */
+    int n_bands;
     const vane_dataset *data;
     int64_t series;
     double lo, hi;          /* of the y axis */
@@ -108,8 +109,10 @@ static void range(panel *p)
     for (int64_t k = 0; k < p->h; k++) {
         widen((double)p->ahead[k], &lo, &hi);
         widen((double)p->truth[k], &lo, &hi);
-        if (p->lo_band) widen((double)p->lo_band[k], &lo, &hi);
-        if (p->hi_band) widen((double)p->hi_band[k], &lo, &hi);
+        for (int i = 0; i < p->n_bands; i++) {
+            widen((double)p->lo_band[i][k], &lo, &hi);
+            widen((double)p->hi_band[i][k], &lo, &hi);
+        }
     }
     if (!(lo <= hi)) lo = 0, hi = 1;
     if (lo == hi) lo -= 0.5 + fabs(lo) * 0.1, hi += 0.5 + fabs(hi) * 0.1;
@@ -321,16 +324,14 @@ static void bridge(svg *v, const panel *p, float first, const char *style)
         py(p, (double)p->past[t]), px(p, (double)t + 1), py(p, (double)first));
 }
 
-/* The interval as a pale band behind the forecast. */
-static void band(svg *v, const panel *p)
+/* An interval as a pale band behind the forecast; those inside others come out darker. */
+static void band(svg *v, const panel *p, const float *lo, const float *hi)
 {
-    if (!p->lo_band || !p->hi_band) return;
     put(v, "<path class='band' d='M");
     for (int64_t k = 0; k < p->h; k++)
-        put(v, "%s%.1f %.1f", k ? "L" : "", px(p, (double)(p->n_past + k)),
-            py(p, (double)p->hi_band[k]));
+        put(v, "%s%.1f %.1f", k ? "L" : "", px(p, (double)(p->n_past + k)), py(p, (double)hi[k]));
     for (int64_t k = p->h - 1; k >= 0; k--)
-        put(v, "L%.1f %.1f", px(p, (double)(p->n_past + k)), py(p, (double)p->lo_band[k]));
+        put(v, "L%.1f %.1f", px(p, (double)(p->n_past + k)), py(p, (double)lo[k]));
     put(v, "Z'/>\n");
 }
 
@@ -351,7 +352,7 @@ static void draw(svg *v, const panel *p, bool titled)
         "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED
         "' stroke-dasharray='3 3'/>\n",
         cut, cut, p->y, p->y + p->height);
-    band(v, p);
+    for (int i = 0; i < p->n_bands; i++) band(v, p, p->lo_band[i], p->hi_band[i]);
     line(v, p, 0, p->past, p->mask, p->n_past, "past");
     bridge(v, p, p->truth[0], "truth");
     line(v, p, p->n_past, p->truth, NULL, p->h, "truth");
@@ -401,16 +402,30 @@ static void head(svg *v, double width, double height, const char *title, const c
 
 /* ---- the whole ---- */
 
-/* The first interval among the columns: "lo-80", "hi-80". */
-static void find_band(panel *p, const vane_forecast *f, int64_t i)
+/* True if the h numbers can be drawn. */
+static bool drawable(const float *y, int64_t h)
 {
-    const float *values;
-    const char *name;
-    for (int c = vane_forecast_n_columns(f) - 1; c >= 0; c--) {
-        name = vane_forecast_column(f, c, &values);
-        if (!strncmp(name, "lo-", 3)) p->lo_band = values + i * p->h;
-        if (!strncmp(name, "hi-", 3)) p->hi_band = values + i * p->h;
-    }
+    for (int64_t k = 0; k < h; k++)
+        if (!isfinite(y[k])) return false;
+    return true;
+}
+
+/* Every interval among the columns: "lo-80" with "hi-80". */
+static void find_bands(panel *p, const vane_forecast *f, int64_t i)
+{
+    const float *lo, *hi;
+    const char *low, *high;
+    for (int a = 0; (low = vane_forecast_column(f, a, &lo)); a++)
+        for (int b = 0; (high = vane_forecast_column(f, b, &hi)); b++) {
+            if (strncmp(low, "lo-", 3) || strncmp(high, "hi-", 3) || strcmp(low + 3, high + 3))
+                continue;
+            lo += i * p->h;
+            hi += i * p->h;
+            if (p->n_bands == BANDS || !drawable(lo, p->h) || !drawable(hi, p->h)) break;
+            p->lo_band[p->n_bands] = lo;
+            p->hi_band[p->n_bands++] = hi;
+            break;
+        }
 }
 
 static vane_status open_panel(panel *p, const vane_dataset *data, const vane_forecast *f, int64_t i,
@@ -430,7 +445,7 @@ static vane_status open_panel(panel *p, const vane_dataset *data, const vane_for
                   .ahead = vane_forecast_values(f) + i * h,
                   .data = data,
                   .series = i };
-    find_band(p, f, i);
+    find_bands(p, f, i);
     p->truth = malloc((size_t)h * sizeof *p->truth);
     if (!p->truth) return VANE_E_MEMORY;
     find_truth(p, actuals);

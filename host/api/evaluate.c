@@ -15,24 +15,53 @@ typedef struct entrant {
     vn_predictor *predictor;
     const vn_panel *panel;
     vn_team *team;
-    float *y; /* [room, h] */
+    const vn_head *head;
+    double q[VN_EVAL_LEVELS]; /* levels of the scores */
+    int64_t n_q;
+    float *raw, *y; /* [room, h, width of the head], [h] */
     int64_t room;
     char name[NAME];
 } entrant;
 
+/* The levels scored: every twentieth where the model has all, else those it was trained for. */
+static void choose_levels(entrant *e)
+{
+    if (e->head->family == VN_FAMILY_POINT) return;
+    if (e->head->family == VN_FAMILY_QUANTILES) {
+        for (; e->n_q < e->head->n_q; e->n_q++) e->q[e->n_q] = e->head->q[e->n_q];
+        return;
+    }
+    for (int i = 1; i < 20; i++) e->q[e->n_q++] = i / 20.0;
+}
+
+/* One window's points and quantiles from its raw numbers, on the scale of the data. */
+static void finish_window(entrant *e, int64_t series, const float *raw, double *out)
+{
+    int64_t h = e->m->train.h, width = 1 + e->n_q;
+    for (int64_t k = 0; k < h; k++)
+        out[k * width] = vn_step_forecast(e->head, raw + k * e->head->width, e->q, e->n_q,
+                                          out + k * width + 1);
+    if (!e->scaled.scale.loc) return;
+    for (int64_t j = 0; j < width; j++) {
+        for (int64_t k = 0; k < h; k++) e->y[k] = (float)out[k * width + j];
+        vn_scaled_undo(&e->scaled, series, e->y, h);
+        for (int64_t k = 0; k < h; k++) out[k * width + j] = (double)e->y[k];
+    }
+}
+
 static vn_status run_model(void *ctx, const int32_t *pairs, int64_t n, double *out)
 {
     entrant *e = ctx;
-    int64_t h = e->m->train.h;
+    int64_t h = e->m->train.h, size = h * e->head->width;
     if (n > e->room) {
-        float *grown = vn_realloc(e->y, (size_t)(n * h) * sizeof *grown);
+        float *grown = vn_realloc(e->raw, (size_t)(n * size) * sizeof *grown);
         if (!grown) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-        e->y = grown;
+        e->raw = grown;
         e->room = n;
     }
-    VN_TRY(vn_predictor_run(e->predictor, e->scaled.use, pairs, n, e->y));
-    for (int64_t w = 0; w < n; w++) vn_scaled_undo(&e->scaled, pairs[2 * w], e->y + w * h, h);
-    for (int64_t i = 0; i < n * h; i++) out[i] = (double)e->y[i];
+    VN_TRY(vn_predictor_run(e->predictor, e->scaled.use, pairs, n, e->raw));
+    for (int64_t w = 0; w < n; w++)
+        finish_window(e, pairs[2 * w], e->raw + w * size, out + w * h * (1 + e->n_q));
     return VN_OK;
 }
 
@@ -48,6 +77,7 @@ static void close_model(void *ctx)
     entrant *e = ctx;
     vn_predictor_close(e->predictor);
     vn_scaled_close(&e->scaled);
+    vn_free(e->raw);
     vn_free(e->y);
     vn_free(e);
 }
@@ -66,11 +96,19 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
     e->m = m;
     e->panel = task->panel;
     e->team = task->team;
-    *out = (vn_forecaster){ m->def->alias, e, vn_solver_of(m->def) ? run_solver : run_model,
-                            close_model };
+    *out = (vn_forecaster){ .name = m->def->alias,
+                            .ctx = e,
+                            .run = vn_solver_of(m->def) ? run_solver : run_model,
+                            .close = close_model };
     if (vn_solver_of(m->def)) return VN_OK;
+    e->y = vn_calloc((size_t)m->train.h, sizeof *e->y);
+    if (!e->y) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
     VN_TRY(vn_predictor_open(m, dev, batch, &e->predictor));
+    e->head = vn_predictor_head(e->predictor);
+    choose_levels(e);
+    out->q = e->q;
+    out->n_q = e->n_q;
     return VN_OK;
 }
 
@@ -107,26 +145,38 @@ static void name_apart(vn_forecaster *f, int at)
     f[at].name = e->name;
 }
 
+/* Scores of quantiles are shown where a row has quantiles. */
+static bool shown(const vn_evaluation *e, int metric)
+{
+    bool any = metric < VN_METRIC_WQL;
+    for (int i = 0; i < e->n_rows; i++) any |= e->row[i].quantiles;
+    return any;
+}
+
+static void put_score(vn_text *text, double v)
+{
+    char number[VN_NUMBER_MAX];
+    double size = v < 0 ? -v : v;
+    if (v != v)
+        snprintf(number, sizeof number, "-");
+    else if (size >= 1e7)
+        snprintf(number, sizeof number, "%.4e", v);
+    else
+        snprintf(number, sizeof number, "%.*f", size < 10 ? 6 : size < 1000 ? 4 : 2, v);
+    vn_text_printf(text, " %10s", number);
+}
+
 static void put_table(vane_report *r, bool standardised)
 {
     const vn_evaluation *e = &r->evaluation;
-    char number[VN_NUMBER_MAX];
     vn_text_printf(&r->text, "%-14s", "model");
     for (int k = 0; k < VN_METRIC_COUNT; k++)
-        vn_text_printf(&r->text, " %10s", vn_metric_about(k)->title);
+        if (shown(e, k)) vn_text_printf(&r->text, " %10s", vn_metric_about(k)->title);
     vn_text_printf(&r->text, " %9s\n", "seconds");
     for (int i = 0; i < e->n_rows; i++) {
         vn_text_printf(&r->text, "%-14s", e->row[i].name);
-        for (int k = 0; k < VN_METRIC_COUNT; k++) {
-            double v = e->row[i].score.value[k], size = v < 0 ? -v : v;
-            if (v != v)
-                snprintf(number, sizeof number, "-");
-            else if (size >= 1e7)
-                snprintf(number, sizeof number, "%.4e", v);
-            else
-                snprintf(number, sizeof number, "%.*f", size < 10 ? 6 : size < 1000 ? 4 : 2, v);
-            vn_text_printf(&r->text, " %10s", number);
-        }
+        for (int k = 0; k < VN_METRIC_COUNT; k++)
+            if (shown(e, k)) put_score(&r->text, e->row[i].score.value[k]);
         vn_text_printf(&r->text, " %9.2f\n", e->row[i].seconds);
     }
     vn_text_printf(&r->text, "%" PRId64 " windows of %" PRId64 " series, %s scale\n", e->n_windows,

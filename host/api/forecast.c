@@ -92,7 +92,8 @@ static vn_status solve(const vane_config *config, const vn_fitted *m, const vn_p
                        vane_forecast *f)
 {
     vn_team *team = NULL;
-    const vn_solver_wish wish = { config->run.level.v, (int)config->run.level.n,
+    bool level = vn_config_origin(config, "level") != VANE_DEFAULT;
+    const vn_solver_wish wish = { config->train.level.v, level ? (int)config->train.level.n : 0,
                                   config->run.components };
     VN_TRY(vn_team_open((int)config->run.threads, &team));
     vn_status st = vn_solver_of(m->def)->forecast(m, panel, team, &wish, f->y, &f->columns);
@@ -133,6 +134,41 @@ static vn_status open_predictor(const vane_config *config, const vn_fitted *m,
     return VN_OK;
 }
 
+/* The columns beside the point: those the caller names, else those the model was trained for. */
+static vn_status choose_columns(const vane_config *config, const vn_fitted *m, const vn_head *head,
+                                vane_forecast *f, vn_picks *picks)
+{
+    bool level = vn_config_origin(config, "level") != VANE_DEFAULT;
+    bool quantiles = vn_config_origin(config, "quantiles") != VANE_DEFAULT;
+    vn_wish own = { &m->train.level, &m->train.quantiles, false };
+    vn_wish asked = { level ? &config->train.level : NULL,
+                      quantiles ? &config->train.quantiles : NULL, true };
+    VN_TRY(vn_picks_of(head, level || quantiles ? &asked : &own, picks));
+    VN_TRY(vn_columns_open(&f->columns, picks->n, f->n_series * f->h));
+    for (int c = 0; c < picks->n; c++) {
+        f->columns.name[c] = vn_arena_text(&f->arena, picks->v[c].name, strlen(picks->v[c].name));
+        if (!f->columns.name[c]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    return VN_OK;
+}
+
+/* The point and every column of all series from raw numbers, on the scale of the data. */
+static vn_status fill(const vane_config *config, const vn_fitted *m, const vn_scaled *scaled,
+                      const float *raw, vane_forecast *f)
+{
+    vn_head head;
+    vn_picks picks;
+    VN_TRY(vn_head_of(&m->train, &head));
+    VN_TRY(choose_columns(config, m, &head, f, &picks));
+    vn_picks_fill(&head, &picks, raw, f->n_series * f->h, f->y, f->columns.value);
+    for (int64_t i = 0; i < f->n_series; i++) {
+        vn_scaled_undo(scaled, i, f->y + i * f->h, f->h);
+        for (int c = 0; c < picks.n; c++)
+            vn_scaled_undo(scaled, i, f->columns.value[c] + i * f->h, f->h);
+    }
+    return VN_OK;
+}
+
 static vn_status run(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
                      const vn_log *log, bool attend, vane_forecast *f)
 {
@@ -143,9 +179,9 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
     if (vn_solver_of(m->def) && attend)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s has no attention to show", m->def->name);
     if (vn_solver_of(m->def)) return solve(config, m, panel, f);
-    if (config->run.level.n || config->run.components)
-        return VN_FAIL(VN_E_UNSUPPORTED, "%s forecasts a point: %s is not for it", m->def->alias,
-                       config->run.level.n ? "level" : "components");
+    if (config->run.components)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s has no components to forecast", m->def->alias);
+    float *raw = NULL;
     int32_t *pairs = vn_calloc((size_t)f->n_series, 2 * sizeof *pairs);
     if (!pairs) goto done;
     for (int64_t i = 0; i < f->n_series; i++) {
@@ -155,9 +191,13 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
     VN_TRY_DONE(vn_config_device(config, &dev));
     VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &scaled));
     VN_TRY_DONE(open_predictor(config, m, panel, attend, dev, f, &predictor));
-    VN_TRY_DONE(vn_predictor_run(predictor, scaled.use, pairs, f->n_series, f->y));
-    for (int64_t i = 0; i < f->n_series; i++) vn_scaled_undo(&scaled, i, f->y + i * f->h, f->h);
+    const vn_head *head = vn_predictor_head(predictor);
+    raw = vn_malloc((size_t)(f->n_series * f->h * head->width) * sizeof *raw);
+    if (!raw) st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    if (!st) st = vn_predictor_run(predictor, scaled.use, pairs, f->n_series, raw);
+    if (!st) st = fill(config, m, &scaled, raw, f);
 done:
+    vn_free(raw);
     vn_predictor_close(predictor);
     vn_scaled_close(&scaled);
     vn_device_close(dev);

@@ -4,6 +4,7 @@
 
 #include "host/api/run.def"
 #include "host/eval/evaluate.h"
+#include "host/infer/intervals.h"
 #include "host/infer/predictor.h"
 #include "host/train/solver.h"
 #include "include/vane.h"

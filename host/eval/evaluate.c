@@ -21,8 +21,8 @@ typedef struct rolling {
     int64_t n, chunk;
     double *loc, *scale; /* [N] of the scores: (y - loc) / scale */
     double *mase;        /* [N] */
-    double *yhat;        /* [chunk, h] */
-    double *y;           /* [h] */
+    double *yhat;        /* [chunk, h, 1 + n_q] */
+    double *y, *point;   /* [h] */
     vn_errors *errors;   /* [N] */
 } rolling;
 
@@ -64,10 +64,12 @@ static void close_rolling(rolling *r)
     vn_free(r->mase);
     vn_free(r->yhat);
     vn_free(r->y);
+    vn_free(r->point);
     vn_free(r->errors);
 }
 
-static vn_status open_rolling(const vn_eval_task *task, rolling *r)
+/* `width`: the most numbers that a forecaster gives for a step. */
+static vn_status open_rolling(const vn_eval_task *task, int64_t width, rolling *r)
 {
     size_t N = (size_t)task->panel->n_series, h = (size_t)task->h;
     *r = (rolling){ .task = task };
@@ -75,44 +77,53 @@ static vn_status open_rolling(const vn_eval_task *task, rolling *r)
     if (r->n == 0)
         return VN_FAIL(VN_E_DATA, "no series has the %lld test rows of one forecast",
                        (long long)task->h);
-    r->chunk = CHUNK_NUMBERS / task->h > 16 ? CHUNK_NUMBERS / task->h : 16;
+    r->chunk = CHUNK_NUMBERS / (task->h * width);
+    if (r->chunk < 16) r->chunk = 16;
     if (r->chunk > r->n) r->chunk = r->n;
     r->pairs = vn_calloc((size_t)r->n, 2 * sizeof *r->pairs);
     r->loc = vn_calloc(N, sizeof *r->loc);
     r->scale = vn_calloc(N, sizeof *r->scale);
     r->mase = vn_calloc(N, sizeof *r->mase);
     r->errors = vn_calloc(N, sizeof *r->errors);
-    r->yhat = vn_calloc((size_t)r->chunk * h, sizeof *r->yhat);
+    r->yhat = vn_calloc((size_t)(r->chunk * width) * h, sizeof *r->yhat);
     r->y = vn_calloc(h, sizeof *r->y);
-    if (!r->pairs || !r->loc || !r->scale || !r->mase || !r->errors || !r->yhat || !r->y)
+    r->point = vn_calloc(h, sizeof *r->point);
+    if (!r->pairs || !r->loc || !r->scale || !r->mase || !r->errors || !r->yhat || !r->y ||
+        !r->point)
         return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY(list(r, true));
     return VN_OK;
 }
 
-/* Add one forecast to the errors of its series, on the scale of the scores. */
-static void add_window(rolling *r, const int32_t pair[2], double *yhat)
+/* Add one forecast [h, 1 + n_q] to the errors of its series, on the scale of the scores. */
+static void add_window(rolling *r, const int32_t pair[2], double *yhat, vn_quantile_errors *qe)
 {
     const vn_panel *p = r->task->panel;
-    int64_t i = pair[0], row = p->indptr[i] + pair[1], h = r->task->h;
+    int64_t i = pair[0], row = p->indptr[i] + pair[1], h = r->task->h, width = 1 + qe->n_q;
+    for (int64_t k = 0; k < h * width; k++) yhat[k] = (yhat[k] - r->loc[i]) / r->scale[i];
     for (int64_t k = 0; k < h; k++) {
         r->y[k] = ((double)p->y[row + k] - r->loc[i]) / r->scale[i];
-        yhat[k] = (yhat[k] - r->loc[i]) / r->scale[i];
+        r->point[k] = yhat[k * width];
     }
-    vn_errors_add(&r->errors[i], r->y, p->mask + row, yhat, h);
+    vn_errors_add(&r->errors[i], r->y, p->mask + row, r->point, h);
+    if (qe->n_q) vn_quantile_errors_add(qe, r->y, p->mask + row, yhat + 1, width, h);
 }
 
 static vn_status score(rolling *r, const vn_forecaster *f, vn_eval_row *row)
 {
-    int64_t N = r->task->panel->n_series, h = r->task->h;
+    int64_t N = r->task->panel->n_series, size = r->task->h * (1 + f->n_q);
+    vn_quantile_errors qe = { .q = f->q, .n_q = f->n_q };
     double start = vn_now_s();
     memset(r->errors, 0, (size_t)N * sizeof *r->errors);
     for (int64_t first = 0; first < r->n; first += r->chunk) {
         int64_t n = r->n - first < r->chunk ? r->n - first : r->chunk;
         VN_TRY(f->run(f->ctx, r->pairs + 2 * first, n, r->yhat));
-        for (int64_t w = 0; w < n; w++) add_window(r, r->pairs + 2 * (first + w), r->yhat + w * h);
+        for (int64_t w = 0; w < n; w++)
+            add_window(r, r->pairs + 2 * (first + w), r->yhat + w * size, &qe);
     }
     vn_score_of(r->errors, r->mase, N, &row->score);
+    if (f->n_q) vn_score_quantiles(&row->score, &qe);
+    row->quantiles = f->n_q > 0;
     row->seconds = vn_now_s() - start;
     return VN_OK;
 }
@@ -161,10 +172,22 @@ static void relate(vn_evaluation *e)
     for (int i = 0; naive2 && i < e->n_rows; i++) vn_score_owa(&e->row[i].score, &naive2->score);
 }
 
+/* Beside forecasts of quantiles a point is a distribution without width, whose wQL is its ND. */
+static void compare_points(vn_evaluation *e)
+{
+    bool any = false;
+    for (int i = 0; i < e->n_rows; i++) any |= e->row[i].quantiles;
+    for (int i = 0; any && i < e->n_rows; i++) {
+        double *v = e->row[i].score.value;
+        if (!e->row[i].quantiles) v[VN_METRIC_WQL] = v[VN_METRIC_SCRPS] = v[VN_METRIC_ND];
+    }
+}
+
 vn_status vn_evaluate(const vn_eval_task *task, const vn_forecaster *forecasters, int n,
                       vn_evaluation *out)
 {
     rolling r = { .task = task };
+    int64_t width = 1;
     vn_status st = VN_OK;
     *out = (vn_evaluation){ .n_rows = 0 };
     if (task->h < 1)
@@ -172,12 +195,15 @@ vn_status vn_evaluate(const vn_eval_task *task, const vn_forecaster *forecasters
                        (long long)task->h);
     out->row = vn_arena_array(&out->arena, (size_t)(VN_BASELINE_COUNT + n), sizeof *out->row);
     if (!out->row) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    VN_TRY_DONE(open_rolling(task, &r));
+    for (int i = 0; i < n; i++)
+        if (1 + forecasters[i].n_q > width) width = 1 + forecasters[i].n_q;
+    VN_TRY_DONE(open_rolling(task, width, &r));
     out->n_windows = r.n;
     out->n_series = task->panel->n_series;
     VN_TRY_DONE(baselines(out, &r));
     for (int i = 0; i < n; i++) VN_TRY_DONE(append(out, &r, &forecasters[i], 0));
     relate(out);
+    compare_points(out);
 done:
     close_rolling(&r);
     if (st) vn_evaluation_close(out);

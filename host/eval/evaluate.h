@@ -29,8 +29,10 @@ typedef struct vn_eval_task {
 typedef struct vn_forecaster {
     const char *name; /* "NHITS": row of the table */
     void *ctx;
+    const double *q; /* [n_q] ascending levels of its quantiles; n_q 0: it forecasts points */
+    int64_t n_q;
     /* The windows at `pairs` [n, 2] (series, rows before the origin), by series and then ascending:
-     * out [n, h] on the panel's scale. */
+     * out [n, h, 1 + n_q] on the panel's scale, the point before the quantiles. */
     vn_status (*run)(void *ctx, const int32_t *pairs, int64_t n, double *out);
     void (*close)(void *ctx); /* NULL: nothing to free */
 } vn_forecaster;
@@ -55,6 +57,7 @@ typedef struct vn_eval_row {
     const char *name;
     vn_score score;
     double seconds;
+    bool quantiles; /* its forecasts have quantiles */
 } vn_eval_row;
 
 typedef struct vn_evaluation {

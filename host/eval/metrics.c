@@ -39,6 +39,37 @@ void vn_errors_add(vn_errors *e, const double *y, const float *mask, const doubl
     }
 }
 
+/* Where a level is, -1 if it is not. */
+static int64_t level_at(const vn_quantile_errors *e, double q)
+{
+    for (int64_t i = 0; i < e->n_q; i++)
+        if (fabs(e->q[i] - q) < 1e-7) return i;
+    return -1;
+}
+
+/* 1 if y lies between the quantiles lo and 1 - lo of a step. */
+static int64_t inside(const vn_quantile_errors *e, const double *quantile, double lo, double y)
+{
+    int64_t low = level_at(e, lo), high = level_at(e, 1 - lo);
+    return low >= 0 && high >= 0 && quantile[low] <= y && y <= quantile[high];
+}
+
+void vn_quantile_errors_add(vn_quantile_errors *e, const double *y, const float *mask,
+                            const double *quantile, int64_t stride, int64_t h)
+{
+    for (int64_t k = 0; k < h; k++, quantile += stride) {
+        if (mask[k] == 0) continue;
+        for (int64_t i = 0; i < e->n_q; i++) {
+            double miss = y[k] - quantile[i];
+            e->loss[i] += miss < 0 ? (e->q[i] - 1) * miss : e->q[i] * miss;
+        }
+        e->inside80 += inside(e, quantile, 0.1, y[k]);
+        e->inside90 += inside(e, quantile, 0.05, y[k]);
+        e->y_abs += fabs(y[k]);
+        e->n++;
+    }
+}
+
 double vn_mase_scale(const float *y, const float *mask, int64_t n, int64_t season)
 {
     double sum = 0;
@@ -85,6 +116,34 @@ void vn_score_of(const vn_errors *e, const double *scale, int64_t n, vn_score *o
     v[VN_METRIC_OWA] = NAN;
     v[VN_METRIC_ND] = ratio(all.abs, all.y_abs);
     v[VN_METRIC_NRMSE] = ratio(v[VN_METRIC_RMSE], ratio(all.y_abs, steps));
+    for (int k = VN_METRIC_WQL; k <= VN_METRIC_COVERAGE90; k++) v[k] = NAN;
+}
+
+/* 2 sum of losses over sum of |y|, mean over the levels step, 2 step .. 1 - step; NaN if one is
+ * missing. */
+static double weighted(const vn_quantile_errors *e, double step)
+{
+    double sum = 0;
+    int64_t n = (int64_t)round(1 / step) - 1;
+    for (int64_t i = 1; i <= n; i++) {
+        int64_t at = level_at(e, (double)i * step);
+        if (at < 0) return NAN;
+        sum += e->loss[at];
+    }
+    return ratio(2 * sum / (double)n, e->y_abs);
+}
+
+void vn_score_quantiles(vn_score *s, const vn_quantile_errors *e)
+{
+    double *v = s->value, sum = 0;
+    for (int64_t i = 0; i < e->n_q; i++) sum += e->loss[i];
+    v[VN_METRIC_WQL] = weighted(e, 0.1);
+    if (isnan(v[VN_METRIC_WQL])) v[VN_METRIC_WQL] = ratio(2 * sum / (double)e->n_q, e->y_abs);
+    v[VN_METRIC_SCRPS] = weighted(e, 0.05);
+    if (level_at(e, 0.1) >= 0 && level_at(e, 0.9) >= 0)
+        v[VN_METRIC_COVERAGE80] = ratio((double)e->inside80, (double)e->n);
+    if (level_at(e, 0.05) >= 0 && level_at(e, 0.95) >= 0)
+        v[VN_METRIC_COVERAGE90] = ratio((double)e->inside90, (double)e->n);
 }
 
 void vn_score_owa(vn_score *s, const vn_score *naive2)

@@ -17,6 +17,7 @@ typedef struct route {
 
 struct vn_predictor {
     const vn_fitted *m;
+    vn_head head;
     vn_device *dev;
     vn_stream *stream;
     void *param;
@@ -81,7 +82,8 @@ static vn_status open_predictor(const vn_fitted *m, vn_device *dev, int64_t batc
     p->m = m;
     p->dev = dev;
     p->name = name;
-    vn_status st = open_all(p, batch ? batch : BATCH);
+    vn_status st = vn_head_of(&m->train, &p->head);
+    if (!st) st = open_all(p, batch ? batch : BATCH);
     if (st) {
         vn_predictor_close(p);
         return vn_trail(st, __FILE__, __LINE__);
@@ -118,6 +120,11 @@ void vn_predictor_close(vn_predictor *p)
     vn_free(p);
 }
 
+const vn_head *vn_predictor_head(const vn_predictor *p)
+{
+    return &p->head;
+}
+
 /* One window: of a series that is there, cut within it, with the future features it needs. */
 static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int32_t pair[2])
 {
@@ -145,7 +152,8 @@ static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs
     memcpy(feed, pairs, (size_t)n * 2 * sizeof *feed);
     for (int64_t i = 2 * n; i < 2 * r->batch; i++) feed[i] = -1;
     VN_TRY(vn_plan_run(r->plan));
-    memcpy(out, vn_plan_read(r->plan, r->graph.yhat), (size_t)(n * p->m->train.h) * sizeof *out);
+    memcpy(out, vn_plan_read(r->plan, r->graph.yhat),
+           (size_t)(n * p->m->train.h * p->head.width) * sizeof *out);
     if (shown)
         memcpy(shown, vn_plan_read(r->plan, r->graph.shown),
                (size_t)(n * p->row) * sizeof *shown);
@@ -166,7 +174,8 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
     for (int64_t i = 0; i < n; i += r->batch) {
         int64_t left = n - i;
         VN_TRY(run_batch(p, r, pairs + 2 * i, left < r->batch ? left : r->batch,
-                         out + i * p->m->train.h, p->shown ? p->shown + i * p->row : NULL));
+                         out + i * p->m->train.h * p->head.width,
+                         p->shown ? p->shown + i * p->row : NULL));
     }
     return VN_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef VN_HOST_INFER_PREDICTOR_H
 #define VN_HOST_INFER_PREDICTOR_H
 
-#include "host/train/train.h"
+#include "host/train/head.h"
 
 typedef struct vn_predictor vn_predictor;
 
@@ -14,8 +14,11 @@ vn_status vn_predictor_open_showing(const vn_fitted *m, vn_device *dev, int64_t 
                                     const char *name, vn_predictor **p, int64_t *row);
 void vn_predictor_close(vn_predictor *p);
 
-/* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H], on the panel's
- * scale. */
+/* What the loss of the model makes of its numbers; borrowed. */
+const vn_head *vn_predictor_head(const vn_predictor *p);
+
+/* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H, width of the head],
+ * on the panel's scale. host/infer/intervals.h makes points and quantiles of it. */
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
                            float *out);
 

@@ -1,6 +1,6 @@
 /* From window indices to loss or forecast: everything around a model.
  *
- *     pairs, panel -> window -> scale -> model -> loss in scaled space (TRAIN)
+ *     pairs, panel -> window -> scale -> model -> head -> loss in scaled space (TRAIN)
  *                                              -> unscale -> loss on the panel's scale (VALID)
  *                                              -> unscale -> forecast (FORECAST)
  *
@@ -14,11 +14,14 @@
 #include <inttypes.h>
 
 #include "host/train/categories.h"
-#include "host/train/train.h"
+#include "host/train/head.h"
 
 /* Added to the sum of weights before dividing: a batch with nothing observed has loss and gradient
  * 0 instead of NaN. Smaller than half a unit in the last place of any f32 sum above 2e-5. */
 static const double no_weight = 1e-12;
+
+/* Added to a mean before its root is taken, whose slope at 0 is infinite. */
+static const double no_error = 1e-30;
 
 /* One graph being assembled. */
 typedef struct work {
@@ -33,6 +36,8 @@ typedef struct work {
     vn_val loc, scale;  /* of the target; 0 with scaler "identity" */
     vn_val gain, shift; /* revin's learned weight and bias, else 0 */
     vn_val y;           /* scaled input, before revin's weight and bias */
+    vn_head head;       /* what the loss makes of the model's numbers */
+    vn_head_frame frame;
 } work;
 
 /* The scaler of a line of the option scaler_type. */
@@ -141,14 +146,49 @@ static void open_window(work *k, vn_model_graph *out)
     k->y = scaled(k, k->w.y, k->w.mask, k->loc, k->scale);
 }
 
-/* The model's forecast [B, H, P] in the space of the training loss. */
+static vn_val weights(const work *k)
+{
+    if (k->o->horizon_weight.n == 0) return 0;
+    if (k->o->horizon_weight.n != k->o->h)
+        return vn_refuse(k->g, VN_E_ARGUMENT,
+                         "horizon_weight has %" PRId64 " numbers, h is %" PRId64,
+                         k->o->horizon_weight.n, k->o->h);
+    return vn_const(k->g, "horizon_weight", VN_DIMS(k->o->h), k->o->horizon_weight.v);
+}
+
+/* The window as the loss sees it. Counts have a scale but no location: that of the scaler if it has
+ * none either, else the mean of the input. */
+static void open_frame(work *k)
+{
+    bool counts = k->head.family == VN_FAMILY_DIST && vn_dist_about(k->head.kind)->counts;
+    bool moves = k->scaler != VN_SCALER_IDENTITY && k->scaler != VN_SCALER_MEAN_ABS;
+    k->frame = (vn_head_frame){ .g = k->g,
+                                .head = &k->head,
+                                .mode = k->mode,
+                                .B = k->batch,
+                                .H = k->o->h,
+                                .mask = k->w.target_mask,
+                                .raw = k->w.target,
+                                .loc = k->loc,
+                                .scale = k->scale };
+    vn_attr_stats mean = { .type = VN_SCALER_MEAN_ABS, .rows = k->o->input_size, .season = 1 };
+    if (counts && moves) {
+        k->frame.count_loc = k->loc;
+        k->frame.count_scale = k->scale;
+        vn_window_stats(k->g, k->w.y, k->w.mask, &mean, &k->frame.loc, &k->frame.scale);
+    }
+    if (counts) k->frame.loc = 0;
+}
+
+/* The model's forecast, through the head, in the space of the training loss. */
 static vn_val forecast(work *k)
 {
     const vn_fitted *m = k->m;
     vn_task task = { .B = k->batch,
                      .L = k->o->input_size,
                      .H = k->o->h,
-                     .P = 1,
+                     .P = k->head.P,
+                     .P_free = k->head.n_free,
                      .X = m->n_hist,
                      .train = k->mode == VN_MODE_TRAIN };
     task.y = revin_in(k);
@@ -158,17 +198,8 @@ static vn_val forecast(work *k)
     task.stat = stat_of(k, &task.S);
     if (m->def->check && !k->g->status && m->def->check(m->hparams, &task))
         return vn_refuse(k->g, vn_last_status(), "%s", vn_last_message());
-    return revin_out(k, m->def->build(k->g, m->hparams, &task));
-}
-
-static vn_val weights(const work *k)
-{
-    if (k->o->horizon_weight.n == 0) return 0;
-    if (k->o->horizon_weight.n != k->o->h)
-        return vn_refuse(k->g, VN_E_ARGUMENT,
-                         "horizon_weight has %" PRId64 " numbers, h is %" PRId64,
-                         k->o->horizon_weight.n, k->o->h);
-    return vn_const(k->g, "horizon_weight", VN_DIMS(k->o->h), k->o->horizon_weight.v);
+    open_frame(k);
+    return revin_out(k, vn_head_apply(&k->frame, m->def->build(k->g, m->hparams, &task)));
 }
 
 /* `input` is the window in the same space as yhat and y: MASE takes its scale from it. */
@@ -184,15 +215,47 @@ static void add_loss(const work *k, int64_t kind, vn_val yhat, vn_val y, vn_val 
     vn_loss_of(k->g, &attr, yhat, y, k->w.target_mask, weights(k), scale, &out->num, &out->den);
 }
 
-static void add_training(work *k, vn_val yhat, vn_model_graph *out)
+/* The head's loss, or a point loss of x on the space it lies in. */
+static void add_training_loss(work *k, vn_val x, vn_model_graph *out)
+{
+    vn_val y = scaled(k, k->w.target, k->w.target_mask, k->loc, k->scale);
+    if (k->head.family == VN_FAMILY_POINT) {
+        add_loss(k, k->head.kind, x, y, k->y, out);
+        return;
+    }
+    k->frame.y = y;
+    k->frame.weight = weights(k);
+    vn_head_loss(&k->frame, x, &out->num, &out->den);
+}
+
+static void add_valid_loss(work *k, vn_val x, vn_model_graph *out)
+{
+    int64_t kind = vn_head_valid_kind(k->o);
+    if (k->head.family != VN_FAMILY_DIST) x = unscaled(k, x);
+    if (kind < 0 && k->head.family != VN_FAMILY_POINT) {
+        k->frame.weight = weights(k);
+        vn_head_loss(&k->frame, x, &out->num, &out->den);
+        return;
+    }
+    if (kind < 0) kind = k->head.kind;
+    add_loss(k, kind, vn_head_point(&k->frame, x), k->w.target, k->w.y, out);
+}
+
+static void add_forecast(work *k, vn_val x, vn_model_graph *out)
+{
+    bool dist = k->head.family == VN_FAMILY_DIST;
+    out->yhat = vn_output(k->g, dist ? vn_head_parameters(&k->frame, x) : unscaled(k, x));
+}
+
+static void add_training(work *k, vn_val x, vn_model_graph *out)
 {
     vn_graph *g = k->g;
-    vn_val target = scaled(k, k->w.target, k->w.target_mask, k->loc, k->scale);
-    add_loss(k, k->o->loss, yhat, target, k->y, out);
+    add_training_loss(k, x, out);
     if (!g->status && !g->params->closed && vn_params_layout(g->params))
         vn_refuse(g, vn_last_status(), "%s", vn_last_message());
     if (g->status) return;
     vn_val loss = vn_div(g, out->num, vn_affine(g, out->den, 1, no_weight));
+    if (k->head.root) loss = vn_apply(g, VN_UNARY_SQRT, vn_affine(g, loss, 1, no_error));
     vn_gradients(g, loss, NULL, 0, NULL);
     vn_attr_adam adam = { .beta1 = 0.9,
                           .beta2 = 0.999,
@@ -220,11 +283,8 @@ static void assemble(work *k, vn_model_graph *out)
     open_window(k, out);
     vn_val yhat = forecast(k);
     if (k->mode == VN_MODE_TRAIN) add_training(k, yhat, out);
-    if (k->mode == VN_MODE_VALID) {
-        int64_t kind = k->o->valid_loss == 0 ? k->o->loss : k->o->valid_loss - 1; /* 0 is "same" */
-        add_loss(k, kind, unscaled(k, yhat), k->w.target, k->w.y, out);
-    }
-    if (k->mode == VN_MODE_FORECAST) out->yhat = vn_output(k->g, unscaled(k, yhat));
+    if (k->mode == VN_MODE_VALID) add_valid_loss(k, yhat, out);
+    if (k->mode == VN_MODE_FORECAST) add_forecast(k, yhat, out);
     if (k->show) out->shown = show(k);
     out->num = vn_output(k->g, out->num);
     out->den = vn_output(k->g, out->den);
@@ -239,6 +299,7 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
                        m->def->alias);
     work k = { .show = name, .m = m, .o = &m->train, .mode = mode, .batch = batch,
                .scaler = scalers[m->train.scaler_type] };
+    VN_TRY(vn_head_of(&m->train, &k.head));
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
     vn_status st = vn_graph_finish(k.g);

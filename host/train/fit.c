@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "host/data/window.h"
 #include "host/train/checkpoint.h"
+#include "host/train/head.h"
 
 enum { VALID_BATCH = 512, STATE_BYTES = 256 };
 
@@ -26,6 +27,7 @@ typedef struct run {
     void *block[VN_HOME_COUNT];
     vn_windows windows;
     vn_plan *train, *valid; /* valid: NULL without validation */
+    vn_head head;
     vn_model_graph tg, vg;  /* their values; the graphs themselves are closed */
     int32_t *valid_pairs;   /* [valid_n, 2], padded with -1 to whole batches */
     int64_t valid_n, valid_batch;
@@ -164,6 +166,7 @@ static vn_status open_run(run *r)
     vn_windows_config config;
     r->at = (vn_fit_state){ .best_step = -1, .loss = NAN, .valid = NAN, .best = NAN };
     VN_TRY(vn_fit_resolve(r->m, r->panel, &r->hooks->log));
+    VN_TRY(vn_head_of(&r->m->train, &r->head));
     config = windows_config(&r->m->train);
     VN_TRY(vn_windows_open(r->panel, &config, &r->windows));
     VN_TRY(prepare_params(r->m));
@@ -236,7 +239,7 @@ static vn_status train_step(run *r)
     VN_TRY(vn_stream_wait(r->stream));
     if (bad >= 0) return name_bad_step(r, bad);
     const float *num = vn_plan_read(r->train, r->tg.num), *den = vn_plan_read(r->train, r->tg.den);
-    r->at.loss = *den > 0 ? (double)*num / (double)*den : 0;
+    r->at.loss = *den > 0 ? vn_head_mean(&r->head, (double)*num, (double)*den) : 0;
     r->at.step++;
     r->m->params->version++;
     r->sum += r->at.loss;
@@ -255,7 +258,7 @@ static vn_status validate(run *r)
         den += (double)*(const float *)vn_plan_read(r->valid, r->vg.den);
     }
     if (!(den > 0)) return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
-    r->at.valid = num / den;
+    r->at.valid = vn_head_valid(&r->m->train, num, den);
     bool better = isfinite(r->at.valid) && (r->at.best_step < 0 || r->at.valid < r->at.best);
     r->at.wait = better ? 0 : r->at.wait + 1;
     if (!better) return VN_OK;

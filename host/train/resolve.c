@@ -1,9 +1,11 @@
 /* Settling what the options leave open, and refusing what cannot be trained, before anything is
  * built. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "host/train/head.h"
 #include "host/train/solver.h"
 
 vn_split vn_split_from(const vn_train_options *o)
@@ -107,6 +109,35 @@ static vn_status warn(const vn_fitted *m, const vn_log *log)
     return failed ? vn_trail(VN_E_MEMORY, __FILE__, __LINE__) : VN_OK;
 }
 
+/* A count is a whole number: none below 0, and none that a local scaler has moved. */
+static vn_status check_counts(const vn_fitted *m, const vn_panel *panel, const vn_log *log)
+{
+    vn_head head;
+    int64_t n_broken = 0;
+    VN_TRY(vn_head_of(&m->train, &head));
+    if (head.family != VN_FAMILY_DIST || !vn_dist_about(head.kind)->counts) return VN_OK;
+    const char *name = vn_dist_about(head.kind)->name;
+    if (m->local_scaler != VN_SCALER_IDENTITY)
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "%s is a distribution of counts, which local_scaler_type %s would move", name,
+                       vn_scaler_name(m->local_scaler));
+    for (int64_t i = 0; i < panel->n_series; i++)
+        for (int64_t t = panel->indptr[i]; t < panel->indptr[i + 1]; t++) {
+            float y = panel->y[t];
+            if (panel->mask[t] == 0) continue;
+            if (y < 0)
+                return VN_FAIL(VN_E_DATA,
+                               "series '%s': y is %g in row %" PRId64
+                               ", but %s is a distribution of counts",
+                               panel->id[i], (double)y, t - panel->indptr[i] + 1, name);
+            n_broken += y != floorf(y);
+        }
+    if (n_broken && log)
+        vn_log_printf(log, VN_LOG_WARN, "%" PRId64 " values are no whole numbers; %s forecasts counts",
+                      n_broken, name);
+    return VN_OK;
+}
+
 vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     if (m->train.h < 1)
@@ -114,6 +145,7 @@ vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
                        m->train.h);
     VN_TRY(check_split(&m->train));
     VN_TRY(check_weights(&m->train));
+    VN_TRY(check_counts(m, panel, log));
     VN_TRY(vn_fitted_match(m, panel));
     if (vn_solver_of(m->def))
         m->train.input_size = 1; /* it looks at the whole history */

@@ -76,7 +76,7 @@ typedef struct vn_model_graph {
     vn_val num, den, norm; /* outputs */
     vn_val bad;            /* TRAIN: state, i64 [1] */
     vn_val shown;          /* vn_model_graph_show: output */
-    vn_val yhat;           /* FORECAST: output [B, H, P] on the scale of the panel */
+    vn_val yhat;           /* FORECAST: output [B, H, width of the head], panel's scale */
 } vn_model_graph;
 
 /* `real` is VN_F64 for a reference run. The params are declared by the first graph built; TRAIN

@@ -54,16 +54,29 @@ VF_INLINE vf nll_studentt(const vf *x, int64_t step, vf z, vf s, vf *d)
     return vf_fma(vf_add(half, vf_set(0.5f)), far, norm);
 }
 
+/* As vn_negbin_slope. */
+VF_INLINE vf negbin_slope(vf y, vf mu, vf r, vf odds)
+{
+    vf one = vf_set(1), b = vf_add(y, r), u = vf_div(vf_sub(mu, y), b);
+    vf back = vf_div(u, vf_add(one, u)); /* (mu - y) / (mu + r) */
+    vf few = vf_sub(vf_add(vf_sub(vf_digamma(r), vf_digamma(b)), odds), back);
+    vf i = vf_div(one, r), j = vf_div(one, b), s = vf_mul(i, i), t = vf_mul(j, j);
+    vf rest = vf_fnma(vf_add(t, s), vf_set((float)(1.0 / 120)), vf_set((float)(1.0 / 12)));
+    rest = vf_mul(vf_sub(t, s), rest);
+    vf many = vf_sub(vf_log1p(u), back);
+    many = vf_sub(many, vf_mul(vf_mul(vf_set(0.5f), y), vf_mul(i, j)));
+    return vf_pick(vf_lt(r, vf_set(8)), few, vf_add(many, rest));
+}
+
 VF_INLINE vf nll_negbin(const vf *x, int64_t step, vf y, vf s, vf *d)
 {
-    vf one = vf_set(1), mu = vf_mul(s, soft(x[0])), r = soft(x[step]), sum = vf_add(mu, r);
+    vf one = vf_set(1), mu = vf_mul(s, soft(x[0])), r = vf_div(one, soft(x[step]));
     vf odds = vf_log1p(vf_div(mu, r));
     if (d) {
-        vf slope = vf_sub(vf_digamma(r), vf_digamma(vf_add(y, r)));
-        slope = vf_add(vf_add(slope, odds), vf_div(vf_sub(y, mu), sum));
-        vf miss = vf_mul(vf_div(vf_sub(mu, y), mu), vf_div(r, sum));
+        vf miss = vf_mul(vf_div(vf_sub(mu, y), mu), vf_div(r, vf_add(mu, r)));
+        vf slope = vf_mul(negbin_slope(y, mu, r, odds), vf_mul(r, r));
         d[0] = vf_mul(vf_mul(miss, s), vf_sigmoid(x[0]));
-        d[step] = vf_mul(slope, vf_sigmoid(x[step]));
+        d[step] = vf_neg(vf_mul(slope, vf_sigmoid(x[step])));
     }
     vf more = vf_max(r, vf_add(y, one)), less = vf_min(r, vf_add(y, one));
     vf choose = vf_sub(vf_lgamma_step(more, vf_sub(less, one)), vf_lgamma(less));
@@ -252,7 +265,7 @@ VF_INLINE void dist_one(int64_t kind, const vf *x, int64_t step, vf loc, vf scal
     bool counts = kind == VN_DIST_POISSON || kind == VN_DIST_NEGBIN;
     out[0] = counts ? vf_mul(scale, soft(x[0])) : vf_add(loc, vf_mul(scale, x[0]));
     if (kind == VN_DIST_POISSON) return;
-    out[step] = counts ? soft(x[step]) : vf_mul(scale, soft(x[step]));
+    out[step] = counts ? vf_div(vf_set(1), soft(x[step])) : vf_mul(scale, soft(x[step]));
     if (kind == VN_DIST_STUDENTT) out[2 * step] = vf_add(vf_set(2), soft(x[2 * step]));
 }
 

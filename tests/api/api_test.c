@@ -175,6 +175,30 @@ START_TEST(train_save_load_and_forecast_agree)
 }
 END_TEST
 
+START_TEST(a_forecast_has_a_column_for_every_quantile)
+{
+    vane_config *c = config_of(small);
+    ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "loss", "studentt"), VANE_OK);
+    vane_dataset *d = waves();
+    vane_model *m = train(c, d);
+    vane_forecast *f;
+    ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "level", "50"), VANE_OK);
+    ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "quantiles", "0.1"), VANE_OK);
+    ck_assert_int_eq(vane_forecast_make(c, m, d, NULL, NULL, &f), VANE_OK);
+    static const char *const names[] = { "median", "lo-50", "hi-50", "ql0.1" };
+    const float *value[4], *mean = vane_forecast_values(f);
+    ck_assert_int_eq(vane_forecast_n_columns(f), 4);
+    for (int i = 0; i < 4; i++) ck_assert_str_eq(vane_forecast_column(f, i, &value[i]), names[i]);
+    ck_assert_ptr_null(vane_forecast_column(f, 4, NULL));
+    for (int i = 0; i < N * H; i++)
+        ck_assert(value[3][i] < value[1][i] && value[1][i] < mean[i] && mean[i] < value[2][i]);
+    vane_forecast_close(f);
+    vane_model_close(m);
+    vane_dataset_close(d);
+    vane_config_close(c);
+}
+END_TEST
+
 START_TEST(a_forecaster_repeats_the_forecast_without_allocating)
 {
     vane_config *c = config_of(small);
@@ -444,6 +468,7 @@ Suite *vn_suite_api(void)
     tcase_add_test(c, every_option_of_every_model_is_listed_with_a_help);
     tcase_add_test(c, a_struct_of_an_older_caller_is_not_written_past_its_size);
     tcase_add_test(c, train_save_load_and_forecast_agree);
+    tcase_add_test(c, a_forecast_has_a_column_for_every_quantile);
     tcase_add_test(c, a_forecaster_repeats_the_forecast_without_allocating);
     tcase_add_test(c, hooks_are_told_and_can_stop);
     tcase_add_test(c, training_goes_on_from_a_model_of_the_same_shape_only);

@@ -113,6 +113,11 @@ silent out.txt
 silent err.txt
 check 'a file holds what stdout showed' test "$(wc -l < f.csv)" -eq 7
 check 'the plot is an SVG' grep -q '</svg>' f.svg
+"$vane" train good.csv $quick --loss mqloss --level 80 -o levels.vane -q
+expect 0 'unique_id,ds,NHITS,NHITS-median,NHITS-lo-80,NHITS-hi-80' "$vane" forecast good.csv -m levels.vane --plot bands.svg
+check 'a plot shows intervals' grep -q "class='band'" bands.svg
+expect 2 'the model has no quantile 0.25' "$vane" forecast good.csv -m levels.vane --level 50
+expect 0 'cover80' "$vane" evaluate good.csv -m levels.vane
 expect 0 '"ds":["2008-01-01"' "$vane" forecast good.csv -m m.vane --json
 "$vane" forecast - -m m.vane -q < good.csv > piped.csv
 check 'a pipe gives the same forecast' cmp -s piped.csv f.csv
@@ -153,7 +158,7 @@ expect 0 'done' "$vane" train good.csv --model prophet --h 6 --init p.vane -o p2
 expect 2 'is fitted to every series by a solver; it has no graph' "$vane" plan -m p.vane
 expect 2 'logistic growth needs cap' "$vane" train good.csv --model prophet --h 6 --growth logistic -o x.vane
 expect 2 'NHITS is no sum of parts' "$vane" forecast good.csv -m m.vane --plot-parts x.svg
-expect 2 'NHITS forecasts a point: level is not for it' "$vane" forecast good.csv -m m.vane --level 80
+expect 2 'trained for points' "$vane" forecast good.csv -m m.vane --level 80
 "$vane" train good.csv --model prophet --h 6 -o q.vane --threads 3 -q
 check 'prophet: any number of threads gives the same model' cmp -s p.vane q.vane
 head -c 1000 p.vane > half.vane

@@ -107,6 +107,74 @@ START_TEST(every_scaler_and_loss_trains_to_finite_numbers)
 }
 END_TEST
 
+/* The losses that are more than a point, with every scaler they can live with. */
+START_TEST(every_probabilistic_loss_trains_to_finite_numbers)
+{
+    static const char *const losses[] = { "rmse",     "quantile", "mqloss", "iqloss", "normal",
+                                          "studentt", "laplace",  "negbin", "poisson", "gmm",
+                                          "pmm",      "nbmm" };
+    static const char *const scalers[] = { "identity", "standard", "robust", "minmax", "minmax1",
+                                           "invariant", "revin", "mean_abs", "last" };
+    for (size_t s = 0; s < sizeof scalers / sizeof *scalers; s++) {
+        bool bent = !strcmp(scalers[s], "invariant") || !strcmp(scalers[s], "revin");
+        const char *loss = losses[_i];
+        const vn_setting settings[] = { { "loss", loss },
+                                        { "scaler_type", scalers[s] },
+                                        { "max_steps", "10" },
+                                        { NULL, NULL } };
+        vn_lab lab;
+        vn_lab_open(&lab, _i % 2 ? "nhits" : "linear", 1, settings);
+        if (bent && _i >= 4) {
+            ck_assert_int_eq(vn_lab_fit(&lab, NULL), VN_E_ARGUMENT);
+        } else {
+            fit_ok(&lab, NULL);
+            ck_assert_msg(isfinite(lab.report.loss) && isfinite(lab.report.valid), "%s, %s", loss,
+                          scalers[s]);
+        }
+        vn_lab_close(&lab);
+    }
+}
+END_TEST
+
+START_TEST(a_point_loss_can_validate_quantiles_and_distributions)
+{
+    static const char *const losses[] = { "mqloss", "iqloss", "normal", "negbin", "gmm" };
+    for (int i = 0; i < 5; i++) {
+        const vn_setting settings[] = { { "loss", losses[i] },
+                                        { "valid_loss", i % 2 ? "rmse" : "mae" },
+                                        { "scaler_type", "standard" },
+                                        { "learning_rate", "0.01" },
+                                        { "max_steps", "300" },
+                                        { NULL, NULL } };
+        vn_lab lab;
+        vn_lab_open(&lab, "linear", 1, settings);
+        vn_status st = vn_lab_fit(&lab, NULL);
+        if (!strcmp(losses[i], "gmm"))
+            ck_assert(st == VN_E_ARGUMENT && strstr(vn_last_message(), "mixture"));
+        else
+            ck_assert_msg(!st && lab.report.best < 1.5, "%s: %g %s", losses[i], lab.report.best,
+                          st ? vn_last_message() : "");
+        vn_lab_close(&lab);
+    }
+}
+END_TEST
+
+START_TEST(counts_are_whole_and_not_negative)
+{
+    const vn_setting settings[] = { { "loss", "poisson" }, { NULL, NULL } };
+    vn_lab lab;
+    vn_lab_open(&lab, "linear", 1, settings);
+    lab.panel->y[130] = -1;
+    ck_assert_int_eq(vn_lab_fit(&lab, NULL), VN_E_DATA);
+    ck_assert_str_eq(vn_last_message(),
+                     "series 'b': y is -1 in row 11, but poisson is a distribution of counts");
+    lab.panel->y[130] = 1;
+    lab.m->local_scaler = VN_SCALER_STANDARD;
+    ck_assert_int_eq(vn_lab_fit(&lab, NULL), VN_E_ARGUMENT);
+    vn_lab_close(&lab);
+}
+END_TEST
+
 START_TEST(revin_weight_and_bias_learn)
 {
     const vn_setting settings[] = { { "scaler_type", "revin" }, { NULL, NULL } };
@@ -526,6 +594,9 @@ Suite *vn_suite_fit(void)
     tcase_add_test(quick, the_learning_rate_falls_as_often_as_asked);
     tcase_add_loop_test(slow, fit_learns_a_sine, 0, 3);
     tcase_add_test(slow, every_scaler_and_loss_trains_to_finite_numbers);
+    tcase_add_loop_test(quick, every_probabilistic_loss_trains_to_finite_numbers, 0, 12);
+    tcase_add_test(quick, a_point_loss_can_validate_quantiles_and_distributions);
+    tcase_add_test(quick, counts_are_whole_and_not_negative);
     tcase_add_test(quick, revin_weight_and_bias_learn);
     tcase_add_loop_test(quick, any_number_of_threads_gives_the_same_bits, 0, 3);
     tcase_add_loop_test(quick, a_hundred_steps_allocate_nothing, 0, 3);
