@@ -30,6 +30,8 @@ tasks() {
     local linear="--model linear --input_size 336 --learning_rate 0.005 --num_lr_decays 10 --max_steps 3000"
     local recurrent="--input_size 192 --encoder_hidden_size 64 --scaler_type last --max_steps 600
         --val_check_steps 50"
+    local convattn="--input_size 192 --scaler_type last --windows_batch_size 256 --max_steps 200
+        --val_check_steps 50"
     cat <<EOT
 ETTh1-96-naive|0|ETTh1|mse=1.294371,mae=0.713181|mse=1.294371,mae=0.713181|-Naive
 ETTh1-96-snaive|0|ETTh1|mse=0.512225,mae=0.433303|mse=0.512225,mae=0.433303|-SeasonalNaive
@@ -51,6 +53,8 @@ M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --i
 M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhits $m --input_size 192 --max_steps 2000
 ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention $recurrent
 ETTh1-96-gru|2|ETTh1|mse=0.42,mae=0.42|mse=0.60,mae=0.49|--model gru $recurrent
+ETTh1-96-transformer|2|ETTh1|mse=0.375,mae=0.390|mse=0.40,mae=0.41|--model transformer $convattn
+ETTh1-96-tcn|2|ETTh1|mse=0.42,mae=0.42|mse=0.48,mae=0.455|--model tcn $convattn
 Exchange-96-nhits|2|Exchange|mse=0.092,mae=0.202|mse=0.110,mae=0.230|$nhits
 EOT
 }
@@ -168,7 +172,8 @@ run_task() {
             models+=(-m "$work/$name-$seed.vane")
         done
         case $row in nhits) row=NHITS ;; nbeats) row=NBEATS ;; linear) row=Linear ;; gru) row=GRU ;;
-            lstm-attention) row=LSTM ;; prophet) row=Prophet ;; esac
+            lstm-attention) row=LSTM ;; prophet) row=Prophet ;; tcn) row=TCN ;;
+            transformer) row=Transformer ;; esac
     fi
     $vane evaluate "$table" "${test[@]}" "${models[@]}" "${eval_extra[@]}" --quiet --json -o "$report"
     local metrics got ridge target=$good
