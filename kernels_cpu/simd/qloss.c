@@ -1,6 +1,6 @@
-/* Quantile losses and the levels of implicit quantiles. A step's quantiles lie side by side and are
- * one run of vectors; with a single level the whole row of a window is. */
+/* Quantile losses and the levels of implicit quantiles. */
 #include <math.h>
+#include <string.h>
 
 #include "base/philox.h"
 #include "kernels_cpu/simd/simd.h"
@@ -21,134 +21,135 @@ VF_INLINE vf slope_of(vf e, vf q)
     return vf_add(vf_sub(half, q), side);
 }
 
-/* A run of n numbers: of one step with its levels, or of one window with one level or a level a
- * step. */
-typedef struct run {
-    const float *yhat, *y, *w; /* y and w: one each where `step`, else n */
-    const float *q;            /* n, or one where `same` */
-    int64_t n;
-    bool step, same;
-} run;
+/* Steps of a window are taken in blocks of about BLOCK numbers, as many for each step as there are
+ * levels: y and weight are repeated into them once, and the rest is one run of vectors. */
+enum { BLOCK = 512 };
 
-VF_INLINE vf error_at(const run *r, int64_t i)
+typedef struct room {
+    float *y, *w, *q; /* [size]: a block and VF_N more, which the last step spills into */
+    int64_t steps;    /* of a block */
+} room;
+
+static int64_t steps_of_block(const vn_call *c)
 {
-    vf y = r->step ? vf_set(*r->y) : vf_load_upto(r->y + i, r->n - i);
-    return vf_sub(y, vf_load_upto(r->yhat + i, r->n - i));
+    int64_t Q = c->in[0].dim[2];
+    return Q >= BLOCK ? 1 : BLOCK / Q;
 }
 
-VF_INLINE vf level_at(const run *r, int64_t i)
+static int64_t size_of(const vn_call *c)
 {
-    return r->same ? vf_set(*r->q) : vf_load_upto(r->q + i, r->n - i);
+    return steps_of_block(c) * c->in[0].dim[2] + 2 * VF_N;
 }
 
-/* mask * weight of a window's steps into w [H]. */
-VF_INLINE void weigh(const vn_call *c, int64_t b, float *w)
+static room open_room(const vn_call *c, float *scratch)
 {
-    int64_t h = c->in[0].dim[1];
-    const float *mask = (const float *)c->in[2].data + b * h, *weight = c->in[3].data;
-    for (int64_t i = 0; i < h; i++) w[i] = weight ? mask[i] * weight[i] : mask[i];
+    int64_t size = size_of(c), Q = c->in[0].dim[2];
+    room r = { scratch, scratch + size, scratch + 2 * size, steps_of_block(c) };
+    const float *q = c->in[4].data;
+    for (int64_t i = 0; c->in[4].rank == 1 && i < size; i++) r.q[i] = q[i % Q];
+    return r;
 }
 
-/* The runs of window b: every step, or the window. */
-static int64_t runs_of(const vn_call *c) { return c->in[0].dim[2] > 1 ? c->in[0].dim[1] : 1; }
-
-VF_INLINE run run_of(const vn_call *c, const float *w, int64_t b, int64_t k)
+/* x repeated `times` times at `to`; up to VF_N more are written. */
+VF_INLINE void repeat(float *to, float x, int64_t times)
 {
-    int64_t h = c->in[0].dim[1], Q = c->in[0].dim[2];
-    const float *yhat = c->in[0].data, *y = c->in[1].data, *q = c->in[4].data;
-    bool each = c->in[4].rank > 1;
-    if (Q > 1)
-        return (run){ yhat + (b * h + k) * Q, y + b * h + k, w + k, q, Q, true, false };
-    return (run){ yhat + b * h, y + b * h, w, each ? q + b * h : q, h, false, !each };
+    vf v = vf_set(x);
+    for (int64_t j = 0; j < times; j += VF_N) vf_store(to + j, v);
+}
+
+/* Fill the room with steps [k, k + n) of window b; behind them the weight is 0. */
+VF_INLINE void take(const vn_call *c, room *r, int64_t b, int64_t k, int64_t n)
+{
+    int64_t h = c->in[0].dim[1], Q = c->in[0].dim[2], at = b * h + k;
+    const float *y = (const float *)c->in[1].data + at, *mask = (const float *)c->in[2].data + at;
+    const float *weight = c->in[3].data ? (const float *)c->in[3].data + k : NULL;
+    for (int64_t i = 0; i < n && Q > 1; i++) {
+        repeat(r->y + i * Q, y[i], Q);
+        repeat(r->w + i * Q, weight ? mask[i] * weight[i] : mask[i], Q);
+    }
+    for (int64_t i = 0; i < n && Q == 1; i += VF_N) {
+        vf w = vf_load_upto(mask + i, n - i);
+        if (weight) w = vf_mul(w, vf_load_upto(weight + i, n - i));
+        vf_store(r->w + i, w);
+        vf_store(r->y + i, vf_load_upto(y + i, n - i));
+    }
+    vf_store(r->w + n * Q, vf_zero());
+    if (c->in[4].rank > 1) memcpy(r->q, (const float *)c->in[4].data + at, (size_t)n * sizeof *r->q);
 }
 
 static int64_t tiles_of(const vn_call *c) { return (c->in[0].dim[0] + ROWS - 1) / ROWS; }
 
-static vn_scratch scratch(const vn_call *c)
-{
-    return (vn_scratch){ (size_t)tiles_of(c) * 2 * sizeof(double),
-                         (size_t)c->in[0].dim[1] * sizeof(float) };
-}
-
 static vn_scratch scratch_grad(const vn_call *c)
 {
-    return (vn_scratch){ 0, (size_t)c->in[0].dim[1] * sizeof(float) };
+    return (vn_scratch){ 0, (size_t)size_of(c) * 3 * sizeof(float) };
 }
 
-/* Steps of window b with Q levels each: the sum over a step's levels, times its weight. */
-VF_INLINE vf_acc sum_window(const vn_call *c, const float *w, int64_t b, vf_acc sum)
+static vn_scratch scratch(const vn_call *c)
 {
+    return (vn_scratch){ (size_t)tiles_of(c) * 2 * sizeof(double), scratch_grad(c).per_lane };
+}
+
+/* Sums of windows [lo, hi) into part[0], weights into part[1], both as often as there are levels. */
+static void sum_rows(const vn_call *c, room *r, int64_t lo, int64_t hi, double part[2])
+{
+    vf_acc sum = vf_acc_zero(), weights = sum;
+    int64_t h = c->in[0].dim[1], Q = c->in[0].dim[2];
     vf zero = vf_zero();
-    for (int64_t k = 0; k < runs_of(c); k++) {
-        run r = run_of(c, w, b, k);
-        vf one_w = vf_set(*r.w);
-        if (r.step && *r.w == 0) continue;
-        for (int64_t i = 0; i < r.n; i += VF_N) {
-            vf l = value_of(error_at(&r, i), level_at(&r, i));
-            vf share = r.step ? one_w : vf_load_upto(r.w + i, r.n - i);
-            l = vf_pick(vf_eq(share, zero), zero, vf_mul(l, share));
-            if (r.step && r.n - i < VF_N) { /* lanes past the levels hold value_of(y, 0) */
-                float lane[VF_N] = { 0 };
-                vf_store_n(lane, l, (int)(r.n - i));
-                l = vf_load(lane);
+    for (int64_t b = lo; b < hi; b++)
+        for (int64_t k = 0; k < h; k += r->steps) {
+            int64_t n = (h - k < r->steps ? h - k : r->steps);
+            const float *yhat = (const float *)c->in[0].data + (b * h + k) * Q;
+            take(c, r, b, k, n);
+            for (int64_t i = 0; i < n * Q; i += VF_N) {
+                vf e = vf_sub(vf_load(r->y + i), vf_load_upto(yhat + i, n * Q - i));
+                vf w = vf_load(r->w + i), l = vf_mul(value_of(e, vf_load(r->q + i)), w);
+                sum = vf_acc_add(sum, vf_pick(vf_eq(w, zero), zero, l));
+                weights = vf_acc_add(weights, w);
             }
-            sum = vf_acc_add(sum, l);
         }
-    }
-    return sum;
-}
-
-static void sum_rows(const vn_call *c, float *w, int64_t lo, int64_t hi, double part[2])
-{
-    vf_acc sum = vf_acc_zero();
-    double weights = 0;
-    int64_t h = c->in[0].dim[1];
-    for (int64_t b = lo; b < hi; b++) {
-        weigh(c, b, w);
-        for (int64_t i = 0; i < h; i++) weights += (double)w[i];
-        sum = sum_window(c, w, b, sum);
-    }
     part[0] = vf_acc_sum(sum);
-    part[1] = weights;
+    part[1] = vf_acc_sum(weights);
 }
 
 static void qloss(const vn_call *c, vn_stream *s)
 {
     vn_lane *lane = vn_cpu_lane(s);
-    double(*part)[2] = c->scratch, sum = 0, weights = 0;
+    double(*part)[2] = c->scratch, sum = 0, weights = 0, Q = (double)c->in[0].dim[2];
+    room r = open_room(c, vn_cpu_scratch(s));
     int64_t lo, hi;
     vn_lane_share(lane, c->in[0].dim[0], ROWS, &lo, &hi);
     for (int64_t b = lo; b < hi; b += ROWS)
-        sum_rows(c, vn_cpu_scratch(s), b, b + ROWS < hi ? b + ROWS : hi, part[b / ROWS]);
+        sum_rows(c, &r, b, b + ROWS < hi ? b + ROWS : hi, part[b / ROWS]);
     vn_team_meet(lane);
     if (lane->rank) return;
     for (int64_t t = 0; t < tiles_of(c); t++) {
         sum += part[t][0];
         weights += part[t][1];
     }
-    if (c->out[0].data) *(float *)c->out[0].data = (float)(sum / (double)c->in[0].dim[2]);
-    if (c->out[1].data) *(float *)c->out[1].data = (float)weights;
+    if (c->out[0].data) *(float *)c->out[0].data = (float)(sum / Q);
+    if (c->out[1].data) *(float *)c->out[1].data = (float)(weights / Q);
 }
 
 static void qloss_grad(const vn_call *c, vn_stream *s)
 {
     int64_t lo, hi, h = c->in[0].dim[1], Q = c->in[0].dim[2];
-    float *w = vn_cpu_scratch(s), *out = c->out[0].data;
-    if (!out) return;
+    if (!c->out[0].data) return;
+    room r = open_room(c, vn_cpu_scratch(s));
     vf zero = vf_zero(), dsum = vf_set(*(const float *)c->in[5].data / (float)Q);
     vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
-    for (int64_t b = lo; b < hi; b++) {
-        weigh(c, b, w);
-        for (int64_t k = 0; k < runs_of(c); k++) {
-            run r = run_of(c, w, b, k);
-            float *d = out + b * h * Q + k * Q;
-            for (int64_t i = 0; i < r.n; i += VF_N) {
-                vf share = r.step ? vf_set(*r.w) : vf_load_upto(r.w + i, r.n - i);
-                vf g = vf_mul(slope_of(error_at(&r, i), level_at(&r, i)), vf_mul(share, dsum));
-                vf_store_upto(d + i, vf_pick(vf_eq(share, zero), zero, g), r.n - i);
+    for (int64_t b = lo; b < hi; b++)
+        for (int64_t k = 0; k < h; k += r.steps) {
+            int64_t n = (h - k < r.steps ? h - k : r.steps), at = (b * h + k) * Q;
+            const float *yhat = (const float *)c->in[0].data + at;
+            float *d = (float *)c->out[0].data + at;
+            take(c, &r, b, k, n);
+            for (int64_t i = 0; i < n * Q; i += VF_N) {
+                vf e = vf_sub(vf_load(r.y + i), vf_load_upto(yhat + i, n * Q - i));
+                vf w = vf_load(r.w + i), g = slope_of(e, vf_load(r.q + i));
+                g = vf_pick(vf_eq(w, zero), zero, vf_mul(g, vf_mul(w, dsum)));
+                vf_store_upto(d + i, g, n * Q - i);
             }
         }
-    }
 }
 
 /* ---- levels ---- */
