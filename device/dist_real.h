@@ -112,7 +112,8 @@ VN_SHARED VN_T VN_S(vn_negbin_slope)(VN_T y, VN_T mu, VN_T r)
     VN_T b = y + r, u = (mu - y) / b;
     if (r < 8)
         return VN_S(vn_digamma)(r) - VN_S(vn_digamma)(b) + VN_M(log1p)(mu / r) - u / (1 + u);
-    VN_T s = 1 / (r * r), t = 1 / (b * b); /* psi(r) = ln r - 1 / (2 r) - (1/12) s + (1/120) s^2 ... */
+    /* psi(r) = ln r - 1 / (2 r) - s / 12 + s^2 / 120 - s^3 / 252 + s^4 / 240, s = 1 / r^2 */
+    VN_T s = 1 / (r * r), t = 1 / (b * b);
     VN_T rest = (t - s) * ((VN_T)(1.0 / 12) - (t + s) * (VN_T)(1.0 / 120) +
                            (t * t + t * s + s * s) * (VN_T)(1.0 / 252) -
                            (t + s) * (t * t + s * s) * (VN_T)(1.0 / 240));

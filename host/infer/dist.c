@@ -36,8 +36,7 @@ static bool is_count(int64_t kind)
 double vn_dist_mean(const vn_dist_step *d)
 {
     double sum = 0;
-    for (int64_t k = 0; k < (d->comps ? d->comps : 1); k++)
-        sum += weight(d, k) * component(d, k).a;
+    for (int64_t k = 0; k < (d->comps ? d->comps : 1); k++) sum += weight(d, k) * component(d, k).a;
     return sum;
 }
 
@@ -104,8 +103,10 @@ static double student_tail(double p, double nu)
     double lo = -INFINITY, hi = 0;
     for (int i = 0; i < 100; i++) {
         double P = student_below(t, nu), slope = exp(norm - 0.5 * (nu + 1) * log1p(t * t / nu));
-        if (P > p) hi = t;
-        else lo = t;
+        if (P > p)
+            hi = t;
+        else
+            lo = t;
         double next = p > 0.1 ? t - (P - p) / slope : t * exp(log(P / p) * P / (slope * -t));
         if (!(next > lo && next < hi)) next = isfinite(lo) ? 0.5 * (lo + hi) : 2 * t;
         if (fabs(next - t) <= 1e-13 * fabs(t)) return next;
@@ -139,8 +140,10 @@ static double search(distribution at, const void *ctx, double q, double start, d
     }
     while (hi - lo > 1) {
         double y = floor(0.5 * (lo + hi));
-        if (at(ctx, y) < q) lo = y;
-        else hi = y;
+        if (at(ctx, y) < q)
+            lo = y;
+        else
+            hi = y;
     }
     return hi;
 }
@@ -160,8 +163,7 @@ static double single_quantile(const single *s, double q)
 {
     if (is_count(s->kind)) return counts_quantile(s, q);
     if (s->kind == VN_DIST_STUDENTT) return s->a + s->b * student_quantile(q, s->c);
-    if (s->kind == VN_DIST_LAPLACE)
-        return s->a + s->b * (q < 0.5 ? log(2 * q) : -log(2 * (1 - q)));
+    if (s->kind == VN_DIST_LAPLACE) return s->a + s->b * (q < 0.5 ? log(2 * q) : -log(2 * (1 - q)));
     return s->a + s->b * vn_normal_quantile(q);
 }
 
@@ -184,8 +186,10 @@ static double mixture_quantile(const vn_dist_step *d, double q)
     for (int i = 0; i < 200 && hi - lo > 1e-13 * fmax(fabs(lo), fabs(hi)); i++) {
         double y = 0.5 * (lo + hi);
         if (y <= lo || y >= hi) break;
-        if (vn_dist_below(d, y) < q) lo = y;
-        else hi = y;
+        if (vn_dist_below(d, y) < q)
+            lo = y;
+        else
+            hi = y;
     }
     return 0.5 * (lo + hi);
 }
@@ -193,7 +197,8 @@ static double mixture_quantile(const vn_dist_step *d, double q)
 static bool is_finite(const vn_dist_step *d)
 {
     bool all = true;
-    for (int64_t i = 0; i < vn_dist_width(d->kind, d->comps); i++) all &= isfinite(d->param[i]) != 0;
+    for (int64_t i = 0; i < vn_dist_width(d->kind, d->comps); i++)
+        all &= isfinite(d->param[i]) != 0;
     return all;
 }
 

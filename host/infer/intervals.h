@@ -18,7 +18,8 @@ typedef struct vn_picks {
     vn_pick v[VN_PICKS];
 } vn_picks;
 
-/* What is asked of a forecast beside its point: ends of central intervals in per cent, quantiles. */
+/* What is asked of a forecast beside its point: ends of central intervals in per cent, quantiles.
+ */
 typedef struct vn_wish {
     const vn_opt_FLOATS *level, *quantiles; /* NULL: none */
     bool strict; /* refuse what the model does not have, instead of leaving it out */

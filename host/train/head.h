@@ -47,12 +47,12 @@ typedef struct vn_head_frame {
     const vn_head *head;
     vn_mode mode;
     int64_t B, H;
-    vn_val y, mask;    /* target [B, H, 1] in the space of the model's output, and whether observed */
-    vn_val raw;        /* target on the panel's scale */
-    vn_val weight;     /* [H] or 0 */
-    vn_val loc, scale; /* of the window, [B, 1, 1]; 0: none. Counts have no location */
+    vn_val y, mask; /* target [B, H, 1] in the space of the model's output, and whether observed */
+    vn_val raw;     /* target on the panel's scale */
+    vn_val weight;  /* [H] or 0 */
+    vn_val loc, scale;             /* of the window, [B, 1, 1]; 0: none. Counts have no location */
     vn_val count_loc, count_scale; /* counts: of the scaler that moved the input; 0: none did */
-    vn_val tau;        /* IMPLICIT: the levels drawn, set by vn_head_apply */
+    vn_val tau;                    /* IMPLICIT: the levels drawn, set by vn_head_apply */
 } vn_head_frame;
 
 /* The model's numbers [B, H, P] to what losses and forecasts are made of. IMPLICIT: [B, H, 1] at

@@ -74,7 +74,8 @@ VF_INLINE void take(const vn_call *c, room *r, int64_t b, int64_t k, int64_t n)
         vf_store(r->y + i, vf_load_upto(y + i, n - i));
     }
     vf_store(r->w + n * Q, vf_zero());
-    if (c->in[4].rank > 1) memcpy(r->q, (const float *)c->in[4].data + at, (size_t)n * sizeof *r->q);
+    const float *q = c->in[4].data;
+    if (c->in[4].rank > 1) memcpy(r->q, q + at, (size_t)n * sizeof *q);
 }
 
 static int64_t tiles_of(const vn_call *c) { return (c->in[0].dim[0] + ROWS - 1) / ROWS; }
@@ -89,7 +90,7 @@ static vn_scratch scratch(const vn_call *c)
     return (vn_scratch){ (size_t)tiles_of(c) * 2 * sizeof(double), scratch_grad(c).per_lane };
 }
 
-/* Sums of windows [lo, hi) into part[0], weights into part[1], both as often as there are levels. */
+/* Sums of windows [lo, hi) into part[0], weights into part[1], each once for every level. */
 static void sum_rows(const vn_call *c, room *r, int64_t lo, int64_t hi, double part[2])
 {
     vf_acc sum = vf_acc_zero(), weights = sum;

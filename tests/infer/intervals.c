@@ -204,18 +204,24 @@ enum { N_LOSSES = sizeof losses / sizeof *losses };
 
 START_TEST(the_80_percent_interval_holds_80_percent)
 {
-    const vn_setting settings[] = { { "loss", losses[_i] },     { "scaler_type", "mean_abs" },
-                                    { "max_steps", "1500" },    { "windows_batch_size", "128" },
-                                    { "val_size", "0" },        { "test_size", "200" },
-                                    { "input_size", "8" },      { "learning_rate", "0.02" },
-                                    { "early_stop_patience_steps", "-1" }, { NULL, NULL } };
+    const vn_setting settings[] = { { "loss", losses[_i] },
+                                    { "scaler_type", "mean_abs" },
+                                    { "max_steps", "1500" },
+                                    { "windows_batch_size", "128" },
+                                    { "val_size", "0" },
+                                    { "test_size", "200" },
+                                    { "input_size", "8" },
+                                    { "learning_rate", "0.02" },
+                                    { "early_stop_patience_steps", "-1" },
+                                    { NULL, NULL } };
     vn_lab lab;
     vn_lab_open(&lab, "linear", 2, settings);
     vn_panel_close(lab.panel);
     lab.panel = noise(!strcmp(losses[_i], "negbin"));
     ck_assert_msg(!vn_lab_fit(&lab, NULL), "%s", vn_last_message());
     double share = coverage(&lab);
-    ck_assert_msg(fabs(share - 0.8) < 0.05, "%s: %.3f of the actuals lie inside", losses[_i], share);
+    ck_assert_msg(fabs(share - 0.8) < 0.05, "%s: %.3f of the actuals lie inside", losses[_i],
+                  share);
     vn_lab_close(&lab);
 }
 END_TEST
