@@ -3,17 +3,24 @@
 
 #include <inttypes.h>
 
+#include "device/kernel.h"
+
 #define VN_ATTR_BEGIN(name) static const vn_attr_field name##_fields[] = {
-#define VN_ATTR_I64(name, field, doc) { #field, 'i', 1, offsetof(vn_attr_##name, field), doc },
-#define VN_ATTR_F64(name, field, doc) { #field, 'f', 1, offsetof(vn_attr_##name, field), doc },
+#define VN_ATTR_I64(name, field, doc) \
+    { #field, 'i', 1, offsetof(vn_attr_##name, field), NULL, doc },
+#define VN_ATTR_ENUM(name, field, name_of, doc) \
+    { #field, 'i', 1, offsetof(vn_attr_##name, field), name_of, doc },
+#define VN_ATTR_F64(name, field, doc) \
+    { #field, 'f', 1, offsetof(vn_attr_##name, field), NULL, doc },
 #define VN_ATTR_DIMS(name, field, doc) \
-    { #field, 'i', VN_MAX_RANK, offsetof(vn_attr_##name, field), doc },
+    { #field, 'i', VN_MAX_RANK, offsetof(vn_attr_##name, field), NULL, doc },
 #define VN_ATTR_END(name) \
-    { NULL, 0, 0, 0, NULL } \
+    { NULL, 0, 0, 0, NULL, NULL } \
     };
 #include "device/attrs.def"
 #undef VN_ATTR_BEGIN
 #undef VN_ATTR_I64
+#undef VN_ATTR_ENUM
 #undef VN_ATTR_F64
 #undef VN_ATTR_DIMS
 #undef VN_ATTR_END
@@ -21,12 +28,14 @@
 #define VN_ATTR_BEGIN(name) \
     const vn_attr_type vn_attr_type_##name = { #name, sizeof(vn_attr_##name), name##_fields };
 #define VN_ATTR_I64(name, field, doc)
+#define VN_ATTR_ENUM(name, field, name_of, doc)
 #define VN_ATTR_F64(name, field, doc)
 #define VN_ATTR_DIMS(name, field, doc)
 #define VN_ATTR_END(name)
 #include "device/attrs.def"
 #undef VN_ATTR_BEGIN
 #undef VN_ATTR_I64
+#undef VN_ATTR_ENUM
 #undef VN_ATTR_F64
 #undef VN_ATTR_DIMS
 #undef VN_ATTR_END
@@ -36,9 +45,13 @@ static void print_element(const vn_attr_field *f, const char *at, int i, vn_text
     if (f->kind == 'f') {
         char number[VN_NUMBER_MAX];
         vn_text_printf(out, "%s", vn_format_f64(((const double *)(const void *)at)[i], number));
-    } else {
-        vn_text_printf(out, "%" PRId64, ((const int64_t *)(const void *)at)[i]);
+        return;
     }
+    int64_t value = ((const int64_t *)(const void *)at)[i];
+    if (f->name_of)
+        vn_text_printf(out, "%s", f->name_of(value));
+    else
+        vn_text_printf(out, "%" PRId64, value);
 }
 
 void vn_attr_print(const vn_attr_type *type, const void *attr, vn_text *out)

@@ -56,8 +56,8 @@ typedef enum vn_scaler {
     VN_SCALER_COUNT
 } vn_scaler;
 
-enum { VN_POOL_MAX, VN_POOL_AVG };
-enum { VN_INTERP_LINEAR, VN_INTERP_NEAREST, VN_INTERP_CUBIC };
+enum { VN_POOL_MAX, VN_POOL_AVG, VN_POOL_COUNT };
+enum { VN_INTERP_LINEAR, VN_INTERP_NEAREST, VN_INTERP_CUBIC, VN_INTERP_COUNT };
 
 #define VN_MAX_IN 8
 #define VN_MAX_OUT 7
@@ -72,11 +72,15 @@ typedef struct vn_op_info {
 } vn_op_info;
 
 const vn_op_info *vn_op_about(vn_op op);
+/* Names of enum values, "?" of what is none. */
 const char *vn_unary_name(int64_t fn);
 bool vn_unary_from_y(int64_t fn);
 const char *vn_binary_name(int64_t fn);
 const char *vn_loss_name(int64_t kind);
 const char *vn_scaler_name(int64_t type);
+const char *vn_dist_name(int64_t kind);
+const char *vn_pool_name(int64_t mode);
+const char *vn_interp_name(int64_t mode);
 
 /* Static facts of a distribution: one row a line of dists.def. */
 typedef struct vn_dist_info {

@@ -56,6 +56,9 @@ static const vn_dist_info dists[VN_DIST_COUNT] = {
 #undef VN_DIST
 };
 
+static const char *const pools[VN_POOL_COUNT] = { "max", "avg" };
+static const char *const interps[VN_INTERP_COUNT] = { "linear", "nearest", "cubic" };
+
 const vn_backend *const *vn_backends(void) { return backends; }
 
 const vn_op_info *vn_op_about(vn_op op)
@@ -80,6 +83,16 @@ const char *vn_binary_name(int64_t fn) { return name_at(binaries, VN_BINARY_COUN
 const char *vn_loss_name(int64_t kind) { return name_at(losses, VN_LOSS_COUNT, kind); }
 
 const char *vn_scaler_name(int64_t type) { return name_at(scalers, VN_SCALER_COUNT, type); }
+
+const char *vn_dist_name(int64_t kind)
+{
+    const vn_dist_info *dist = vn_dist_about(kind);
+    return dist ? dist->name : "?";
+}
+
+const char *vn_pool_name(int64_t mode) { return name_at(pools, VN_POOL_COUNT, mode); }
+
+const char *vn_interp_name(int64_t mode) { return name_at(interps, VN_INTERP_COUNT, mode); }
 
 const vn_dist_info *vn_dist_about(int64_t kind)
 {

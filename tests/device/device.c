@@ -47,15 +47,21 @@ START_TEST(attributes_print_by_their_table)
 {
     vn_text text = { 0 };
     vn_attr_pool pool = { .kernel = 4, .mode = VN_POOL_AVG };
+    vn_attr_binary binary = { .fn = VN_BINARY_DIV };
+    vn_attr_loss loss = { .kind = VN_LOSS_COUNT };
     vn_attr_affine affine = { .a = 0.5, .b = -3 };
     vn_attr_dims dims = { .rank = 2, .dim = { 32, 96 } };
     vn_attr_print(&vn_attr_type_pool, &pool, &text);
+    vn_text_put(&text, "; ", 2);
+    vn_attr_print(&vn_attr_type_binary, &binary, &text);
+    vn_text_put(&text, "; ", 2);
+    vn_attr_print(&vn_attr_type_loss, &loss, &text);
     vn_text_put(&text, "; ", 2);
     vn_attr_print(&vn_attr_type_affine, &affine, &text);
     vn_text_put(&text, "; ", 2);
     vn_attr_print(&vn_attr_type_dims, &dims, &text);
     vn_attr_print(&vn_attr_type_none, NULL, &text);
-    ck_assert_str_eq(text.s, "kernel=4 mode=1; a=0.5 b=-3; rank=2 dim=[32, 96, 0, 0, 0]");
+    ck_assert_str_eq(text.s, "kernel=4 mode=avg; fn=div; kind=? delta=0; a=0.5 b=-3; rank=2 dim=[32, 96, 0, 0, 0]");
     vn_text_close(&text);
 }
 END_TEST
