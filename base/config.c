@@ -105,18 +105,11 @@ static vn_status take_bare(parser *p, const char *what, const char **out)
     return *out ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
 }
 
-static bool same_name(const char *a, const char *b)
-{
-    for (; *a && *b; a++, b++)
-        if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_'))) return false;
-    return *a == *b;
-}
-
 static vn_status remember(parser *p, size_t at, const char *section, const char *key)
 {
     for (const seen *old = p->seen; old; old = old->older) {
-        if (!old->key != !key || !same_name(old->section, section)) continue;
-        if (key && !same_name(old->key, key)) continue;
+        if (!old->key != !key || !vn_same_name(old->section, section)) continue;
+        if (key && !vn_same_name(old->key, key)) continue;
         return fail(p, at, "%s \"%s\" is already %s in line %d", key ? "key" : "section",
                     key ? key : section, key ? "set" : "opened", old->line);
     }

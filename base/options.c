@@ -29,18 +29,10 @@ static piece trim(const char *text)
     return p;
 }
 
-static char fold(char c)
-{
-    return c == '-' ? '_' : c;
-}
-
 const vn_option *vn_option_find(const vn_option *table, const char *name)
 {
-    for (const vn_option *o = table; o->name; o++) {
-        size_t i = 0;
-        while (name[i] && fold(name[i]) == fold(o->name[i])) i++;
-        if (!name[i] && !o->name[i]) return o;
-    }
+    for (const vn_option *o = table; o->name; o++)
+        if (vn_same_name(o->name, name)) return o;
     return NULL;
 }
 
@@ -116,20 +108,11 @@ static vn_status set_float(const vn_option *o, int64_t element, piece p, double 
     return refuse(o, element, wanted, p, "");
 }
 
-static bool same_word(piece p, const char *word)
-{
-    size_t i = 0;
-    while (i < p.n && word[i] &&
-           (p.s[i] >= 'A' && p.s[i] <= 'Z' ? p.s[i] | 0x20 : p.s[i]) == word[i])
-        i++;
-    return i == p.n && !word[i];
-}
-
 static vn_status set_bool(const vn_option *o, piece p, bool *out)
 {
     static const char *const words[] = { "false", "true", "no", "yes", "off", "on", "0", "1" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (same_word(p, words[i])) {
+        if (vn_same_word(p.s, p.n, words[i])) {
             *out = i % 2;
             return VN_OK;
         }

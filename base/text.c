@@ -263,6 +263,20 @@ void vn_text_printf(vn_text *t, const char *fmt, ...)
     t->n += (size_t)n;
 }
 
+bool vn_same_word(const char *s, size_t n, const char *word)
+{
+    size_t i = 0;
+    while (i < n && word[i] && (s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 0x20 : s[i]) == word[i]) i++;
+    return i == n && !word[i];
+}
+
+bool vn_same_name(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++)
+        if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b)) return false;
+    return *a == *b;
+}
+
 size_t vn_utf8_size(const char *s, size_t n)
 {
     const unsigned char *u = (const unsigned char *)s;

@@ -31,6 +31,12 @@ void vn_text_json(vn_text *t, const char *s); /* a JSON string with its quotes *
 void vn_text_json_f64(vn_text *t, double x);  /* a JSON number; null when not finite */
 void vn_text_close(vn_text *t);
 
+/* s[0..n) is `word`, which is in small letters, whatever the case of its ASCII letters? */
+bool vn_same_word(const char *s, size_t n, const char *word);
+
+/* The same name of an option? '-' and '_' are one. */
+bool vn_same_name(const char *a, const char *b);
+
 /* Bytes of the UTF-8 character at s[0..n); 0 if there is none or it is malformed. */
 size_t vn_utf8_size(const char *s, size_t n);
 

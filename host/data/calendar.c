@@ -4,10 +4,10 @@
 #include "host/data/calendar.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/sort.h"
 #include "base/text.h"
 
 enum { DAY = 86400, SAMPLE = 1 << 16 };
@@ -295,16 +295,10 @@ int64_t vn_season_of(vn_freq freq)
     return 1;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* The value most of v[0..n) have, the smallest of equals; v is sorted. */
 static int64_t most_common(int64_t *v, int64_t n)
 {
-    qsort(v, (size_t)n, sizeof *v, ascending);
+    vn_sort_i64(v, (size_t)n);
     int64_t best = 0, best_n = 0;
     for (int64_t i = 0, j; i < n; i = j) {
         for (j = i; j < n && v[j] == v[i]; j++) {

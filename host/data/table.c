@@ -72,11 +72,7 @@ void vn_table_close(vn_table *t)
 
 static bool same_word(const vn_csv_cell *cell, const char *word)
 {
-    size_t n = strlen(word);
-    if (cell->n != n) return false;
-    for (size_t i = 0; i < n; i++)
-        if ((cell->s[i] | 0x20) != word[i]) return false;
-    return true;
+    return vn_same_word(cell->s, cell->n, word);
 }
 
 static bool is_missing(const vn_table *t, const vn_csv_cell *cell)

@@ -2,9 +2,9 @@
  * built. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/fault.h"
+#include "base/sort.h"
 #include "host/train/head.h"
 #include "host/train/solver.h"
 
@@ -47,12 +47,6 @@ static vn_status check_weights(const vn_train_options *o)
     return sum > 0 ? VN_OK : VN_FAIL(VN_E_ARGUMENT, "every horizon_weight is 0");
 }
 
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Rows to train on of the middle series by length. */
 static vn_status middle_length(const vn_panel *panel, vn_split split, int64_t *out)
 {
@@ -62,7 +56,7 @@ static vn_status middle_length(const vn_panel *panel, vn_split split, int64_t *o
         int64_t n = panel->n_past[i];
         rows[i] = split.train ? (split.train < n ? split.train : n) : n - split.val - split.test;
     }
-    qsort(rows, (size_t)panel->n_series, sizeof *rows, ascending);
+    vn_sort_i64(rows, (size_t)panel->n_series);
     *out = panel->n_series ? rows[panel->n_series / 2] : 0;
     vn_free(rows);
     return VN_OK;

@@ -10,6 +10,15 @@
 #include "base/philox.h"
 #include "base/text.h"
 
+START_TEST(words_and_names_compare_in_their_own_ways)
+{
+    ck_assert(vn_same_word("NaNs", 3, "nan") && vn_same_word("nan", 3, "nan"));
+    ck_assert(!vn_same_word("NaN", 2, "nan") && !vn_same_word("nans", 4, "nan"));
+    ck_assert(!vn_same_word("N\x01N", 3, "n!n"));
+    ck_assert(vn_same_name("max-steps", "max_steps") && !vn_same_name("max", "max_"));
+}
+END_TEST
+
 static bool parse(const char *s, double *x, size_t *at)
 {
     return vn_parse_f64(s, strlen(s), x, at);
@@ -232,6 +241,7 @@ Suite *vn_suite_text(void)
     Suite *suite = suite_create("text");
     TCase *tests = tcase_create("text");
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, words_and_names_compare_in_their_own_ways);
     tcase_add_test(tests, parsing_agrees_with_strtod_on_100000_decimals);
     tcase_add_test(tests, parsing_rounds_correctly_however_many_digits_follow);
     tcase_add_test(tests, a_number_with_anything_strange_is_refused_at_that_byte);
