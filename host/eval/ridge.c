@@ -22,7 +22,7 @@ typedef struct ridge {
     double *loc, *scale; /* [N] */
     double *weight;      /* [L, H] */
     double *bias;        /* [H] */
-    vn_ridge_info info;
+    double lambda;       /* penalty chosen */
 } ridge;
 
 /* Sums over windows of their L + H values, all of the series together. */
@@ -216,14 +216,14 @@ static vn_status choose(ridge *r, moments *train, moments *valid, double *a)
     static const double decades[DECADES] = { 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1 };
     VN_TRY(gather(r, CHOOSE_FIT, train));
     VN_TRY(gather(r, VALID, valid));
-    r->info.lambda = 1e-2;
-    r->info.valid_mse = NAN;
+    r->lambda = 1e-2;
+    double least = NAN;
     for (int i = 0; train->n && valid->n && i < DECADES; i++) {
         if (!fit(train, decades[i], a, r->weight, r->bias)) continue;
         double error = error_of(valid, r->weight, r->bias);
-        if (error >= r->info.valid_mse) continue; /* the first one passes: it is NaN */
-        r->info.lambda = decades[i];
-        r->info.valid_mse = error;
+        if (error >= least) continue; /* the first one passes: it is NaN */
+        r->lambda = decades[i];
+        least = error;
     }
     return VN_OK;
 }
@@ -246,7 +246,7 @@ static vn_status choose_length(ridge *r)
     if (room < least) room = least;
     if (L > room) L = room;
     if (L > enough) L = enough;
-    r->L = r->info.L = L > 2 ? L : 2;
+    r->L = L > 2 ? L : 2;
     return VN_OK;
 }
 
@@ -278,12 +278,11 @@ static vn_status train(ridge *r)
     VN_TRY_DONE(open_moments(r, &valid));
     VN_TRY_DONE(choose(r, &sums, &valid, a));
     VN_TRY_DONE(gather(r, FIT, &sums));
-    r->info.n_windows = sums.n;
     if (sums.n == 0)
         st = VN_FAIL(VN_E_DATA,
                      "no series has the %lld + %lld training rows of a ridge-linear window",
                      (long long)r->L, (long long)r->H);
-    else if (!fit(&sums, r->info.lambda, a, r->weight, r->bias))
+    else if (!fit(&sums, r->lambda, a, r->weight, r->bias))
         st = VN_FAIL(VN_E_NUMERIC, "the ridge-linear normal equations have no solution");
 done:
     close_moments(&sums);
@@ -358,10 +357,4 @@ vn_status vn_ridge_open(const vn_eval_task *task, vn_forecaster *out)
 done:
     if (st) close_ridge(r);
     return st;
-}
-
-void vn_ridge_about(const vn_forecaster *f, vn_ridge_info *info)
-{
-    const ridge *r = f->ctx;
-    *info = r->info;
 }

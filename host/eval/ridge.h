@@ -9,11 +9,4 @@
  * close of `out`. DATA if no series holds a window. */
 vn_status vn_ridge_open(const vn_eval_task *task, vn_forecaster *out);
 
-/* What was fitted. */
-typedef struct vn_ridge_info {
-    int64_t L, n_windows;
-    double lambda, valid_mse;
-} vn_ridge_info;
-void vn_ridge_about(const vn_forecaster *ridge, vn_ridge_info *info);
-
 #endif
