@@ -56,11 +56,13 @@ void vn_data_kit_refuse(const char *text, const char *settings, vn_status status
                   vn_last_message(), words);
 }
 
-const char *vn_data_kit_shared(const char *file)
+const char *vn_data_kit_shared(const char *test, const char *file)
 {
     static char path[1024];
     snprintf(path, sizeof path, "%s/../shared/data/%s", VANE_SOURCE_DIR, file);
     if (!access(path, R_OK)) return path;
-    printf("skipped: no file ../shared/data/%s\n", file);
+    size_t n = strlen(test);
+    if (n > 3 && !strcmp(test + n - 3, "_fn")) n -= 3;
+    printf("skipped: %.*s (no ../shared/data/%s)\n", (int)n, test, file);
     return NULL;
 }

@@ -17,7 +17,8 @@ vn_panel *vn_data_kit_panel(const char *text, const char *settings);
 void vn_data_kit_refuse(const char *text, const char *settings, vn_status status,
                         const char *words);
 
-/* A file of the shared data folder; NULL (and a printed line) if it is not there. Static buffer. */
-const char *vn_data_kit_shared(const char *file);
+/* A file of the shared data folder; NULL, and a line that the test is skipped, if it is not there.
+ * Static buffer. `test`: its __func__, to which libcheck appends _fn. */
+const char *vn_data_kit_shared(const char *test, const char *file);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "tests/data/kit.h"
 
+#define SHARED(file) vn_data_kit_shared(__func__, file) /* of the test it stands in */
+
 static vn_panel *read(const char *path, const char *settings)
 {
     vn_data_options o = vn_data_kit_options(settings);
@@ -39,7 +41,7 @@ START_TEST(airline_is_bundled_and_complete)
     ck_assert(p->n_series == 1 && p->n_rows == 144 && p->n_missing == 0);
     check_time(p, "M", 12, "1949-01-01", "1960-12-01");
     ck_assert_double_eq(total(p), 40363);
-    const char *path = vn_data_kit_shared("prophet/example_air_passengers.csv");
+    const char *path = SHARED("prophet/example_air_passengers.csv");
     vn_panel *q = path ? read(path, "") : NULL;
     if (q) ck_assert(q->n_rows == 144 && !memcmp(p->y, q->y, 144 * sizeof *p->y));
     vn_panel_close(q);
@@ -49,7 +51,7 @@ END_TEST
 
 START_TEST(etth1_has_7_hourly_series)
 {
-    const char *path = vn_data_kit_shared("ett/ETTh1.csv");
+    const char *path = SHARED("ett/ETTh1.csv");
     if (!path) return;
     vn_panel *p = read(path, "");
     ck_assert(p->n_series == 7 && p->n_rows == 7 * 17420 && p->n_gap_rows == 0);
@@ -71,10 +73,10 @@ END_TEST
 
 START_TEST(m4_hourly_has_414_series_of_700_to_960_and_48_to_come)
 {
-    const char *path = vn_data_kit_shared("m4/Hourly-train.csv");
+    const char *path = SHARED("m4/Hourly-train.csv");
     if (!path) return;
     vn_panel *train = read(path, "freq=H");
-    vn_panel *test = read(vn_data_kit_shared("m4/Hourly-test.csv"), "freq=H"), *all;
+    vn_panel *test = read(SHARED("m4/Hourly-test.csv"), "freq=H"), *all;
     ck_assert(train->n_series == 414 && train->season == 24);
     ck_assert(train->indptr[1] == 700 && train->y[0] == 605.0f && train->n_missing == 0);
     ck_assert_int_eq(train->indptr[414] - train->indptr[413], 960);
@@ -89,16 +91,16 @@ END_TEST
 
 START_TEST(daily_series_with_holes_are_read)
 {
-    const char *path = vn_data_kit_shared("prophet/example_wp_log_peyton_manning.csv");
+    const char *path = SHARED("prophet/example_wp_log_peyton_manning.csv");
     if (!path) return;
     vn_panel *p = read(path, "");
     check_time(p, "D", 7, "2007-12-10", "2016-01-20");
     ck_assert(p->n_rows == 2964 && p->n_gap_rows == 59);
     vn_panel_close(p);
-    p = read(vn_data_kit_shared("prophet/tests_data.csv"), "");
+    p = read(SHARED("prophet/tests_data.csv"), "");
     check_time(p, "B", 5, "2012-05-18", "2014-05-30");
     vn_panel_close(p);
-    p = read(vn_data_kit_shared("births/births_us.csv"), "");
+    p = read(SHARED("births/births_us.csv"), "");
     check_time(p, "D", 7, "1969-01-01", "1988-12-31");
     ck_assert(p->n_rows == 7305 && p->n_gap_rows == 0);
     vn_panel_close(p);

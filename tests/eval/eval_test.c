@@ -30,7 +30,7 @@ static const float airline[144] = {
 static bool missing(const char *path, const char *test)
 {
     if (!access(path, R_OK)) return false;
-    printf("skipped %s: no file %s\n", test, path);
+    printf("skipped: %s (no ../shared%s)\n", test, path + sizeof VANE_SOURCE_DIR "/../shared" - 1);
     return true;
 }
 
