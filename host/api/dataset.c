@@ -66,6 +66,11 @@ static vn_status name_features(vn_panel *p, const given *g, const char ***names)
     if (!*names) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int64_t i = 0; i < g->n + g->n_cat; i++) {
         const char *name = i < g->n ? g->name[i] : g->cat_name[i - g->n];
+        if (strchr(name, ','))
+            return VN_FAIL(VN_E_ARGUMENT,
+                           "feature \"%s\": its name holds a comma, which separates the names in "
+                           "lists of features; rename it",
+                           name);
         (*names)[i] = vn_arena_text(&p->arena, name, strlen(name));
         if (!(*names)[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }

@@ -259,6 +259,14 @@ static vn_status find_time(const vn_table *t, int64_t *at)
     return VN_OK;
 }
 
+/* A column whose name holds a comma and is pulled to pieces in a list of features. */
+static const char *torn_column(const vn_table *t, const char *piece)
+{
+    for (int64_t i = 0; i < t->n_columns; i++)
+        if (strchr(t->column[i], ',') && strstr(t->column[i], piece)) return t->column[i];
+    return NULL;
+}
+
 /* All columns that are asked for and not there, in one message. */
 static vn_status need_columns(const vn_table *t, const wish *w)
 {
@@ -275,8 +283,15 @@ static vn_status need_columns(const vn_table *t, const wish *w)
                                w[k].option);
         }
     vn_status st = VN_OK;
-    if (n_missing == 1) st = no_column(t, first->option, name);
-    if (n_missing > 1)
+    const char *torn = n_missing > 1 ? torn_column(t, name) : NULL;
+    if (torn)
+        st = VN_FAIL(VN_E_DATA,
+                     "%s:1: the name of column '%s' holds a comma, which separates the names in "
+                     "lists of features; rename it",
+                     t->name, torn);
+    else if (n_missing == 1)
+        st = no_column(t, first->option, name);
+    else if (n_missing)
         st = names.failed ? VN_E_MEMORY
                           : VN_FAIL(VN_E_DATA, "%s:1: %d columns are missing: %.320s", t->name,
                                     n_missing, names.s);
