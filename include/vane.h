@@ -201,7 +201,8 @@ VANE_API vane_status vane_report_value(const vane_report *report, int row, const
 /* Every option with its value and origin: a config file that vane_config_set_file reads back. */
 VANE_API vane_status vane_config_report(const vane_config *config, vane_report **report);
 
-/* Version, device, instruction set, threads, memory, and what to do about what is missing. */
+/* Version, device, instruction set, threads, memory, and what to do about what is missing. Where the
+ * device cannot be opened the report says so, and that status is returned beside it. */
 VANE_API vane_status vane_doctor(const vane_config *config, vane_report **report);
 
 /* Write n bytes to `path` whole or not at all ("-": standard output). */

@@ -10,10 +10,9 @@ static int run(args *a)
     vane_report *report;
     if (a->n_files) return usage_error(a->command, "it takes no files");
     vane_status st = vane_doctor(a->config, &report);
-    if (st) return fail(st);
-    fputs(a->json ? vane_report_json(report) : vane_report_text(report), stdout);
+    if (report) fputs(a->json ? vane_report_json(report) : vane_report_text(report), stdout);
     vane_report_close(report);
-    return 0;
+    return st ? fail(st) : 0;
 }
 
 const command command_doctor = {

@@ -11,11 +11,28 @@ enum { N_OWN = sizeof own_blocks / sizeof *own_blocks };
 
 /* ---- blocks ---- */
 
+/* The block the plan's size is in; what is refused is told with what there is. */
+static vn_status make_work(vn_plan *plan)
+{
+    vn_device *dev = plan->config.dev;
+    size_t bytes = plan->bytes[VN_HOME_WORK];
+    vn_device_info info;
+    vn_status st = vn_device_alloc(dev, VN_MEM_DEVICE, bytes, &plan->block[VN_HOME_WORK]);
+    if (st != VN_E_MEMORY) return st;
+    vn_device_about(dev, &info);
+    return VN_FAIL(VN_E_MEMORY,
+                   "the plan of %d steps needs %.1f MB of work memory, which %s with %.0f MB does "
+                   "not give: smaller batches need less",
+                   plan->n_steps, (double)bytes / 1e6, info.name, (double)info.mem_bytes / 1e6);
+}
+
 static vn_status make_blocks(vn_plan *plan)
 {
     vn_device *dev = plan->config.dev;
+    VN_TRY(make_work(plan));
     for (int i = 0; i < N_OWN; i++) {
         vn_home h = own_blocks[i];
+        if (h == VN_HOME_WORK) continue;
         VN_TRY(vn_device_alloc(dev, VN_MEM_DEVICE, plan->bytes[h], &plan->block[h]));
     }
     vn_device_info info;
@@ -63,7 +80,7 @@ static vn_status give_addresses(vn_plan *plan, const vn_graph *g)
             return VN_FAIL(VN_E_BUG, "\"%s\" lives in a block the plan was not given", p->path);
         char *block = plan->block[p->home];
         if (p->live || p->home == VN_HOME_FEED) p->t.data = block + offset_in_block(g, p, state);
-        if (p->home == VN_HOME_STATE) state += 256; /* states are single numbers, one line each */
+        if (p->home == VN_HOME_STATE) state += VN_STATE_BYTES;
     }
     for (vn_val v = 1; v < g->n_values; v++) { /* aliases follow their roots */
         vn_place *p = &plan->place[v];

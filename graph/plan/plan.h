@@ -9,6 +9,9 @@
 
 typedef struct vn_plan vn_plan;
 
+/* Room of a state in its block: states are single numbers, one line each. */
+#define VN_STATE_BYTES 256
+
 typedef struct vn_plan_config {
     vn_device *dev;
     void *home[VN_HOME_COUNT]; /* device blocks of PARAM, GRAD, M, V, STATE; others NULL. Borrowed. */

@@ -11,11 +11,11 @@
 
 static const vn_home blocks[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V,
                                   VN_HOME_STATE };
-enum { N_BLOCKS = sizeof blocks / sizeof *blocks, STATE_BYTES = 4096 };
+enum { N_BLOCKS = sizeof blocks / sizeof *blocks };
 
 static size_t block_bytes(const vn_fitted *m, vn_home home)
 {
-    return home == VN_HOME_STATE ? STATE_BYTES : (size_t)m->params->n_block * sizeof(float);
+    return home == VN_HOME_STATE ? VN_STATE_BYTES : (size_t)m->params->n_block * sizeof(float);
 }
 
 static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64_t batch,
@@ -237,7 +237,8 @@ static void bracketed(const char *path, char *out, size_t n)
     vn_free(text);
 }
 
-static void put_device(vane_report *r, const vane_config *config)
+/* The status of opening it. */
+static vn_status put_device(vane_report *r, const vane_config *config)
 {
     vn_device *dev;
     vn_device_info i = { 0 };
@@ -245,7 +246,7 @@ static void put_device(vane_report *r, const vane_config *config)
     if (st) {
         vn_text_printf(&r->text, "device      cannot be opened: %s\n", vn_last_message());
         vn_text_printf(&r->json, ",\"device\":null");
-        return;
+        return st;
     }
     vn_device_about(dev, &i);
     vn_device_close(dev);
@@ -264,6 +265,7 @@ static void put_device(vane_report *r, const vane_config *config)
         vn_text_printf(&r->text,
                        "advice      only the generic kernels run: the processor lacks AVX2, or the "
                        "option cpu (VANE_CPU) holds them back\n");
+    return VN_OK;
 }
 
 vane_status vane_doctor(const vane_config *config, vane_report **report)
@@ -275,7 +277,7 @@ vane_status vane_doctor(const vane_config *config, vane_report **report)
     vn_text_printf(&r->text, "vane        %s (interface %d)\n", vane_version(), vane_abi());
     vn_text_printf(&r->json, "{\"schema\":1,\"version\":\"%s\",\"abi\":%d", vane_version(),
                    vane_abi());
-    put_device(r, config);
+    vn_status device = put_device(r, config);
     vn_text_printf(&r->text, "backends   ");
     vn_text_printf(&r->json, ",\"backends\":{");
     for (const vn_backend *const *b = vn_backends(); *b; b++) {
@@ -289,5 +291,6 @@ vane_status vane_doctor(const vane_config *config, vane_report **report)
     if (!strcmp(pages, "never"))
         vn_text_printf(&r->text, "advice      huge pages are off; as root: echo madvise > "
                                  "/sys/kernel/mm/transparent_hugepage/enabled\n");
-    return vn_public(vn_report_finish(r, report));
+    vn_status st = vn_report_finish(r, report);
+    return vn_public(st ? st : device);
 }

@@ -57,15 +57,30 @@ done:
     return st;
 }
 
-/* The file must describe this very run. */
-static vn_status compare(const vn_safetensors *file, const vn_meta_list *want)
+/* What an option the file lacks had when it was written: such a one is younger than the file, and its
+ * default does what was done before there was the option. NULL of what every file has. */
+static const char *value_then(const vn_safetensors *file, const vn_meta_list *usual,
+                              const char *key)
 {
+    const char *then = vn_safetensors_meta(file, key);
+    if (then || !strchr(key, '.')) return then;
+    for (int i = 0; i < usual->n; i++)
+        if (!strcmp(usual->v[i].key, key)) return usual->v[i].value;
+    return NULL;
+}
+
+/* The file must describe this very run. `usual`: the same model with every option at its default. */
+static vn_status compare(const vn_safetensors *file, const vn_meta_list *want,
+                         const vn_meta_list *usual)
+{
+    int n_found = 0;
     for (int i = 0; i < want->n; i++) {
-        const char *key = want->v[i].key, *now = want->v[i].value, *then;
-        then = vn_safetensors_meta(file, key);
+        const char *key = want->v[i].key, *now = want->v[i].value;
+        const char *then = value_then(file, usual, key);
         if (!then)
             return VN_FAIL(VN_E_MODEL, "\"%s\": there is no \"%s\" in its metadata", file->path,
                            key);
+        n_found += vn_safetensors_meta(file, key) != NULL;
         if (!strcmp(then, now)) continue;
         if (!strcmp(key, data_key))
             return VN_FAIL(VN_E_DATA, "checkpoint \"%s\" was made with other data", file->path);
@@ -78,7 +93,7 @@ static vn_status compare(const vn_safetensors *file, const vn_meta_list *want)
                        "run goes on only with the options it began with",
                        file->path, dot ? dot + 1 : key, then, now);
     }
-    if (file->n_meta != want->n + 1) /* and the checksum */
+    if (file->n_meta != n_found + 1) /* and the checksum */
         return VN_FAIL(VN_E_MODEL, "\"%s\" has metadata unknown to this version", file->path);
     return VN_OK;
 }
@@ -123,16 +138,21 @@ vn_status vn_checkpoint_load(const char *path, const vn_fitted *m, uint64_t data
                              vn_fit_state *state, const vn_fit_blocks *blocks)
 {
     vn_safetensors *file = NULL;
-    vn_meta_list want = { 0 };
+    vn_meta_list want = { 0 }, usual = { 0 };
+    vn_fitted *fresh = NULL;
     vn_status st = VN_OK;
     VN_TRY_DONE(vn_safetensors_read(path, &file));
     VN_TRY_DONE(vn_safetensors_verify(file));
     VN_TRY_DONE(vn_fitted_describe(m, format, &want)); /* its format comes first */
     vn_meta_put(&want, data_key, "%016" PRIx64, data);
     if (want.failed) VN_TRY_DONE(VN_E_MEMORY);
-    VN_TRY_DONE(compare(file, &want));
+    VN_TRY_DONE(vn_fitted_open(m->def, &fresh));
+    VN_TRY_DONE(vn_fitted_describe(fresh, format, &usual));
+    VN_TRY_DONE(compare(file, &want, &usual));
     VN_TRY_DONE(take_all(file, m, state, blocks));
 done:
+    vn_fitted_close(fresh);
+    vn_meta_close(&usual);
     vn_meta_close(&want);
     vn_safetensors_close(file);
     return st;

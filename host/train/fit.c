@@ -14,9 +14,12 @@
 #include "host/train/checkpoint.h"
 #include "host/train/head.h"
 
-enum { VALID_BATCH = 512, STATE_BYTES = 256 };
+enum { VALID_BATCH = 512 };
 
 static const double report_every_s = 0.1;
+
+/* A run that learns never ends this many times above its first loss, whatever the noise of a batch. */
+static const double blown_up = 1000;
 
 typedef struct run {
     vn_fitted *m;
@@ -35,6 +38,7 @@ typedef struct run {
     uint64_t fingerprint;
     vn_fit_state at;
     int64_t first;               /* step this run began with */
+    double first_loss;           /* of that step */
     double begun_s, told_s, sum; /* clock; losses since the last report */
     int64_t n_sum;
     bool interrupted;
@@ -61,7 +65,7 @@ enum { N_OWN = sizeof own / sizeof *own };
 
 static size_t bytes_of(const run *r, vn_home home)
 {
-    return home == VN_HOME_STATE ? STATE_BYTES : block_bytes(r);
+    return home == VN_HOME_STATE ? VN_STATE_BYTES : block_bytes(r);
 }
 
 static vn_status open_blocks(run *r)
@@ -70,7 +74,7 @@ static vn_status open_blocks(run *r)
     for (int i = 0; i < N_OWN; i++)
         VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes_of(r, own[i]), &r->block[own[i]]));
     VN_TRY(vn_stream_fill(r->stream, r->block[VN_HOME_STATE], 0xff,
-                          STATE_BYTES)); /* -1: no bad step */
+                          VN_STATE_BYTES)); /* -1: no bad step */
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
                           VN_TO_DEVICE));
     return vn_stream_wait(r->stream);
@@ -240,6 +244,7 @@ static vn_status train_step(run *r)
     if (bad >= 0) return name_bad_step(r, bad);
     const float *num = vn_plan_read(r->train, r->tg.num), *den = vn_plan_read(r->train, r->tg.den);
     r->at.loss = *den > 0 ? vn_head_mean(&r->head, (double)*num, (double)*den) : 0;
+    if (step == r->first) r->first_loss = r->at.loss;
     r->at.step++;
     r->m->params->version++;
     r->sum += r->at.loss;
@@ -322,6 +327,18 @@ static vn_status loop(run *r)
 
 /* ---- the end ---- */
 
+/* Finite, but nothing was learnt. A likelihood has no zero to be a multiple of. */
+static void warn_blown_up(const run *r)
+{
+    if (r->head.family == VN_FAMILY_DIST) return;
+    if (r->at.step == r->first || !(r->first_loss > 0)) return;
+    if (!(r->at.loss > blown_up * r->first_loss)) return;
+    vn_log_printf(&r->hooks->log, VN_LOG_WARN,
+                  "the loss rose from %.4g in step %" PRId64 " to %.4g in step %" PRId64
+                  ": training has blown up; a lower learning_rate or gradient_clip_val may help",
+                  r->first_loss, r->first + 1, r->at.loss, r->at.step);
+}
+
 static void sum_up(const run *r, vn_fit_report *report)
 {
     vn_plan_info info;
@@ -354,6 +371,7 @@ vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_f
             if (!st) st = kept;
         }
         sum_up(&r, report ? report : &unused);
+        if (!st) warn_blown_up(&r);
     }
     close_run(&r);
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;

@@ -12,7 +12,8 @@
 
 enum { FORMAT_VERSION = 1, KEY_MAX = 128 };
 
-/* The panel's part of the description. The choices of local_scaler are the lines of scalers.def. */
+/* The panel's part of the description. local_scaler is a line of scalers.def by its number: the
+ * names are those of a whole series' scalers, which lack `seasonal` and `last` at the table's end. */
 #define SCHEMA(X)                                                                                  \
     X(ENUM, freq_unit, "step", 0, 0, "step|second|day|business|month", "unit of a step")           \
     X(INT, freq_n, "1", 1, 1e15, NULL, "units a step")                                             \

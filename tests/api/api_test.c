@@ -354,6 +354,10 @@ START_TEST(features_from_arrays_reach_the_model)
                       .futr = futr,
                       .stat = stat };
     vane_dataset *d;
+    futr_name = "promo, large";
+    ck_assert_int_eq(vane_dataset_make(&a, &d), VANE_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(vane_last_error(), "holds a comma"));
+    futr_name = "promo";
     ck_assert_msg(!vane_dataset_make(&a, &d), "%s", vane_last_error());
     vane_config *c = config_of(small);
     vane_config_set(c, VANE_FLAG, NULL, "max_steps", "500");
@@ -393,6 +397,10 @@ START_TEST(reports_are_text_and_json)
     vane_report_close(r);
     ck_assert_int_eq(vane_plan_report(c, m, NULL, "dream", 3, 0, &r), VANE_E_ARGUMENT);
     ck_assert_int_eq(vane_doctor(c, &r), VANE_OK);
+    vane_report_close(r);
+    ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "cpu", "foo"), VANE_OK);
+    ck_assert_int_ne(vane_doctor(c, &r), VANE_OK);
+    ck_assert_ptr_nonnull(strstr(vane_report_text(r), "cannot be opened"));
     vane_report_close(r);
     vane_model_close(m);
     vane_dataset_close(d);

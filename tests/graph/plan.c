@@ -186,6 +186,7 @@ START_TEST(planning_survives_every_failed_allocation)
     kit_plan(&k);
     vn_plan_config config = { .dev = k.dev, .seed = 1, .why = true };
     for (int h = 0; h < VN_HOME_COUNT; h++) config.home[h] = k.home[h];
+    int told = 0; /* refusals of the work block, by its size */
     for (int n = 1; n < 1000; n++) {
         vn_plan *plan = NULL;
         vn_fault_arm(VN_FAULT_ALLOC, n);
@@ -193,11 +194,13 @@ START_TEST(planning_survives_every_failed_allocation)
         vn_fault_arm(VN_FAULT_ALLOC, 0);
         if (!st) {
             ck_assert_int_gt(n, 3); /* some did fail */
+            ck_assert_int_eq(told, 1);
             vn_plan_close(plan);
             kit_close(&k);
             return;
         }
         ck_assert_int_eq(st, VN_E_MEMORY);
+        told += strstr(vn_last_message(), "MB of work memory, which") != NULL;
     }
     ck_abort_msg("1000 failures were not enough");
 }

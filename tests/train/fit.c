@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "host/train/checkpoint.h"
+#include "host/train/safetensors.h"
 #include "tests/train/lab.h"
 
 /* A hook's view of the run: what to do before which step. */
@@ -507,6 +508,79 @@ START_TEST(a_checkpoint_that_cannot_be_written_stops_the_run_but_keeps_its_weigh
 }
 END_TEST
 
+static void keep_warning(void *ctx, vn_log_level level, const char *text)
+{
+    char *kept = ctx;
+    if (level == VN_LOG_WARN) snprintf(kept, 256, "%s", text);
+}
+
+START_TEST(a_loss_that_blows_up_and_stays_finite_is_warned_about)
+{
+    static const char *const rates[] = { "10", "0.001" };
+    for (int i = 0; i < 2; i++) {
+        const vn_setting settings[] = { { "learning_rate", rates[i] },
+                                        { "num_lr_decays", "-1" },
+                                        { "scaler_type", "standard" },
+                                        { "loss", "mse" },
+                                        { NULL, NULL } };
+        char warning[256] = "";
+        vn_lab lab;
+        vn_lab_open(&lab, "nhits", 1, settings);
+        fit_ok(&lab, &(vn_fit_hooks){ .log = { keep_warning, warning } });
+        ck_assert(isfinite(lab.report.loss));
+        ck_assert_msg((strstr(warning, "blown up") != NULL) == (i == 0), "%g: %s", lab.report.loss,
+                      warning);
+        vn_lab_close(&lab);
+    }
+}
+END_TEST
+
+/* The file at `path` without one key of its metadata, as a version wrote that did not know it. */
+static void forget(const char *path, const char *key)
+{
+    vn_safetensors *file;
+    vn_meta meta[256];
+    int n = 0;
+    ck_assert_int_eq(vn_safetensors_read(path, &file), VN_OK);
+    ck_assert_int_le(file->n_meta, 256);
+    for (int i = 0; i < file->n_meta; i++)
+        if (strcmp(file->meta[i].key, key) && strcmp(file->meta[i].key, "checksum"))
+            meta[n++] = file->meta[i];
+    ck_assert_int_eq(n, file->n_meta - 2);
+    ck_assert_int_eq(vn_safetensors_write(path, meta, n, file->tensor, file->n_tensors), VN_OK);
+    vn_safetensors_close(file);
+}
+
+START_TEST(an_option_younger_than_the_checkpoint_counts_as_its_default)
+{
+    static const struct {
+        vn_setting setting;
+        const char *key;
+        vn_status want;
+    } cases[] = {
+        { { "cat_emb_dim", "0" }, "train.cat_emb_dim", VN_OK },
+        { { "cat_emb_dim", "3" }, "train.cat_emb_dim", VN_E_ARGUMENT },
+        { { "cat_emb_dim", "0" }, "format_version", VN_E_MODEL },
+        { { "cat_emb_dim", "0" }, "data", VN_E_MODEL },
+    };
+    const char *path = vn_lab_path("older.ckpt");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const vn_setting settings[] = { { cases[i].setting[0], cases[i].setting[1] },
+                                        { NULL, NULL } };
+        vn_lab lab;
+        vn_lab_open(&lab, "linear", 1, NULL);
+        fit_ok(&lab, &(vn_fit_hooks){ .checkpoint = path, .checkpoint_steps = 12 });
+        forget(path, cases[i].key);
+        vn_fitted_close(lab.m);
+        lab.m = vn_lab_model(&lab, "linear", settings);
+        vn_status st = vn_lab_fit(&lab, &(vn_fit_hooks){ .resume = path });
+        ck_assert_msg(st == cases[i].want, "%d: %s", (int)i, st ? vn_last_message() : "");
+        vn_lab_close(&lab);
+    }
+    unlink(path);
+}
+END_TEST
+
 START_TEST(what_cannot_be_trained_is_refused)
 {
     static const struct {
@@ -610,6 +684,8 @@ Suite *vn_suite_fit(void)
     tcase_add_test(quick, a_resumed_run_ends_with_the_same_bits);
     tcase_add_test(quick, a_checkpoint_is_written_as_often_as_asked);
     tcase_add_test(quick, a_run_goes_on_only_as_it_began);
+    tcase_add_test(quick, an_option_younger_than_the_checkpoint_counts_as_its_default);
+    tcase_add_test(quick, a_loss_that_blows_up_and_stays_finite_is_warned_about);
     tcase_add_test(quick, a_damaged_checkpoint_is_refused);
     tcase_add_test(quick, a_checkpoint_that_cannot_be_written_stops_the_run_but_keeps_its_weights);
     tcase_add_test(quick, what_cannot_be_trained_is_refused);
