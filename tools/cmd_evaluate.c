@@ -129,9 +129,13 @@ static int run(args *a)
         if (!args_flag(a, "load", 0))
             return usage_error(a->command, "--gate needs a model: -m MODEL");
     }
+    static const char *const outputs[] = { "output", NULL };
+    static const char *const inputs[] = { "load", "test", NULL };
+    int code = keep_inputs(a, outputs, inputs);
+    if (code >= 0) return code;
     talk_open(&t, a);
     vane_status st = work(a, &t, &j);
-    int code = st ? fail(st) : check_gates(a, &j);
+    code = st ? fail(st) : check_gates(a, &j);
     vane_report_close(j.report);
     vane_dataset_close(j.data);
     vane_dataset_close(j.test);

@@ -69,9 +69,13 @@ static int run(args *a)
     if (args_flag(a, "actuals", 0) && !args_flag(a, "plot", 0))
         return usage_error(a->command,
                            "--actuals needs --plot FILE; `vane evaluate` scores forecasts");
+    static const char *const outputs[] = { "output", "plot", "plot-parts", "attention", NULL };
+    static const char *const inputs[] = { "load", "futr", "actuals", NULL };
+    int code = keep_inputs(a, outputs, inputs);
+    if (code >= 0) return code;
     talk_open(&t, a);
     vane_status st = work(a, &t, &j);
-    int code = st ? fail(st) : 0;
+    code = st ? fail(st) : 0;
     vane_forecast_close(j.forecast);
     vane_dataset_close(j.actuals);
     vane_dataset_close(j.future);

@@ -44,14 +44,6 @@ static int check_output(const args *a, const char *name, const char *path)
     return EXIT_RESOURCE;
 }
 
-/* The same file under two names? */
-static bool same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return !stat(a, &x) && !stat(b, &y) && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
-           x.st_ino == y.st_ino;
-}
-
 static void put_number(const char *name, double x)
 {
     if (isfinite(x))
@@ -133,11 +125,11 @@ static int run(args *a)
     if (args_flag(a, "output", 1)) return usage_error(a->command, "-o is given twice");
     if (a->json && !strcmp(out, "-"))
         return usage_error(a->command, "the model and --json both want standard output");
-    if (same_file(path, out))
-        return usage_error(a->command, "-o %s would overwrite the table", out);
-    code = check_output(a, "-o", out);
-    if (code >= 0) return code;
     const char *checkpoint = vane_config_get(a->config, "checkpoint", NULL);
+    code = keep_input(a, "-o", out, "the table", path);
+    if (code < 0) code = keep_input(a, "--checkpoint", checkpoint, "the table", path);
+    if (code < 0) code = check_output(a, "-o", out);
+    if (code >= 0) return code;
     code = checkpoint && *checkpoint ? check_output(a, "--checkpoint", checkpoint) : -1;
     if (code >= 0) return code;
     if (!strcmp(vane_config_get(a->config, "h", NULL), "0"))

@@ -65,6 +65,14 @@ const char *args_flag(const args *a, const char *name, int i);
 /* True if the command takes the option. */
 bool command_takes(const command *c, const char *name, const char *group);
 
+/* EXIT_USAGE and a sentence if the file to write is the file to read, under whatever name; -1 if
+ * not. Each may be NULL or a file that is not there. */
+int keep_input(const args *a, const char *name, const char *out, const char *what, const char *in);
+
+/* The same for several flags: `outputs` against the table and against the flags `inputs` ("load"),
+ * both NULL-ended. */
+int keep_inputs(const args *a, const char *const *outputs, const char *const *inputs);
+
 /* Print the library's last failure and give its exit code. */
 int fail(vane_status st);
 

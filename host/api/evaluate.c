@@ -112,6 +112,18 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
     return VN_OK;
 }
 
+/* All models read the same columns of the one panel. */
+static vn_status check_features(const vane_model *const *models, int n)
+{
+    for (int i = 1; i < n; i++)
+        if (!vn_fitted_same_features(models[0]->fitted, models[i]->fitted))
+            return VN_FAIL(VN_E_ARGUMENT,
+                           "models 1 (%s) and %d (%s) were trained with different features: score "
+                           "them one at a time",
+                           models[0]->fitted->def->alias, i + 1, models[i]->fitted->def->alias);
+    return VN_OK;
+}
+
 /* Horizon and split: what the config says, else the first model, else the last h rows. */
 static vn_status settle(const vane_config *c, const vane_model *const *models, int n,
                         vn_eval_task *task)
@@ -217,6 +229,7 @@ static vn_status evaluate(const vane_config *config, const vane_model *const *mo
     vn_status st = VN_E_MEMORY;
     vn_forecaster *f = vn_calloc((size_t)n + 1, sizeof *f);
     if (!f) goto done;
+    VN_TRY_DONE(check_features(models, n));
     VN_TRY_DONE(settle(config, models, n, task));
     VN_TRY_DONE(vn_team_open((int)config->run.threads, &task->team));
     if (n) VN_TRY_DONE(vn_config_device(config, &dev));

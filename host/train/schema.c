@@ -197,3 +197,20 @@ vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *p)
         st = VN_FAIL(VN_E_BUG, "a panel dressed for another model");
     return st;
 }
+
+static bool same_names(const char *const *a, int64_t n_a, const char *const *b, int64_t n_b)
+{
+    if (n_a != n_b) return false;
+    for (int64_t i = 0; i < n_a; i++)
+        if (strcmp(a[i], b[i])) return false;
+    return true;
+}
+
+bool vn_fitted_same_features(const vn_fitted *a, const vn_fitted *b)
+{
+    return a->n_futr_cat == b->n_futr_cat && a->n_stat_cat == b->n_stat_cat &&
+           same_names(a->hist_name, a->n_hist, b->hist_name, b->n_hist) &&
+           same_names(a->futr_name, a->n_futr - a->n_calendar, b->futr_name,
+                      b->n_futr - b->n_calendar) &&
+           same_names(a->stat_name, a->n_stat, b->stat_name, b->n_stat);
+}

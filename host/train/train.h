@@ -57,6 +57,9 @@ vn_dress vn_fitted_dress(const vn_fitted *m, int64_t ahead);
  * absent, a panel then needs dressing. */
 vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *panel);
 
+/* True if one panel can serve both: the same columns in the same order, the calendar aside. */
+bool vn_fitted_same_features(const vn_fitted *a, const vn_fitted *b);
+
 /* Declare the parameters, without giving them memory. */
 vn_status vn_fitted_declare(const vn_fitted *m);
 

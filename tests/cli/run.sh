@@ -51,6 +51,7 @@ expect 0 'vane forecast TABLE' "$vane" forecast -h
 silent err.txt
 expect 0 'vane 0.' "$vane" --version
 expect 0 'level' "$vane" doctor
+expect 2 'cannot be opened' "$vane" doctor --cpu foo
 expect 2 'Commands' "$vane"
 silent out.txt
 expect 2 'did you mean "forecast"?' "$vane" forcast good.csv
@@ -72,6 +73,7 @@ expect 2 'did you mean "robust"' "$vane" train good.csv --h 6 --scaler_type robs
 expect 2 'there is no file "absent.csv"' "$vane" train absent.csv --h 6 -o m.vane
 expect 2 'there is no folder' "$vane" train good.csv --h 6 -o absent/m.vane
 expect 2 'would overwrite the table' "$vane" train good.csv --h 6 -o ./good.csv
+expect 2 '--checkpoint good.csv would overwrite the table' "$vane" train good.csv --h 6 -o m.vane --checkpoint good.csv
 expect 2 'this is a folder' "$vane" train good.csv --h 6 -o .
 expect 2 'the name of the file is empty' "$vane" train good.csv --h 6 -o ''
 expect 2 'there is no folder absent' "$vane" train good.csv --h 6 -o m.vane --checkpoint absent/m.state
@@ -192,6 +194,17 @@ awk 'BEGIN { print "date,A"; for (i = 0; i < 40; i++) printf "2020-%02d-%02d,%d\
 expect 0 'warning: the model was trained on steps of M, the data have steps of D' "$vane" evaluate days.csv -m m.vane --freq D
 sed '1s/$/,price/; 2,$s/$/,1/' good.csv > price.csv
 "$vane" train price.csv $quick --futr_exog_list price -o price.vane -q
+expect 2 'models 1 (NHITS) and 2 (NHITS) were trained with different features' "$vane" evaluate price.csv -m price.vane -m m.vane
+sed '1s/price/"price, net"/' price.csv > torn.csv
+expect 3 "the name of column 'price, net' holds a comma" "$vane" train torn.csv $quick --futr_exog_list 'price, net' -o x.vane
+cp good.csv whole.csv
+ln -s good.csv link.csv
+for words in 'forecast good.csv -m m.vane -o' 'forecast good.csv -m m.vane --plot' 'evaluate good.csv -m m.vane -o'; do
+    expect 2 'good.csv would overwrite the table' "$vane" $words good.csv
+    expect 2 'link.csv would overwrite the table' "$vane" $words link.csv
+    expect 2 'm.vane would overwrite the file of --load' "$vane" $words m.vane
+done
+check 'the table is intact' cmp -s good.csv whole.csv
 expect 3 'price' "$vane" forecast good.csv -m price.vane
 expect 3 "futr_exog 'price' for 6 steps after the end of series 'A' (2008-01-01" "$vane" forecast price.csv -m price.vane
 awk 'BEGIN { print "unique_id,ds,price"
