@@ -19,7 +19,19 @@ typedef struct vn_task {
     vn_val hist;       /* [B, L, X] or 0 */
     vn_val futr;       /* [B, L + H, F] or 0 */
     vn_val stat;       /* [B, S] or 0 */
+    /* For a model with a context (see vn_model_def). */
+    vn_val future;     /* [B, H, 1]: scaled target, where all steps are learnt; 0: draw paths */
+    vn_val loc, scale; /* of y, [B, 1, 1]; 0: y is not scaled */
+    vn_val pairs;      /* i32 [B, 2]: which window this is, for draws of its own */
+    vn_attr_dist dist; /* what a value is drawn from */
+    int64_t paths;     /* how many paths */
 } vn_task;
+
+/* How long a step is: one of the first three, or none of them. */
+typedef struct vn_pace {
+    int64_t seconds, business, months; /* days that are worked, for `business` */
+    int64_t season, h;                 /* steps */
+} vn_pace;
 
 typedef struct vn_model_def {
     const char *name;         /* "nhits": command line, model file */
@@ -37,6 +49,14 @@ typedef struct vn_model_def {
     /* Append a sentence on what works but is likely a mistake; nothing where all is well. NULL: none. */
     void (*advise)(const void *hparams, const vn_task *task, vn_text *out);
     vn_val (*build)(vn_graph *g, const void *hparams, const vn_task *task);
+    /* Hyperparameters that are left open, and input_size if it is 0, from the data's step; NULL:
+     * nothing is open. */
+    vn_status (*settle)(void *hparams, const vn_pace *pace, int64_t *input_size);
+    /* NULL, or the model predicts each step from those before: the number C of a window's last input
+     * steps that it runs over. Scales are then of these steps alone. Given the future, `build`
+     * returns [B, C - 1 + H, P], a row for each of their steps but the first and for the horizon's;
+     * without it paths [B, H, paths] on the panel's scale. Needs the likelihood of a distribution. */
+    int64_t (*context)(const void *hparams);
 } vn_model_def;
 
 /* NULL-ended, in the order of models.def. */

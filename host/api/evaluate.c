@@ -35,7 +35,7 @@ static void choose_levels(entrant *e)
 }
 
 /* One window's points and quantiles from its raw numbers, on the scale of the data. */
-static void finish_window(entrant *e, int64_t series, const float *raw, double *out)
+static void finish_window(entrant *e, int64_t series, float *raw, double *out)
 {
     int64_t h = e->m->train.h, width = 1 + e->n_q;
     for (int64_t k = 0; k < h; k++)

@@ -154,11 +154,11 @@ static vn_status choose_columns(const vane_config *config, const vn_fitted *m, c
 
 /* The point and every column of all series from raw numbers, on the scale of the data. */
 static vn_status fill(const vane_config *config, const vn_fitted *m, const vn_scaled *scaled,
-                      const float *raw, vane_forecast *f)
+                      float *raw, vane_forecast *f)
 {
     vn_head head;
     vn_picks picks;
-    VN_TRY(vn_head_of(&m->train, &head));
+    VN_TRY(vn_forecast_head_of(m, &head));
     VN_TRY(choose_columns(config, m, &head, f, &picks));
     vn_picks_fill(&head, &picks, raw, f->n_series * f->h, f->y, f->columns.value);
     for (int64_t i = 0; i < f->n_series; i++) {

@@ -2,6 +2,7 @@
  * categories and calendar; every row when rows to forecast are added. */
 #include "host/data/dress.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "host/data/calendar.h"
@@ -10,8 +11,9 @@
 /* ---- the calendar ---- */
 
 static const char *const names[VN_CALENDAR_COUNT] = { "second", "minute", "hour",  "weekday",
-                                                      "day",    "doy",    "month", "week" };
-enum { SECOND, MINUTE, HOUR, WEEKDAY, DAY, DOY, MONTH, WEEK };
+                                                      "day",    "doy",    "month", "week",
+                                                      "age" };
+enum { SECOND, MINUTE, HOUR, WEEKDAY, DAY, DOY, MONTH, WEEK, AGE };
 enum { DAY_S = 86400 };
 
 const char *vn_calendar_name(int feature)
@@ -105,7 +107,7 @@ static vn_status choose_by_name(const char *option, int *which, int *n)
         if (feature < 0 || seen[feature])
             return VN_FAIL(VN_E_ARGUMENT,
                            "calendar \"%s\": \"%.*s\" %s; expected none, auto, or some of second, "
-                           "minute, hour, weekday, day, doy, month, week",
+                           "minute, hour, weekday, day, doy, month, week, age",
                            option, (int)size, p, feature < 0 ? "is no feature" : "stands twice");
         seen[feature] = true;
         which[(*n)++] = feature;
@@ -119,7 +121,9 @@ vn_status vn_calendar_choose(const char *option, vn_freq freq, int which[VN_CALE
     *n = 0;
     if (!strcmp(option, "none")) return VN_OK;
     if (strcmp(option, "auto")) VN_TRY(choose_by_name(option, which, n));
-    if (freq.unit == VN_FREQ_STEP)
+    bool stamps = !strcmp(option, "auto");
+    for (int i = 0; i < *n; i++) stamps = stamps || which[i] != AGE;
+    if (freq.unit == VN_FREQ_STEP && stamps)
         return VN_FAIL(VN_E_ARGUMENT,
                        "calendar \"%s\" needs time stamps, but the data count integer steps; give "
                        "calendar = none",
@@ -198,7 +202,9 @@ static void add_calendar(const vn_dress *d, vn_panel *out)
         for (int64_t row = out->indptr[i]; row < out->indptr[i + 1]; row++) {
             int64_t stamp = vn_panel_stamp(out, i, row - out->indptr[i]);
             float *x = out->futr + (row + 1) * out->n_futr - d->n_calendar;
-            for (int k = 0; k < d->n_calendar; k++) x[k] = vn_calendar_at(d->calendar[k], stamp);
+            for (int k = 0; k < d->n_calendar; k++)
+                x[k] = d->calendar[k] == AGE ? (float)log10(2 + (double)(row - out->indptr[i]))
+                                             : vn_calendar_at(d->calendar[k], stamp);
         }
 }
 

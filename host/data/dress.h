@@ -6,9 +6,10 @@
 #include "host/data/panel.h"
 
 /* Calendar features, as GluonTS and neuralforecast have them: value / largest - 0.5. */
-enum { VN_CALENDAR_COUNT = 8 };
+enum { VN_CALENDAR_COUNT = 9 };
 const char *vn_calendar_name(int feature);     /* "month" */
 int vn_calendar_find(const char *s, size_t n); /* -1: none */
+/* Not of age, which is no property of a stamp: log10(2 + steps since the series began). */
 float vn_calendar_at(int feature, int64_t stamp);
 
 /* Read the option `calendar` for data of this frequency: which[0 .. *n). ARGUMENT if a name is

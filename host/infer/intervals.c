@@ -23,7 +23,7 @@ static double place(const vn_head *head, double q)
 
 bool vn_head_has(const vn_head *head, double q)
 {
-    if (head->family == VN_FAMILY_DIST) return q > 0 && q < 1;
+    if (head->family == VN_FAMILY_DIST || head->family == VN_FAMILY_PATHS) return q > 0 && q < 1;
     return head->family != VN_FAMILY_POINT && place(head, q) >= 0;
 }
 
@@ -103,11 +103,34 @@ static double from_quantiles(const vn_head *head, const float *x, const double *
     return sorted_at(head, sorted, middle(head));
 }
 
-double vn_step_forecast(const vn_head *head, const float *x, const double *q, int64_t n_q,
+static int rising(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Quantiles of n drawn values, which are sorted in place: between neighbours by their ranks
+ * (Hyndman and Fan's seventh, as numpy). A NaN among them makes all of them NaN. */
+static double from_paths(float *x, int64_t n, const double *q, int64_t n_q, double *out)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
+    if (!isnan(sum)) qsort(x, (size_t)n, sizeof *x, rising);
+    for (int64_t i = 0; i < n_q; i++) {
+        double at = q[i] * (double)(n - 1), low = (double)x[(int64_t)at];
+        double next = (double)x[(int64_t)at + ((int64_t)at < n - 1)];
+        out[i] = isnan(sum) ? sum : low + (at - floor(at)) * (next - low);
+    }
+    double middle = (double)(n - 1) / 2, low = (double)x[(int64_t)middle];
+    return isnan(sum) ? sum : (low + (double)x[(int64_t)ceil(middle)]) / 2;
+}
+
+double vn_step_forecast(const vn_head *head, float *x, const double *q, int64_t n_q,
                         double *out)
 {
     double param[4 * VN_MAX_COMPS];
     if (head->family == VN_FAMILY_POINT) return (double)x[0];
+    if (head->family == VN_FAMILY_PATHS) return from_paths(x, head->width, q, n_q, out);
     if (head->family != VN_FAMILY_DIST) return from_quantiles(head, x, q, n_q, out);
     for (int64_t i = 0; i < head->width; i++) param[i] = (double)x[i];
     vn_dist_step d = { head->kind, head->comps, param };
@@ -115,7 +138,7 @@ double vn_step_forecast(const vn_head *head, const float *x, const double *q, in
     return vn_dist_mean(&d);
 }
 
-void vn_picks_fill(const vn_head *head, const vn_picks *picks, const float *x, int64_t n,
+void vn_picks_fill(const vn_head *head, const vn_picks *picks, float *x, int64_t n,
                    float *point, float *const *value)
 {
     double q[VN_PICKS], out[VN_PICKS];

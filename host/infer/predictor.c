@@ -82,7 +82,7 @@ static vn_status open_predictor(const vn_fitted *m, vn_device *dev, int64_t batc
     p->m = m;
     p->dev = dev;
     p->name = name;
-    vn_status st = vn_head_of(&m->train, &p->head);
+    vn_status st = vn_forecast_head_of(m, &p->head);
     if (!st) st = open_all(p, batch ? batch : BATCH);
     if (st) {
         vn_predictor_close(p);

@@ -38,6 +38,7 @@ typedef struct work {
     vn_val y;           /* scaled input, before revin's weight and bias */
     vn_head head;       /* what the loss makes of the model's numbers */
     vn_head_frame frame;
+    int64_t context; /* of vn_model_def; 0: the model has none */
 } work;
 
 /* The scaler of a line of the option scaler_type. */
@@ -49,6 +50,24 @@ static void stats_of(const work *k, vn_val x, vn_val *loc, vn_val *scale)
 {
     vn_attr_stats attr = { .type = k->scaler, .rows = k->o->input_size, .season = 1 };
     vn_window_stats(k->g, x, k->w.mask, &attr, loc, scale);
+}
+
+/* The last n of the L input steps of x. */
+static vn_val newest(const work *k, vn_val x, int64_t n)
+{
+    return vn_slice(k->g, x, 1, k->o->input_size - n, n);
+}
+
+/* Of the target: of the whole input, or of the context. */
+static void target_stats(work *k)
+{
+    vn_attr_stats attr = { .type = k->scaler, .rows = k->context, .season = 1 };
+    if (!k->context) {
+        stats_of(k, k->w.y, &k->loc, &k->scale);
+        return;
+    }
+    vn_window_stats(k->g, newest(k, k->w.y, k->context), newest(k, k->w.mask, k->context), &attr,
+                    &k->loc, &k->scale);
 }
 
 /* Scaled, and with "invariant" squashed; 0 where the mask is. */
@@ -141,7 +160,7 @@ static void open_window(work *k, vn_model_graph *out)
     out->pairs = vn_input(k->g, "pairs", VN_I32, VN_DIMS(k->batch, 2));
     out->panel = vn_input(k->g, "panel", VN_PANEL, VN_DIMS(1));
     k->w = vn_window(k->g, out->pairs, out->panel, &attr);
-    if (k->scaler != VN_SCALER_IDENTITY) stats_of(k, k->w.y, &k->loc, &k->scale);
+    if (k->scaler != VN_SCALER_IDENTITY) target_stats(k);
     if (k->scaler == VN_SCALER_REVIN) declare_revin(k);
     k->y = scaled(k, k->w.y, k->w.mask, k->loc, k->scale);
 }
@@ -180,8 +199,48 @@ static void open_frame(work *k)
     if (counts) k->frame.loc = 0;
 }
 
+/* A model with a context learns its steps too. */
+static void widen_frame(work *k)
+{
+    vn_val mask = newest(k, k->w.mask, k->context - 1), y = newest(k, k->w.y, k->context - 1);
+    k->frame.mask = vn_concat(k->g, 1, (vn_val[]){ mask, k->w.target_mask }, 2);
+    k->frame.raw = vn_concat(k->g, 1, (vn_val[]){ y, k->w.target }, 2);
+    k->frame.H = k->context - 1 + k->o->h;
+}
+
+static vn_status check_context(const work *k)
+{
+    bool linear = k->scaler != VN_SCALER_INVARIANT && k->scaler != VN_SCALER_REVIN;
+    bool moves = k->scaler != VN_SCALER_IDENTITY && k->scaler != VN_SCALER_MEAN_ABS;
+    bool dist = k->head.family == VN_FAMILY_DIST;
+    const char *name = k->m->def->name;
+    if (!dist || !linear)
+        return VN_FAIL(VN_E_ARGUMENT, "%s draws from a distribution: give loss normal, studentt, "
+                       "laplace, negbin, poisson or a mixture, and a scaler like mean_abs", name);
+    if (moves && vn_dist_about(k->head.kind)->counts)
+        return VN_FAIL(VN_E_ARGUMENT, "%s draws counts, which scaler_type must not move: take "
+                       "mean_abs or identity", name);
+    if (k->o->horizon_weight.n || vn_head_valid_kind(k->o) >= 0)
+        return VN_FAIL(VN_E_ARGUMENT, "%s learns all steps of a window alike: horizon_weight and "
+                       "valid_loss do not apply", name);
+    return VN_OK;
+}
+
+/* What a model with a context sees beside the others. */
+static void add_context(work *k, vn_val pairs, vn_task *task)
+{
+    if (!k->g->status && check_context(k)) vn_refuse(k->g, vn_last_status(), "%s", vn_last_message());
+    task->loc = k->loc;
+    task->scale = k->scale;
+    task->pairs = pairs;
+    task->dist = (vn_attr_dist){ k->head.kind, k->head.comps };
+    task->paths = k->o->num_samples;
+    if (k->mode == VN_MODE_FORECAST) return;
+    task->future = scaled(k, k->w.target, k->w.target_mask, k->loc, k->scale);
+}
+
 /* The model's forecast, through the head, in the space of the training loss. */
-static vn_val forecast(work *k)
+static vn_val forecast(work *k, vn_val pairs)
 {
     const vn_fitted *m = k->m;
     vn_task task = { .B = k->batch,
@@ -199,6 +258,10 @@ static vn_val forecast(work *k)
     if (m->def->check && !k->g->status && m->def->check(m->hparams, &task))
         return vn_refuse(k->g, vn_last_status(), "%s", vn_last_message());
     open_frame(k);
+    if (k->context) {
+        add_context(k, pairs, &task);
+        widen_frame(k);
+    }
     return revin_out(k, vn_head_apply(&k->frame, m->def->build(k->g, m->hparams, &task)));
 }
 
@@ -244,6 +307,10 @@ static void add_valid_loss(work *k, vn_val x, vn_model_graph *out)
 static void add_forecast(work *k, vn_val x, vn_model_graph *out)
 {
     bool dist = k->head.family == VN_FAMILY_DIST;
+    if (k->context) { /* paths, on the scale of the panel */
+        out->yhat = vn_output(k->g, x);
+        return;
+    }
     out->yhat = vn_output(k->g, dist ? vn_head_parameters(&k->frame, x) : unscaled(k, x));
 }
 
@@ -281,7 +348,7 @@ static vn_val show(const work *k)
 static void assemble(work *k, vn_model_graph *out)
 {
     open_window(k, out);
-    vn_val yhat = forecast(k);
+    vn_val yhat = forecast(k, out->pairs);
     if (k->mode == VN_MODE_TRAIN) add_training(k, yhat, out);
     if (k->mode == VN_MODE_VALID) add_valid_loss(k, yhat, out);
     if (k->mode == VN_MODE_FORECAST) add_forecast(k, yhat, out);
@@ -298,7 +365,8 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
         return VN_FAIL(VN_E_UNSUPPORTED, "%s is fitted to every series by a solver; it has no graph",
                        m->def->alias);
     work k = { .show = name, .m = m, .o = &m->train, .mode = mode, .batch = batch,
-               .scaler = scalers[m->train.scaler_type] };
+               .scaler = scalers[m->train.scaler_type],
+               .context = m->def->context ? m->def->context(m->hparams) : 0 };
     VN_TRY(vn_head_of(&m->train, &k.head));
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);

@@ -50,9 +50,7 @@ vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **out)
     if (!st) st = vn_options_preset(vn_train_option_table, &m->train);
     for (int i = 0; !st && def->presets && def->presets[i][0]; i++) {
         const vn_option *o = vn_option_find(vn_train_option_table, def->presets[i][0]);
-        st = o ? vn_option_set(o, &m->train, def->presets[i][1])
-               : VN_FAIL(VN_E_BUG, "%s presets \"%s\", which is no training option", def->name,
-                         def->presets[i][0]);
+        if (o) st = vn_option_set(o, &m->train, def->presets[i][1]); /* others are of a command */
     }
     if (st) {
         vn_fitted_close(m);

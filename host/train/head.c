@@ -103,6 +103,15 @@ vn_status vn_head_of(const vn_train_options *o, vn_head *head)
     return VN_OK;
 }
 
+vn_status vn_forecast_head_of(const vn_fitted *m, vn_head *head)
+{
+    VN_TRY(vn_head_of(&m->train, head));
+    if (!m->def->context) return VN_OK;
+    head->family = VN_FAMILY_PATHS;
+    head->width = m->train.num_samples;
+    return VN_OK;
+}
+
 double vn_head_mean(const vn_head *head, double num, double den)
 {
     return head->root ? sqrt(num / den) : num / den;

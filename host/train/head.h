@@ -12,6 +12,7 @@ typedef enum vn_family {
     VN_FAMILY_QUANTILES, /* one number a level */
     VN_FAMILY_IMPLICIT,  /* levels are an input of the head (Gouttes et al. 2021) */
     VN_FAMILY_DIST,      /* raw parameters: dists.def */
+    VN_FAMILY_PATHS,     /* of a forecast alone: values drawn, in no order */
 } vn_family;
 
 enum {
@@ -32,6 +33,9 @@ typedef struct vn_head {
 
 /* ARGUMENT for levels outside (0, 1), too many of them, or a scaler the loss cannot live with. */
 vn_status vn_head_of(const vn_train_options *o, vn_head *head);
+
+/* The head of a model's forecasts: paths where the model draws them, else that of its loss. */
+vn_status vn_forecast_head_of(const vn_fitted *m, vn_head *head);
 
 /* The training loss from its sum and its weight: the mean or its root. */
 double vn_head_mean(const vn_head *head, double num, double den);

@@ -132,6 +132,22 @@ static vn_status check_counts(const vn_fitted *m, const vn_panel *panel, const v
     return VN_OK;
 }
 
+/* What a model makes of the length of a step. */
+static vn_status settle(vn_fitted *m, const vn_log *log)
+{
+    vn_pace pace = { .season = m->season, .h = m->train.h };
+    bool open = m->train.input_size == 0;
+    if (m->freq.unit == VN_FREQ_SECOND) pace.seconds = m->freq.n;
+    if (m->freq.unit == VN_FREQ_DAY) pace.seconds = 86400 * m->freq.n;
+    if (m->freq.unit == VN_FREQ_BUSINESS) pace.business = m->freq.n;
+    if (m->freq.unit == VN_FREQ_MONTH) pace.months = m->freq.n;
+    VN_TRY(m->def->settle(m->hparams, &pace, &m->train.input_size));
+    if (open && log)
+        vn_log_printf(log, VN_LOG_INFO, "input_size %" PRId64 " (context and largest lag)",
+                      m->train.input_size);
+    return VN_OK;
+}
+
 vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     if (m->train.h < 1)
@@ -141,6 +157,7 @@ vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
     VN_TRY(check_weights(&m->train));
     VN_TRY(check_counts(m, panel, log));
     VN_TRY(vn_fitted_match(m, panel));
+    if (m->def->settle) VN_TRY(settle(m, log));
     if (vn_solver_of(m->def))
         m->train.input_size = 1; /* it looks at the whole history */
     else if (m->train.input_size == 0)

@@ -120,12 +120,12 @@ END_TEST
 START_TEST(crossing_quantiles_are_sorted)
 {
     vn_head head = head_with("mqloss", NULL, NULL);
-    const float x[] = { 3, 1, 4, 1, 5 };
+    float x[] = { 3, 1, 4, 1, 5 };
     double out[5];
     ck_assert_double_eq(vn_step_forecast(&head, x, head.q, 5, out), 3);
     const double want[] = { 1, 1, 3, 4, 5 };
     for (int i = 0; i < 5; i++) ck_assert_double_eq(out[i], want[i]);
-    const float broken[] = { 3, NAN, 4, 1, 5 };
+    float broken[] = { 3, NAN, 4, 1, 5 };
     ck_assert(isnan(vn_step_forecast(&head, broken, head.q, 5, out)) && isnan(out[0]));
 }
 END_TEST
