@@ -110,11 +110,11 @@ static void help_all(FILE *out)
             "    vane forecast data.csv -m m.vane --plot forecast.svg\n\nCommands\n",
             vane_version());
     for (int i = 0; commands[i]; i++)
-        fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "  %-12s this page, or more: vane help COMMAND, vane help MODEL\n\nModels\n",
+        fprintf(out, "  %-15s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out, "  %-15s this page, or more: vane help COMMAND, vane help MODEL\n\nModels\n",
             "help");
     for (int m = 0; !vane_model_kind_at(m, &kind); m++)
-        fprintf(out, "  %-12s %s\n", kind.name, kind.title);
+        fprintf(out, "  %-15s %s\n", kind.name, kind.title);
     fprintf(
         out,
         "\nOptions come, the later the stronger, from defaults, --config FILE, the environment\n"
