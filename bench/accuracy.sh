@@ -31,7 +31,7 @@ tasks() {
     local recurrent="--input_size 192 --encoder_hidden_size 64 --scaler_type last --max_steps 600
         --val_check_steps 50"
     local convattn="--input_size 192 --scaler_type last --windows_batch_size 256 --max_steps 200
-        --val_check_steps 50"
+        --val_check_steps 50 --val_windows 1024"
     cat <<EOT
 ETTh1-96-naive|0|ETTh1|mse=1.294371,mae=0.713181|mse=1.294371,mae=0.713181|-Naive
 ETTh1-96-snaive|0|ETTh1|mse=0.512225,mae=0.433303|mse=0.512225,mae=0.433303|-SeasonalNaive
@@ -54,7 +54,7 @@ M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhit
 M4-Hourly-deepar|2|M4-Hourly|nd=0.042,wql=0.033|smape=15,nd=0.085,wql=0.070|--model deepar --max_lag 169 --max_steps 1000 --windows_batch_size 64
 ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention $recurrent
 ETTh1-96-gru|2|ETTh1|mse=0.42,mae=0.42|mse=0.60,mae=0.49|--model gru $recurrent
-ETTh1-96-transformer|2|ETTh1|mse=0.375,mae=0.390|mse=0.40,mae=0.41|--model transformer $convattn
+ETTh1-96-transformer|2|ETTh1|mse=0.375,mae=0.390|mse=0.40,mae=0.41|--model transformer --head time --hidden_size 64 --conv_hidden_size 128 $convattn
 ETTh1-96-tcn|2|ETTh1|mse=0.42,mae=0.42|mse=0.48,mae=0.455|--model tcn $convattn
 Exchange-96-nhits|2|Exchange|mse=0.092,mae=0.202|mse=0.110,mae=0.230|$nhits
 EOT

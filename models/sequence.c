@@ -1,6 +1,7 @@
 /* Inputs and decoder of the models that work step by step; see sequence.h. */
 #include "models/sequence.h"
 
+#include <math.h>
 #include <stdio.h>
 
 vn_val vn_sequence_stat(vn_graph *g, const vn_task *t, int64_t T)
@@ -14,6 +15,14 @@ vn_val vn_sequence_inputs(vn_graph *g, const vn_task *t)
 {
     vn_val futr = t->futr ? vn_slice(g, t->futr, 1, 0, t->L) : 0;
     return vn_concat(g, 2, (vn_val[]){ t->y, t->hist, vn_sequence_stat(g, t, t->L), futr }, 4);
+}
+
+vn_val vn_sequence_adapt(vn_graph *g, const vn_task *t, vn_val x)
+{
+    vn_init init = { VN_INIT_UNIFORM, 1 / sqrt((double)t->L) };
+    vn_val w = vn_param(g, "adapter.weight", VN_DIMS(t->H, t->L), init);
+    vn_val b = vn_param(g, "adapter.bias", VN_DIMS(t->H), init);
+    return vn_add(g, vn_matmul(g, w, x, false, false), vn_reshape(g, b, VN_DIMS(t->H, 1)));
 }
 
 vn_val vn_sequence_decode(vn_graph *g, const vn_task *t, vn_val x, int64_t layers, int64_t width)

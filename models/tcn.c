@@ -113,15 +113,6 @@ static vn_val level(vn_graph *g, const tcn *hp, const vn_task *t, vn_val x, int6
     return vn_apply(g, VN_UNARY_RELU, vn_add(g, y, x));
 }
 
-/* [B, L, C] -> [B, H, C]: one matrix over time for all channels. */
-static vn_val adapt(vn_graph *g, const vn_task *t, vn_val x)
-{
-    vn_init init = { VN_INIT_UNIFORM, 1 / sqrt((double)t->L) };
-    vn_val w = vn_param(g, "adapter.weight", VN_DIMS(t->H, t->L), init);
-    vn_val b = vn_param(g, "adapter.bias", VN_DIMS(t->H), init);
-    return vn_add(g, vn_matmul(g, w, x, false, false), vn_reshape(g, b, VN_DIMS(t->H, 1)));
-}
-
 static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
 {
     const tcn *hp = hparams;
@@ -133,7 +124,7 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
         n_in = hp->encoder_hidden_size;
         vn_pop(g);
     }
-    return vn_sequence_decode(g, t, adapt(g, t, x), hp->decoder_layers, hp->decoder_hidden_size);
+    return vn_sequence_decode(g, t, vn_sequence_adapt(g, t, x), hp->decoder_layers, hp->decoder_hidden_size);
 }
 
 /* neuralforecast's. */

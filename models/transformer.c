@@ -11,6 +11,8 @@
  * Sums and norms around a part f: x = norm(x + f(x)) (post) or x + f(norm(x)) (pre). Only the last H
  * steps leave the last decoder layer, so only they are queries and feed-forward rows there.
  *
+ *     head=time    no decoder: yhat = MLP([ A encoder's x over time, [L] -> [H] | futr ]), as the TCN
+ *
  * By default the decoder attends causally and nobody to steps that are not observed; compat=nixtla
  * attends to all of them, as the original does when it runs. Left out: dropout of attention weights. */
 #include "models/sequence.h"
@@ -18,7 +20,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { POST, PRE };
+enum { POST, PRE }; /* norm */
+enum { DECODER, TIME }; /* head */
 
 static const double eps = 1e-5; /* of every norm, PyTorch's */
 
@@ -31,6 +34,9 @@ static const double eps = 1e-5; /* of every norm, PyTorch's */
     X(FLOAT, dropout, "0.05", 0, 0.99, NULL, "after embeddings, attention and both feed-forward layers") \
     X(ENUM, activation, "gelu", 0, 0, "gelu|relu", "inside the feed-forward part") \
     X(ENUM, norm, "post", 0, 0, "post|pre", "normalise each sum, or what goes into each part") \
+    X(ENUM, head, "decoder", 0, 0, "decoder|time", \
+      "decoder: attention from the steps of the horizon; time: the encoder alone, and one matrix " \
+      "over time, which learns in far fewer steps") \
     X(FLOAT, decoder_input_size_multiplier, "0.5", 0.001, 0.999, NULL, \
       "part of the input that the decoder begins with") \
     X(ENUM, compat, "none", 0, 0, "none|nixtla", \
@@ -210,7 +216,9 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
     spec s = { .hp = hp, .B = t->B, .D = hp->hidden_size, .dropout = t->train ? hp->dropout : 0,
                .causal = !faithful,
                .seen = faithful ? 0 : vn_reshape(g, t->mask, VN_DIMS(t->B, t->L)) };
-    return decode(g, &s, t, encode(g, &s, t));
+    vn_val x = encode(g, &s, t);
+    if (hp->head == DECODER) return decode(g, &s, t, x);
+    return vn_sequence_decode(g, t, vn_sequence_adapt(g, t, x), 2, hp->hidden_size);
 }
 
 static const char *const presets[][2] = { { "num_lr_decays", "-1" }, { NULL, NULL } };

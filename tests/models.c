@@ -56,6 +56,8 @@ static const variant variants[] = {
     { "transformer", { { "hidden_size", "8" }, { "n_head", "1" }, { "norm", "pre" },
                        { "decoder_layers", "2" }, { "encoder_layers", "1" } },
       .X = 2, .F = 1, .S = 3, .P = 3 },
+    { "transformer", { { "hidden_size", "8" }, { "n_head", "2" }, { "head", "time" },
+                       { "encoder_layers", "1" } }, .X = 1, .F = 2, .P = 2 },
     { "transformer", { { "hidden_size", "12" }, { "n_head", "3" }, { "compat", "nixtla" },
                        { "conv_hidden_size", "5" } }, .F = 2 },
 };
