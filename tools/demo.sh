@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
 cmake --preset release >/dev/null
-cmake --build --preset release
+cmake --build --preset release --target vane_command # the tests are not needed here
 vane=build/release/vane
 out=build/demo
 mkdir -p "$out"
