@@ -1,9 +1,11 @@
-/* The most multiply-adds this machine does: chains of fused products in registers, no memory.
- * Compiled for the machine it is built on. */
+/* The most multiply-adds this machine does: chains of fused products in registers, no memory; and
+ * the most bytes it moves. Compiled for the machine it is built on. */
 #include "bench/peak.h"
 
+#include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "base/team.h"
 
 enum { CHAINS = 12, ROUNDS = 200000, TRIES = 20 };
@@ -50,5 +52,52 @@ double bench_peak_flops(int threads)
         if (rate > best) best = rate;
     }
     vn_team_close(team);
+    return best;
+}
+
+/* ---- bytes ---- */
+
+typedef struct copying {
+    char *from, *to;
+    size_t bytes; /* of each */
+    int rounds;
+} copying;
+
+/* Whole vectors; the rest of a lane's part is less than one. */
+static void copy_part(void *arg, vn_lane *lane)
+{
+    const copying *c = arg;
+    size_t lo = c->bytes * (size_t)lane->rank / (size_t)lane->size / 64 * 64;
+    size_t hi = c->bytes * (size_t)(lane->rank + 1) / (size_t)lane->size / 64 * 64;
+    for (int k = 0; k < c->rounds; k++) {
+        for (size_t i = lo; i < hi; i += sizeof(vec)) {
+            vec v;
+            memcpy(&v, c->from + i, sizeof v);
+            memcpy(c->to + i, &v, sizeof v);
+        }
+        __asm__ volatile("" ::: "memory"); /* every round counts */
+    }
+}
+
+double bench_copy_rate(int threads, size_t bytes)
+{
+    vn_team *team;
+    double best = 0;
+    size_t half = bytes / 2 + 64;
+    copying c = { vn_alloc_aligned(half, 64), vn_alloc_aligned(half, 64), half,
+                  1 + (int)(20000000 / half) };
+    if (c.from && c.to && !vn_team_open(threads, &team)) {
+        memset(c.from, 1, half);
+        memset(c.to, 1, half);
+        for (int i = 0; i < TRIES; i++) {
+            double begin = now_s();
+            vn_team_run(team, 0, copy_part, &c);
+            double rate = 2.0 * (double)half * c.rounds / (now_s() - begin);
+            if (rate > best) best = rate;
+        }
+        vn_team_close(team);
+    }
+    vn_free_aligned(c.from, half);
+    vn_free_aligned(c.to, half);
     return best;
 }

@@ -68,6 +68,15 @@ VF_INLINE vf vf_reverse(vf a)
     return _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0));
 }
 
+/* Places of lanes in a vector, 0 .. VF_N - 1 each. */
+typedef __m256i vf_places;
+VF_INLINE vf_places vf_places_load(const int32_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+/* Lane i is a's lane places[i]. */
+VF_INLINE vf vf_take(vf a, vf_places places) { return _mm256_permutevar8x32_ps(a, places); }
+
 /* Products of 32-bit words: VU_N lanes of 64 bits, of which a factor is the lower half. */
 enum { VU_N = 4 };
 typedef __m256i vu;

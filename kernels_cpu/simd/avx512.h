@@ -54,6 +54,12 @@ VF_INLINE vf vf_reverse(vf a)
         _mm512_set_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), a);
 }
 
+/* Places of lanes in a vector, 0 .. VF_N - 1 each. */
+typedef __m512i vf_places;
+VF_INLINE vf_places vf_places_load(const int32_t *p) { return _mm512_loadu_si512(p); }
+/* Lane i is a's lane places[i]. */
+VF_INLINE vf vf_take(vf a, vf_places places) { return _mm512_permutexvar_ps(places, a); }
+
 /* Products of 32-bit words: VU_N lanes of 64 bits, of which a factor is the lower half. */
 enum { VU_N = 8 };
 typedef __m512i vu;

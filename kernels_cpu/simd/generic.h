@@ -78,6 +78,22 @@ VF_INLINE vf vf_mantissa(vf a)
 
 VF_INLINE vf vf_reverse(vf a) { return (vf){ a[3], a[2], a[1], a[0] }; }
 
+/* Places of lanes in a vector, 0 .. VF_N - 1 each. */
+typedef vf_mask vf_places;
+VF_INLINE vf_places vf_places_load(const int32_t *p)
+{
+    vf_places v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+/* Lane i is a's lane places[i]. */
+VF_INLINE vf vf_take(vf a, vf_places places)
+{
+    float from[4];
+    vf_store(from, a);
+    return (vf){ from[places[0]], from[places[1]], from[places[2]], from[places[3]] };
+}
+
 /* Products of 32-bit words: one at a time, for SSE2 has no such product that would pay. */
 enum { VU_N = 1 };
 typedef uint64_t vu;

@@ -1,88 +1,45 @@
 /* Quantile losses and the levels of implicit quantiles. */
 #include <math.h>
-#include <string.h>
 
 #include "base/philox.h"
 #include "kernels_cpu/simd/simd.h"
 
-enum { ROWS = 64 }; /* windows a lane takes at a time */
-
-/* max(q e, (q - 1) e), e = y - yhat. */
-VF_INLINE vf value_of(vf e, vf q)
-{
-    return vf_max(vf_mul(q, e), vf_mul(vf_sub(q, vf_set(1)), e));
-}
-
-/* Its slope in yhat. */
-VF_INLINE vf slope_of(vf e, vf q)
-{
-    vf zero = vf_zero(), half = vf_set(0.5f);
-    vf side = vf_pick(vf_lt(zero, e), vf_neg(half), vf_pick(vf_lt(e, zero), half, e));
-    return vf_add(vf_sub(half, q), side);
-}
-
-/* Steps of a window are taken in blocks of about BLOCK numbers, as many for each step as there are
- * levels: y and weight are repeated into them once, and the rest is one run of vectors. */
-enum { BLOCK = 512 };
-
+/* Steps are taken VF_N at a time, a group: VF_N steps of Q numbers are Q vectors, and number n of a
+ * group belongs to step n / Q and level n % Q. So y is read once a group and spread over its
+ * vectors by permutations that are the same for every group. */
 typedef struct room {
-    float *y, *w, *q; /* [size]: a block and VF_N more, which the last step spills into */
-    int64_t steps;    /* of a block */
+    const int32_t *step; /* [Q, VF_N]: the step of each number */
+    const float *q;      /* [Q, VF_N]: its level */
 } room;
 
-static int64_t steps_of_block(const vn_call *c)
+enum {
+    TILE_NUMBERS = 4096, /* a lane takes at a time, about */
+    CHUNK = 16
+}; /* vectors summed in single precision before they join the double sum */
+
+static int64_t levels_of(const vn_call *c)
 {
-    int64_t Q = c->in[0].dim[2];
-    return Q >= BLOCK ? 1 : BLOCK / Q;
+    return c->in[0].dim[2];
+}
+static int64_t steps_of(const vn_call *c)
+{
+    return c->in[0].dim[0] * c->in[0].dim[1];
 }
 
-static int64_t size_of(const vn_call *c)
+static int64_t tile_of(const vn_call *c)
 {
-    return steps_of_block(c) * c->in[0].dim[2] + 2 * VF_N;
+    int64_t groups = TILE_NUMBERS / VF_N / levels_of(c);
+    return (groups ? groups : 1) * VF_N;
 }
 
-static room open_room(const vn_call *c, float *scratch)
+static int64_t tiles_of(const vn_call *c)
 {
-    int64_t size = size_of(c), Q = c->in[0].dim[2];
-    room r = { scratch, scratch + size, scratch + 2 * size, steps_of_block(c) };
-    const float *q = c->in[4].data;
-    for (int64_t i = 0; c->in[4].rank == 1 && i < size; i++) r.q[i] = q[i % Q];
-    return r;
+    return (steps_of(c) + tile_of(c) - 1) / tile_of(c);
 }
-
-/* x repeated `times` times at `to`; up to VF_N more are written. */
-VF_INLINE void repeat(float *to, float x, int64_t times)
-{
-    vf v = vf_set(x);
-    for (int64_t j = 0; j < times; j += VF_N) vf_store(to + j, v);
-}
-
-/* Fill the room with steps [k, k + n) of window b; behind them the weight is 0. */
-VF_INLINE void take(const vn_call *c, room *r, int64_t b, int64_t k, int64_t n)
-{
-    int64_t h = c->in[0].dim[1], Q = c->in[0].dim[2], at = b * h + k;
-    const float *y = (const float *)c->in[1].data + at, *mask = (const float *)c->in[2].data + at;
-    const float *weight = c->in[3].data ? (const float *)c->in[3].data + k : NULL;
-    for (int64_t i = 0; i < n && Q > 1; i++) {
-        repeat(r->y + i * Q, y[i], Q);
-        repeat(r->w + i * Q, weight ? mask[i] * weight[i] : mask[i], Q);
-    }
-    for (int64_t i = 0; i < n && Q == 1; i += VF_N) {
-        vf w = vf_load_upto(mask + i, n - i);
-        if (weight) w = vf_mul(w, vf_load_upto(weight + i, n - i));
-        vf_store(r->w + i, w);
-        vf_store(r->y + i, vf_load_upto(y + i, n - i));
-    }
-    vf_store(r->w + n * Q, vf_zero());
-    const float *q = c->in[4].data;
-    if (c->in[4].rank > 1) memcpy(r->q, q + at, (size_t)n * sizeof *q);
-}
-
-static int64_t tiles_of(const vn_call *c) { return (c->in[0].dim[0] + ROWS - 1) / ROWS; }
 
 static vn_scratch scratch_grad(const vn_call *c)
 {
-    return (vn_scratch){ 0, (size_t)size_of(c) * 3 * sizeof(float) };
+    return (vn_scratch){ 0, (size_t)levels_of(c) * VF_N * (sizeof(int32_t) + sizeof(float)) };
 }
 
 static vn_scratch scratch(const vn_call *c)
@@ -90,24 +47,103 @@ static vn_scratch scratch(const vn_call *c)
     return (vn_scratch){ (size_t)tiles_of(c) * 2 * sizeof(double), scratch_grad(c).per_lane };
 }
 
-/* Sums of windows [lo, hi) into part[0], weights into part[1], each once for every level. */
-static void sum_rows(const vn_call *c, room *r, int64_t lo, int64_t hi, double part[2])
+static room open_room(const vn_call *c, void *scratch)
+{
+    int64_t Q = levels_of(c), n = Q * VF_N, at = 0;
+    bool shared = c->in[4].rank == 1;
+    const float *level = c->in[4].data;
+    int32_t *step = scratch;
+    float *q = (float *)scratch + n;
+    for (int32_t k = 0; k < VF_N; k++)
+        for (int64_t j = 0; j < Q; j++, at++) {
+            step[at] = k;
+            q[at] = shared ? level[j] : 0;
+        }
+    return (room){ step, q };
+}
+
+/* One group's inputs: y, weights (0 behind the last step), how many numbers there are. */
+typedef struct group {
+    const float *yhat, *q;
+    vf y, w;
+    int64_t n;
+    bool plain; /* all there, every weight 1 */
+} group;
+
+VF_INLINE group group_at(const vn_call *c, const room *r, int64_t at)
+{
+    int64_t Q = levels_of(c), h = c->in[0].dim[1], left = steps_of(c) - at;
+    const float *weight = c->in[3].data;
+    group g = { .yhat = (const float *)c->in[0].data + at * Q,
+                .q = c->in[4].rank == 1 ? r->q : (const float *)c->in[4].data + at,
+                .y = vf_load_upto((const float *)c->in[1].data + at, left),
+                .w = vf_load_upto((const float *)c->in[2].data + at, left),
+                .n = (left < VF_N ? left : VF_N) * Q };
+    if (weight) {
+        float w[VF_N];
+        for (int64_t i = 0, k = at % h; i < VF_N; i++, k = k + 1 == h ? 0 : k + 1) w[i] = weight[k];
+        g.w = vf_mul(g.w, vf_load(w));
+    }
+    g.plain = left >= VF_N && vf_count(vf_eq(g.w, vf_set(1))) == VF_N;
+    return g;
+}
+
+/* max(q e, (q - 1) e), e = y - yhat. */
+VF_INLINE vf value_of(vf e, vf q)
+{
+    return vf_mul(e, vf_pick(vf_lt(e, vf_zero()), vf_sub(q, vf_set(1)), q));
+}
+
+/* c times its slope in yhat. */
+VF_INLINE vf slope_of(vf e, vf q, vf c)
+{
+    vf zero = vf_zero(), half = vf_set(0.5f);
+    vf side = vf_pick(vf_lt(zero, e), vf_neg(half), vf_pick(vf_lt(e, zero), half, e));
+    return vf_mul(vf_add(vf_sub(half, q), side), c);
+}
+
+/* A group's steps spread over its vector j. With one level they are that vector. */
+VF_INLINE vf spread(vf x, const room *r, int64_t j, bool one)
+{
+    return one ? x : vf_take(x, vf_places_load(r->step + j * VF_N));
+}
+
+/* sum + the weighted losses of a group's vectors [j, end). */
+VF_INLINE vf sum_part(const group *g, const room *r, int64_t j, int64_t end, bool one, vf sum)
+{
+    for (; j < end && g->plain; j++) {
+        vf e = vf_sub(spread(g->y, r, j, one), vf_load(g->yhat + j * VF_N));
+        sum = vf_add(sum, value_of(e, vf_load(g->q + j * VF_N)));
+    }
+    for (; j < end && j * VF_N < g->n; j++) {
+        int64_t left = g->n - j * VF_N;
+        vf e = vf_sub(spread(g->y, r, j, one), vf_load_upto(g->yhat + j * VF_N, left));
+        vf w = spread(g->w, r, j, one), q = vf_load_upto(g->q + j * VF_N, left);
+        sum = vf_add(sum, vf_pick(vf_eq(w, vf_zero()), vf_zero(), vf_mul(value_of(e, q), w)));
+    }
+    return sum;
+}
+
+/* Sums of steps [lo, hi) into part[0], weights into part[1]; `one`: one level. */
+VF_INLINE void sum_steps(const vn_call *c, const room *r, int64_t lo, int64_t hi, bool one,
+                         double part[2])
 {
     vf_acc sum = vf_acc_zero(), weights = sum;
-    int64_t h = c->in[0].dim[1], Q = c->in[0].dim[2];
-    vf zero = vf_zero();
-    for (int64_t b = lo; b < hi; b++)
-        for (int64_t k = 0; k < h; k += r->steps) {
-            int64_t n = (h - k < r->steps ? h - k : r->steps);
-            const float *yhat = (const float *)c->in[0].data + (b * h + k) * Q;
-            take(c, r, b, k, n);
-            for (int64_t i = 0; i < n * Q; i += VF_N) {
-                vf e = vf_sub(vf_load(r->y + i), vf_load_upto(yhat + i, n * Q - i));
-                vf w = vf_load(r->w + i), l = vf_mul(value_of(e, vf_load(r->q + i)), w);
-                sum = vf_acc_add(sum, vf_pick(vf_eq(w, zero), zero, l));
-                weights = vf_acc_add(weights, w);
+    int64_t Q = one ? 1 : levels_of(c), chunk = VF_N * (Q < CHUNK ? CHUNK / Q : 1);
+    for (; lo < hi; lo += chunk) {
+        vf part_sum = vf_zero(), part_weights = part_sum;
+        int64_t end = lo + chunk < hi ? lo + chunk : hi;
+        for (int64_t at = lo; at < end; at += VF_N) {
+            group g = group_at(c, r, at);
+            for (int64_t j = 0; j < Q; j += CHUNK) {
+                if (j) sum = vf_acc_add(sum, part_sum), part_sum = vf_zero();
+                part_sum = sum_part(&g, r, j, Q - j < CHUNK ? Q : j + CHUNK, one, part_sum);
             }
+            part_weights = vf_add(part_weights, g.w);
         }
+        sum = vf_acc_add(sum, part_sum);
+        weights = vf_acc_add(weights, part_weights);
+    }
     part[0] = vf_acc_sum(sum);
     part[1] = vf_acc_sum(weights);
 }
@@ -115,42 +151,57 @@ static void sum_rows(const vn_call *c, room *r, int64_t lo, int64_t hi, double p
 static void qloss(const vn_call *c, vn_stream *s)
 {
     vn_lane *lane = vn_cpu_lane(s);
-    double(*part)[2] = c->scratch, sum = 0, weights = 0, Q = (double)c->in[0].dim[2];
+    double(*part)[2] = c->scratch, sum = 0, weights = 0;
+    int64_t lo, hi, tile = tile_of(c);
     room r = open_room(c, vn_cpu_scratch(s));
-    int64_t lo, hi;
-    vn_lane_share(lane, c->in[0].dim[0], ROWS, &lo, &hi);
-    for (int64_t b = lo; b < hi; b += ROWS)
-        sum_rows(c, &r, b, b + ROWS < hi ? b + ROWS : hi, part[b / ROWS]);
+    vn_lane_share(lane, steps_of(c), tile, &lo, &hi);
+    for (int64_t at = lo; at < hi; at += tile) {
+        int64_t end = at + tile < hi ? at + tile : hi;
+        if (levels_of(c) == 1)
+            sum_steps(c, &r, at, end, true, part[at / tile]);
+        else
+            sum_steps(c, &r, at, end, false, part[at / tile]);
+    }
     vn_team_meet(lane);
     if (lane->rank) return;
     for (int64_t t = 0; t < tiles_of(c); t++) {
         sum += part[t][0];
         weights += part[t][1];
     }
-    if (c->out[0].data) *(float *)c->out[0].data = (float)(sum / Q);
-    if (c->out[1].data) *(float *)c->out[1].data = (float)(weights / Q);
+    if (c->out[0].data) *(float *)c->out[0].data = (float)(sum / (double)levels_of(c));
+    if (c->out[1].data) *(float *)c->out[1].data = (float)weights;
+}
+
+VF_INLINE void slope_group(const group *g, const room *r, int64_t Q, bool one, vf dsum, float *d)
+{
+    for (int64_t j = 0; j < Q && g->plain; j++) {
+        vf e = vf_sub(spread(g->y, r, j, one), vf_load(g->yhat + j * VF_N));
+        vf_store(d + j * VF_N, slope_of(e, vf_load(g->q + j * VF_N), dsum));
+    }
+    for (int64_t j = 0; j * VF_N < g->n && !g->plain; j++) {
+        int64_t left = g->n - j * VF_N;
+        vf e = vf_sub(spread(g->y, r, j, one), vf_load_upto(g->yhat + j * VF_N, left));
+        vf w = spread(g->w, r, j, one), q = vf_load_upto(g->q + j * VF_N, left);
+        vf slope = vf_pick(vf_eq(w, vf_zero()), vf_zero(), vf_mul(slope_of(e, q, dsum), w));
+        vf_store_upto(d + j * VF_N, slope, left);
+    }
 }
 
 static void qloss_grad(const vn_call *c, vn_stream *s)
 {
-    int64_t lo, hi, h = c->in[0].dim[1], Q = c->in[0].dim[2];
+    int64_t lo, hi, Q = levels_of(c);
     if (!c->out[0].data) return;
     room r = open_room(c, vn_cpu_scratch(s));
-    vf zero = vf_zero(), dsum = vf_set(*(const float *)c->in[5].data / (float)Q);
-    vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
-    for (int64_t b = lo; b < hi; b++)
-        for (int64_t k = 0; k < h; k += r.steps) {
-            int64_t n = (h - k < r.steps ? h - k : r.steps), at = (b * h + k) * Q;
-            const float *yhat = (const float *)c->in[0].data + at;
-            float *d = (float *)c->out[0].data + at;
-            take(c, &r, b, k, n);
-            for (int64_t i = 0; i < n * Q; i += VF_N) {
-                vf e = vf_sub(vf_load(r.y + i), vf_load_upto(yhat + i, n * Q - i));
-                vf w = vf_load(r.w + i), g = slope_of(e, vf_load(r.q + i));
-                g = vf_pick(vf_eq(w, zero), zero, vf_mul(g, vf_mul(w, dsum)));
-                vf_store_upto(d + i, g, n * Q - i);
-            }
-        }
+    vf dsum = vf_set(*(const float *)c->in[5].data / (float)Q);
+    vn_lane_share(vn_cpu_lane(s), steps_of(c), tile_of(c), &lo, &hi);
+    for (int64_t at = lo; at < hi; at += VF_N) {
+        group g = group_at(c, &r, at);
+        float *d = (float *)c->out[0].data + at * Q;
+        if (Q == 1)
+            slope_group(&g, &r, 1, true, dsum, d);
+        else
+            slope_group(&g, &r, Q, false, dsum, d);
+    }
 }
 
 /* ---- levels ---- */
@@ -192,7 +243,10 @@ static void tau(const vn_call *c, vn_stream *s)
     }
 }
 
-static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
+static const char *unfit(const vn_call *c)
+{
+    return vn_not_f32(c);
+}
 
 const vn_kernel VN_SIMD(qloss) = { VN_SIMD_NAME(qloss), VN_SIMD_NEED, unfit, scratch, qloss };
 const vn_kernel VN_SIMD(qloss_grad) = { VN_SIMD_NAME(qloss_grad), VN_SIMD_NEED, unfit, scratch_grad,
