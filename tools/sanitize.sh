@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test under the address and undefined sanitizers, then the concurrent ones under the thread
-# sanitizer. Slow (Check forks for each test, the leak search traces each fork), so it is run by hand.
+# sanitizer. In one process each: the leak search would trace every fork of Check, an hour in all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for preset in dev tsan; do
