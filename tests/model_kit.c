@@ -18,16 +18,67 @@ static vn_val input(vn_kit *kit, const char *name, int64_t rows, int64_t feature
 static vn_task declare(vn_kit *kit)
 {
     const vn_kit_config *c = &kit->c;
+    int64_t P = c->model->context ? 1 : c->P;
     kit->y = input(kit, "y", c->L, 1);
     kit->mask = input(kit, "mask", c->L, 1);
     kit->hist = input(kit, "hist", c->L, c->X);
     kit->futr = input(kit, "futr", c->L + c->H, c->F);
     kit->stat = input(kit, "stat", 0, c->S);
-    kit->target = input(kit, "target", c->H, c->P);
-    kit->target_mask = input(kit, "target_mask", c->H, c->P);
+    kit->target = input(kit, "target", c->paths ? 0 : c->H, c->paths ? 0 : P);
+    kit->target_mask = input(kit, "target_mask", c->paths ? 0 : c->H, c->paths ? 0 : P);
     return (vn_task){ .B = c->B, .L = c->L, .H = c->H, .P = c->P, .X = c->X, .F = c->F, .S = c->S,
                       .train = c->dropout, .y = kit->y, .mask = kit->mask, .hist = kit->hist,
                       .futr = kit->futr, .stat = kit->stat };
+}
+
+/* The steps that a model with a context learns: its last n input steps of x and the horizon's. */
+static vn_val learnt(vn_kit *kit, vn_val x, vn_val ahead, int64_t n)
+{
+    vn_val newest = vn_slice(kit->g, x, 1, kit->c.L - n, n);
+    return vn_concat(kit->g, 1, (vn_val[]){ newest, ahead }, 2);
+}
+
+/* What a model with a context is given beside the others. */
+static void add_context(vn_kit *kit, vn_task *task)
+{
+    const vn_kit_config *c = &kit->c;
+    int64_t n = c->model->context(c->hparams);
+    vn_attr_stats attr = { .type = VN_SCALER_MEAN_ABS, .rows = n, .season = 1 };
+    vn_window_stats(kit->g, vn_slice(kit->g, kit->y, 1, c->L - n, n),
+                    vn_slice(kit->g, kit->mask, 1, c->L - n, n), &attr, &task->loc, &task->scale);
+    task->y = vn_scale(kit->g, kit->y, kit->mask, task->loc, task->scale);
+    task->dist = (vn_attr_dist){ .kind = c->dist };
+    task->paths = c->paths;
+    if (c->paths)
+        task->pairs = kit->pairs = vn_input(kit->g, "pairs", VN_I32, VN_DIMS(c->B, 2));
+    else
+        task->future = vn_scale(kit->g, kit->target, kit->target_mask, task->loc, task->scale);
+}
+
+/* Sum and weight of the loss of yhat. */
+static void measure(vn_kit *kit, const vn_task *task, vn_val yhat, vn_val *num, vn_val *den)
+{
+    const vn_kit_config *c = &kit->c;
+    vn_graph *g = kit->g;
+    vn_attr_loss attr = { .kind = c->loss, .delta = 1 };
+    if (c->model->context) {
+        int64_t n = c->model->context(c->hparams) - 1;
+        vn_val out[VN_MAX_OUT] = { 0 };
+        vn_val in[] = { yhat, learnt(kit, kit->y, kit->target, n),
+                        learnt(kit, kit->mask, kit->target_mask, n), 0,
+                        vn_dist_about(c->dist)->counts ? 0 : task->loc, task->scale };
+        vn_emit(g, VN_OP_NLL, in, 6, &task->dist, out);
+        *num = out[0];
+        *den = out[1];
+        kit->param = vn_output(g, vn_emit1(g, VN_OP_DIST, (vn_val[]){ yhat, in[4], in[5] }, 3,
+                                           &task->dist));
+    } else if (c->P == 1) {
+        vn_loss_of(g, &attr, yhat, kit->target, kit->target_mask, 0, 0, num, den);
+    } else { /* the loss op is for one number a step */
+        vn_val error = vn_sub(g, yhat, kit->target);
+        *num = vn_reshape(g, vn_sumto(g, vn_mul(g, error, error), VN_DIMS(1)), VN_DIMS(1));
+        *den = vn_reshape(g, vn_sumto(g, kit->target_mask, VN_DIMS(1)), VN_DIMS(1));
+    }
 }
 
 static vn_status optimize(vn_kit *kit, vn_val loss)
@@ -44,17 +95,13 @@ static vn_status build(vn_kit *kit)
     const vn_kit_config *c = &kit->c;
     vn_graph *g = kit->g;
     vn_task task = declare(kit);
-    VN_TRY(c->model->check(c->hparams, &task));
-    vn_val yhat = c->model->build(g, c->hparams, &task), num, den;
-    vn_attr_loss attr = { .kind = c->loss, .delta = 1 };
-    if (c->P == 1) {
-        vn_loss_of(g, &attr, yhat, kit->target, kit->target_mask, 0, 0, &num, &den);
-    } else { /* the loss op is for one number a step */
-        vn_val error = vn_sub(g, yhat, kit->target);
-        num = vn_reshape(g, vn_sumto(g, vn_mul(g, error, error), VN_DIMS(1)), VN_DIMS(1));
-        den = vn_reshape(g, vn_sumto(g, kit->target_mask, VN_DIMS(1)), VN_DIMS(1));
+    if (c->model->context) add_context(kit, &task);
+    if (c->model->check) VN_TRY(c->model->check(c->hparams, &task));
+    vn_val yhat = c->model->build(g, c->hparams, &task), loss = 0, num, den;
+    if (!c->paths) {
+        measure(kit, &task, yhat, &num, &den);
+        loss = vn_div(g, num, den);
     }
-    vn_val loss = vn_div(g, num, den);
     vn_val exog[3] = { kit->hist, kit->futr, kit->stat };
     if (c->mode != VN_KIT_FORWARD) vn_gradients(g, loss, exog, c->wrt ? 3 : 0, kit->d_exog);
     if (!kit->params->closed) {
@@ -68,6 +115,15 @@ static vn_status build(vn_kit *kit)
     for (int i = 0; i < 3; i++)
         if (kit->d_exog[i]) kit->d_exog[i] = vn_output(g, kit->d_exog[i]);
     return vn_graph_finish(g);
+}
+
+/* Hyperparameters that wait for the data's step, here one without a calendar. */
+static vn_status settle(const vn_kit_config *c)
+{
+    vn_pace pace = { .season = 1, .h = c->H };
+    int64_t L = c->L;
+    void *hparams = (void *)(uintptr_t)c->hparams;
+    return c->model->settle ? c->model->settle(hparams, &pace, &L) : VN_OK;
 }
 
 static size_t block_bytes(const vn_kit *kit)
@@ -91,6 +147,8 @@ vn_status vn_kit_open(const vn_kit_config *config, vn_kit *kit)
 {
     *kit = (vn_kit){ .c = *config, .params = config->params };
     if (!kit->c.P) kit->c.P = 1;
+    if (config->model->context) kit->c.P = vn_dist_width(config->dist, 0);
+    VN_TRY(settle(config));
     vn_device_config device = { config->threads ? config->threads : 2, config->level };
     VN_TRY(vn_device_open("cpu", 0, &device, &kit->dev));
     VN_TRY(vn_stream_open(kit->dev, &kit->stream));
@@ -102,6 +160,7 @@ vn_status vn_kit_open(const vn_kit_config *config, vn_kit *kit)
     vn_val masks[] = { kit->mask, kit->target_mask };
     for (int m = 0; m < 2; m++) {
         int64_t n = vn_kit_size(kit, masks[m]);
+        if (!n) continue;
         float *ones = vn_malloc((size_t)n * sizeof *ones);
         if (!ones) return VN_E_MEMORY;
         for (int64_t i = 0; i < n; i++) ones[i] = 1;

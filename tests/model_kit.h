@@ -12,7 +12,9 @@ typedef struct vn_kit_config {
     const vn_model_def *model;
     const void *hparams;
     int64_t B, L, H, X, F, S;
-    int64_t P;         /* 0: 1 */
+    int64_t P;         /* 0: 1; a model with a context has as many as `dist` */
+    vn_dist dist;      /* of a model with a context, whose loss is its likelihood */
+    int64_t paths;     /* such a model draws so many; 0: it predicts every step from those before */
     vn_dtype real;
     vn_loss loss;
     vn_kit_mode mode;
@@ -31,14 +33,17 @@ typedef struct vn_kit {
     vn_plan *plan;
     vn_params *params;
     vn_val y, mask, hist, futr, stat, target, target_mask; /* feeds */
+    vn_val pairs;                                          /* feed, i32 [B, 2], of paths */
     vn_val yhat, loss;                                     /* reads */
+    vn_val param; /* read: of the distribution, where a model with a context predicts */
     vn_val attention; /* read: what the model shows under this name; 0: nothing */
     vn_val d_exog[3];                                      /* of hist, futr, stat; 0: none */
     void *home[VN_HOME_COUNT];
 } vn_kit;
 
-/* Build, plan, upload the parameters; masks are fed with ones, the rest with zeros. Close it even
- * when opening failed. */
+/* Build, plan, upload the parameters; masks are fed with ones, the rest with zeros. Hyperparameters
+ * that the model leaves open are settled. A model with a context sees y, which then is on any scale,
+ * over its mean size. Close it even when opening failed. */
 vn_status vn_kit_open(const vn_kit_config *config, vn_kit *kit);
 void vn_kit_close(vn_kit *kit);
 

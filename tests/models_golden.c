@@ -25,6 +25,7 @@ static const char *const cases[] = {
     "tcn_residual_exog_mask", "transformer_nixtla", "transformer_nixtla_futr",
     "transformer_nixtla_relu", "transformer_causal", "transformer_exog_mask", "transformer_pre",
     "nlinear_quantiles", "nhits_quantiles", "nbeats_quantiles",
+    "deepar_studentt", "deepar_normal", "deepar_poisson",
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -174,11 +175,21 @@ static void feed(vn_kit *kit, vn_val v, const vn_golden *golden, const char *nam
     if (numbers) vn_kit_feed(kit, v, numbers);
 }
 
+/* Of a model with a context; the first one where the file names none. */
+static vn_dist dist_of(const vn_golden *golden)
+{
+    int dist = 0;
+    while (dist < VN_DIST_COUNT &&
+           strcmp(vn_dist_about(dist)->name, vn_golden_text(golden, "dist"))) dist++;
+    return dist < VN_DIST_COUNT ? (vn_dist)dist : 0;
+}
+
 static void open_case(const vn_golden *golden, vn_kit_config config, vn_kit *kit)
 {
     config.loss = VN_LOSS_MAE;
     config.P = vn_golden_int(golden, "outputs"); /* absent: one, and the mean absolute error */
-    config.mode = VN_KIT_GRADIENT;
+    config.dist = dist_of(golden);
+    config.mode = config.paths ? VN_KIT_FORWARD : VN_KIT_GRADIENT;
     config.B = vn_golden_int(golden, "batch");
     config.L = vn_golden_int(golden, "input_size");
     config.H = vn_golden_int(golden, "h");
@@ -193,7 +204,7 @@ static void open_case(const vn_golden *golden, vn_kit_config config, vn_kit *kit
     feed(kit, kit->hist, golden, "hist_exog");
     feed(kit, kit->futr, golden, "futr_exog");
     feed(kit, kit->stat, golden, "stat_exog");
-    feed(kit, kit->target, golden, "target");
+    if (kit->target) feed(kit, kit->target, golden, "target");
     ck_assert_msg(vn_kit_run(kit) == VN_OK, "%s", vn_last_message());
 }
 
@@ -220,15 +231,15 @@ static double forecast_gap(const vn_kit *kit, const vn_golden *golden)
     return worst;
 }
 
-/* Of the weights a model with attention shows; 0 for the others. */
-static double attention_gap(const vn_kit *kit, const vn_golden *golden)
+/* Of what few models have: weights of an attention, parameters of a distribution; 0 for the others. */
+static double extra_gap(const vn_kit *kit, vn_val v, const vn_golden *golden, const char *name)
 {
-    int64_t n = vn_kit_size(kit, kit->attention);
-    ck_assert_int_eq(n > 0, vn_golden_find(golden, "attention", NULL) != NULL);
+    int64_t n = vn_kit_size(kit, v);
+    ck_assert_int_eq(n > 0, vn_golden_find(golden, name, NULL) != NULL);
     if (!n) return 0;
     double *got = vn_malloc((size_t)n * sizeof *got);
-    for (int64_t i = 0; i < n; i++) got[i] = vn_kit_read(kit, kit->attention, i);
-    double worst = gap(got, golden, "attention");
+    for (int64_t i = 0; i < n; i++) got[i] = vn_kit_read(kit, v, i);
+    double worst = gap(got, golden, name);
     vn_free(got);
     return worst;
 }
@@ -268,8 +279,10 @@ static void compare(const char *name, vn_dtype real, const char *level, double f
     if (getenv("VANE_TEST_FIGURES"))
         printf("%s %s %s forecast %.2g gradient %.2g (%s) loss %.2g\n", name,
                vn_dtype_name(real), level, forecast, grad, where, loss_gap);
-    double attention = attention_gap(&kit, &golden);
+    double attention = extra_gap(&kit, kit.attention, &golden, "attention");
+    double param = extra_gap(&kit, kit.param, &golden, "params");
     ck_assert_msg(attention <= forecast_limit, "%s: attention differs by %.3g", name, attention);
+    ck_assert_msg(param <= forecast_limit, "%s: parameters differ by %.3g", name, param);
     ck_assert_msg(forecast <= forecast_limit, "%s: forecast differs by %.3g", name, forecast);
     ck_assert_msg(loss_gap <= forecast_limit, "%s: loss differs by %.3g", name, loss_gap);
     ck_assert_msg(grad <= grad_limit, "%s: gradient of %s differs by %.3g", name, where, grad);
@@ -301,6 +314,62 @@ START_TEST(a_model_in_f64_is_the_reference_to_the_last_f32_digit)
 }
 END_TEST
 
+/* ---- paths ---- */
+
+enum { DRAWS = 20000, LEVELS = 5, MEDIAN = 2 };
+
+/* The share of paths of window and step i at or below a limit, or of those that at the step after it
+ * are below `next` too. */
+static double share_below(const vn_kit *kit, int64_t i, double limit, const float *next)
+{
+    int64_t n = 0;
+    for (int64_t k = 0; k < DRAWS; k++)
+        n += vn_kit_read(kit, kit->yhat, i * DRAWS + k) <= limit &&
+             (!next || vn_kit_read(kit, kit->yhat, (i + 1) * DRAWS + k) <= (double)*next);
+    return (double)n / DRAWS;
+}
+
+/* Five standard errors of the difference of two shares. */
+static void near_share(const char *name, int64_t i, double got, double want, double n_want)
+{
+    double error = 5 * sqrt(want * (1 - want) * (1 / (double)DRAWS + 1 / n_want));
+    ck_assert_msg(fabs(got - want) <= error + 1e-9, "%s, window and step %ld: %g of our paths, %g of "
+                  "the reference's", name, (long)i, got, want);
+}
+
+static const char *const sampled[] = { "deepar_studentt", "deepar_normal", "deepar_poisson" };
+
+/* As many of our paths as of the reference's lie below its quantiles of every step, and below the
+ * medians of two neighbouring steps at once. */
+START_TEST(paths_are_spread_as_the_reference_spreads_them)
+{
+    vn_golden golden;
+    const vn_model_def *def;
+    ck_assert_msg(vn_golden_open(sampled[_i], &golden) == VN_OK, "%s", vn_last_message());
+    void *hp = hparams_of(&golden, &def);
+    vn_kit kit;
+    open_case(&golden, (vn_kit_config){ .model = def, .hparams = hp, .real = VN_F32,
+                                        .paths = DRAWS }, &kit);
+    const float *limit = vn_golden_find(&golden, "paths.quantiles", NULL);
+    const float *share = vn_golden_find(&golden, "paths.share", NULL);
+    const float *both = vn_golden_find(&golden, "paths.both", NULL);
+    double n_paths = (double)vn_golden_int(&golden, "n_paths");
+    ck_assert(limit && share && both && n_paths > DRAWS);
+    for (int64_t i = 0; i < kit.c.B * kit.c.H; i++) {
+        const float *at = limit + i * LEVELS;
+        for (int q = 0; q < LEVELS; q++)
+            near_share(sampled[_i], i, share_below(&kit, i, at[q], NULL), share[i * LEVELS + q],
+                       n_paths);
+        if (i % kit.c.H == kit.c.H - 1) continue;
+        near_share(sampled[_i], i, share_below(&kit, i, at[MEDIAN], at + LEVELS + MEDIAN), *both++,
+                   n_paths);
+    }
+    vn_kit_close(&kit);
+    vn_free(hp);
+    vn_golden_close(&golden);
+}
+END_TEST
+
 Suite *vn_suite_models_golden(void);
 
 Suite *vn_suite_models_golden(void)
@@ -310,6 +379,8 @@ Suite *vn_suite_models_golden(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_model_forecasts_and_learns_as_the_reference_does, 0, N_CASES);
     tcase_add_loop_test(tc, a_model_in_f64_is_the_reference_to_the_last_f32_digit, 0, N_CASES);
+    tcase_add_loop_test(tc, paths_are_spread_as_the_reference_spreads_them, 0,
+                        (int)(sizeof sampled / sizeof *sampled));
     suite_add_tcase(s, tc);
     return s;
 }

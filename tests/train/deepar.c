@@ -1,9 +1,15 @@
 /* DeepAR: its lags by the frequency, its paths, and what it refuses. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+#include "base/philox.h"
+#include "device/draw.h"
 #include "models/lags.h"
+#include "tests/model_kit.h"
 #include "tests/train/lab.h"
 
 Suite *vn_suite_deepar(void);
@@ -94,6 +100,96 @@ START_TEST(paths_follow_the_series)
 }
 END_TEST
 
+/* ---- paths against the model that was trained ---- */
+
+enum { KB = 3, KL = 14, KH = 6, KN = 37 };
+
+/* A model of every input but categories: predicting steps from those before, or drawing KN paths
+ * with the other's weights. */
+static void open_kit(vn_dtype real, vn_dist dist, int64_t paths, const vn_kit *other, void *hp,
+                     vn_kit *kit)
+{
+    vn_kit_config c = { .model = vn_model_find("deepar"), .hparams = hp, .B = KB, .L = KL, .H = KH,
+                        .X = 2, .F = 2, .S = 1, .real = real, .dist = dist, .paths = paths,
+                        .params = other ? other->params : NULL };
+    ck_assert_msg(vn_kit_open(&c, kit) == VN_OK, "%s", vn_last_message());
+    float y[KB * KL], mask[KB * KL];
+    for (int i = 0; i < KB * KL; i++) {
+        y[i] = 20 + 10 * (float)sin(i);
+        mask[i] = i % KL >= i / KL && i % 11 != 7;
+    }
+    vn_kit_feed_random(kit, 3);
+    vn_kit_feed(kit, kit->y, y);
+    vn_kit_feed(kit, kit->mask, mask);
+    int32_t *pairs = kit->pairs ? vn_plan_feed(kit->plan, kit->pairs) : NULL;
+    for (int i = 0; pairs && i < 2 * KB; i++) pairs[i] = 100 + 7 * i;
+}
+
+/* What is drawn at step t of path n of window b from parameters the model predicts. */
+static double drawn(const vn_kit *kit, int64_t b, int64_t n, int64_t t)
+{
+    int64_t P = kit->c.P, steps = vn_kit_size(kit, kit->param) / (KB * P);
+    uint64_t key = 1 ^ (uint64_t)(int64_t)vn_stream_of("paths"); /* the kit's seed is 1 */
+    vn_draw_at at = { (uint32_t)key, (uint32_t)(key >> 32),
+                      { { (uint32_t)n, (uint32_t)t, (uint32_t)(100 + 14 * b),
+                          (uint32_t)(107 + 14 * b) } } };
+    vn_attr_dist dist = { .kind = kit->c.dist };
+    double param[4];
+    float narrow[4];
+    for (int64_t j = 0; j < P; j++)
+        narrow[j] = (float)(param[j] = vn_kit_read(
+                                kit, kit->param, (b * steps + steps - KH + t) * P + j));
+    return kit->c.real == VN_F64 ? vn_draw_f64(&dist, P, param, &at)
+                                 : (double)vn_draw_f32(&dist, P, narrow, &at);
+}
+
+static const struct {
+    vn_dtype real;
+    vn_dist dist;
+    double near;
+} path_cases[] = { { VN_F32, VN_DIST_STUDENTT, 2e-6 }, { VN_F64, VN_DIST_STUDENTT, 2e-8 },
+                   { VN_F32, VN_DIST_NORMAL, 2e-6 },   { VN_F32, VN_DIST_POISSON, 0 },
+                   { VN_F32, VN_DIST_NEGBIN, 0 },      { VN_F32, VN_DIST_LAPLACE, 2e-6 } };
+
+/* Given a path as the truth, the model that predicts each step from those before must predict at
+ * every step the distribution that the path's value there was drawn from: states, lags, features
+ * and scale are then the same on both ways. */
+START_TEST(a_path_is_drawn_from_what_the_model_predicts_along_it)
+{
+    const vn_model_def *def = vn_model_find("deepar");
+    void *hp = vn_calloc(1, def->options_bytes);
+    ck_assert_int_eq(vn_options_preset(def->options, hp), VN_OK);
+    static const char *const set[][2] = { { "lags", "[1, 2, 5, 7]" }, { "hidden_size", "9" } };
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(vn_option_set(vn_option_find(def->options, set[i][0]), hp, set[i][1]),
+                         VN_OK);
+    vn_kit model, paths;
+    open_kit(path_cases[_i].real, path_cases[_i].dist, 0, NULL, hp, &model);
+    open_kit(path_cases[_i].real, path_cases[_i].dist, KN, &model, hp, &paths);
+    ck_assert_msg(vn_kit_run(&paths) == VN_OK, "%s", vn_last_message());
+    double worst = 0, spread = 0;
+    for (int64_t n = 0; n < KN; n++) {
+        float truth[KB * KH];
+        for (int64_t i = 0; i < KB * KH; i++)
+            truth[i] = (float)vn_kit_read(&paths, paths.yhat, i * KN + n);
+        vn_kit_feed(&model, model.target, truth);
+        ck_assert_msg(vn_kit_run(&model) == VN_OK, "%s", vn_last_message());
+        for (int64_t i = 0; i < KB * KH; i++) {
+            double want = drawn(&model, i / KH, n, i % KH), got = vn_kit_read(&paths, paths.yhat,
+                                                                              i * KN + n);
+            worst = fmax(worst, fabs(got - want) / (20 + fabs(want)));
+            spread += fabs(want - truth[i / KH * KH]) / KN;
+        }
+    }
+    if (getenv("VANE_TEST_FIGURES")) printf("paths of case %d differ by %.2g\n", _i, worst);
+    ck_assert_msg(worst <= path_cases[_i].near, "paths differ by %g", worst);
+    ck_assert_double_gt(spread, 0);
+    vn_kit_close(&paths);
+    vn_kit_close(&model);
+    vn_free(hp);
+}
+END_TEST
+
 START_TEST(what_cannot_be_drawn_is_refused)
 {
     static const struct {
@@ -123,6 +219,8 @@ Suite *vn_suite_deepar(void)
                         (int)(sizeof paces / sizeof *paces));
     tcase_add_test(tc, paths_do_not_depend_on_batch_or_threads);
     tcase_add_test(tc, paths_follow_the_series);
+    tcase_add_loop_test(tc, a_path_is_drawn_from_what_the_model_predicts_along_it, 0,
+                        (int)(sizeof path_cases / sizeof *path_cases));
     tcase_add_loop_test(tc, what_cannot_be_drawn_is_refused, 0, 5);
     suite_add_tcase(s, tc);
     return s;
