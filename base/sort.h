@@ -7,4 +7,7 @@
 
 void vn_sort_i64(int64_t *v, size_t n); /* ascending */
 
+/* Ascending, by radix: the time of n > 64 numbers grows as n. None may be NaN; `room` [n]. */
+void vn_sort_f32(float *v, float *room, size_t n);
+
 #endif

@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 /* The interface this header describes: grows with every addition, never breaks within a SONAME. */
-#define VANE_ABI 2
+#define VANE_ABI 3
 
 VANE_API const char *vane_version(void); /* "0.1.0" */
 VANE_API int vane_abi(void);             /* VANE_ABI of the library in use */
@@ -356,6 +356,13 @@ VANE_API vane_status vane_forecast_make(const vane_config *config, const vane_mo
 VANE_API vane_status vane_forecast_attend(const vane_config *config, const vane_model *model,
                                           const vane_dataset *data, const vane_dataset *future,
                                           const vane_hooks *hooks, vane_forecast **forecast);
+/* The same, and keeps the sample paths that a model which draws them (deepar) forecasts with: as
+ * many as the option num_samples says, by default those it was trained with. The draws depend on the
+ * model, its seed, the series and the place of the forecast alone. UNSUPPORTED: the model draws
+ * none. */
+VANE_API vane_status vane_forecast_draw(const vane_config *config, const vane_model *model,
+                                        const vane_dataset *data, const vane_dataset *future,
+                                        const vane_hooks *hooks, vane_forecast **forecast);
 VANE_API void vane_forecast_close(vane_forecast *forecast);
 
 VANE_API int64_t vane_forecast_n_series(const vane_forecast *forecast); /* N */
@@ -367,6 +374,11 @@ VANE_API const float *vane_forecast_values(const vane_forecast *forecast); /* [N
 VANE_API const float *vane_forecast_attention(const vane_forecast *forecast, int64_t *n_input);
 /* unique_id,ds,input_ds,attention as CSV; steps before the first of a series are left out. */
 VANE_API vane_status vane_forecast_attention_csv(const vane_forecast *forecast, const char *path);
+/* [N, *n_paths, H] paths on the scale of the data, steps of a path side by side; NULL if they were
+ * not kept. */
+VANE_API const float *vane_forecast_samples(const vane_forecast *forecast, int64_t *n_paths);
+/* unique_id,ds,sample,MODEL as CSV, path after path; sample counts from 1. */
+VANE_API vane_status vane_forecast_samples_csv(const vane_forecast *forecast, const char *path);
 VANE_API const char *vane_forecast_id(const vane_forecast *forecast, int64_t i);
 /* Stamp of step k = 0 .. H - 1 of series i, as text. At most n bytes with the zero. */
 VANE_API void vane_forecast_stamp(const vane_forecast *forecast, int64_t i, int64_t k, char *out,

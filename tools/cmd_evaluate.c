@@ -154,7 +154,7 @@ const command command_evaluate = {
              "last\n"
              "value, the value one season before, Naive2, and a closed-form ridge regression.",
     .groups = " run data evaluate ",
-    .options = " h split val_size test_size ",
+    .options = " h split val_size test_size num_samples ",
     .flags = flags,
     .run = run,
 };

@@ -9,6 +9,7 @@ static const flag flags[] = {
     { "output", 'o', "FILE", "where the forecast goes (default: standard output)" },
     { "futr", 0, "TABLE", "future values of the features known in advance" },
     { "attention", 0, "FILE", "how much each forecast step looked at each input step, as CSV" },
+    { "samples", 0, "FILE", "every sample path, as CSV (deepar; --num_samples says how many)" },
     { "plot", 0, "FILE", "draw history and forecast as SVG" },
     { "plot-parts", 0, "FILE", "draw the parts of the first series' forecast as SVG (prophet)" },
     { "actuals", 0, "TABLE", "what really came, to draw beside the forecast" },
@@ -45,12 +46,13 @@ static vane_status draw_parts(const job *j, const char *path)
 static vane_status work(args *a, talk *t, job *j)
 {
     const char *out = args_flag(a, "output", 0), *plot = args_flag(a, "plot", 0);
-    const char *weights = args_flag(a, "attention", 0);
+    const char *weights = args_flag(a, "attention", 0), *samples = args_flag(a, "samples", 0);
     vane_status st = load(a, t, j);
     if (!st)
-        st = (weights ? vane_forecast_attend : vane_forecast_make)(
+        st = (weights ? vane_forecast_attend : samples ? vane_forecast_draw : vane_forecast_make)(
             a->config, j->model, j->data, j->future, &t->hooks, &j->forecast);
     if (!st && weights) st = vane_forecast_attention_csv(j->forecast, weights);
+    if (!st && samples) st = vane_forecast_samples_csv(j->forecast, samples);
     if (!st && plot) st = plot_forecast(plot, j->data, j->forecast, j->actuals);
     if (!st && args_flag(a, "plot-parts", 0)) st = draw_parts(j, args_flag(a, "plot-parts", 0));
     if (st) return st;
@@ -69,7 +71,10 @@ static int run(args *a)
     if (args_flag(a, "actuals", 0) && !args_flag(a, "plot", 0))
         return usage_error(a->command,
                            "--actuals needs --plot FILE; `vane evaluate` scores forecasts");
-    static const char *const outputs[] = { "output", "plot", "plot-parts", "attention", NULL };
+    if (args_flag(a, "attention", 0) && args_flag(a, "samples", 0))
+        return usage_error(a->command, "--attention and --samples: no model has both");
+    static const char *const outputs[] = { "output",    "plot",    "plot-parts",
+                                           "attention", "samples", NULL };
     static const char *const inputs[] = { "load", "futr", "actuals", NULL };
     int code = keep_inputs(a, outputs, inputs);
     if (code >= 0) return code;
@@ -92,10 +97,12 @@ const command command_forecast = {
         "Prints unique_id,ds,MODEL for the h steps after the last row of every series, and further\n"
         "columns of models that have them: a model trained for quantiles or a distribution gives\n"
         "MODEL-median and its intervals, or --level 80,90 MODEL-lo-90 .. MODEL-hi-90 and\n"
-        "--quantiles 0.1 MODEL-ql0.1; --components MODEL-trend and so on. The features and the\n"
-        "season the model was trained with are read again without being asked for.",
+        "--quantiles 0.1 MODEL-ql0.1; --components MODEL-trend and so on. A model that draws paths\n"
+        "(deepar) makes these columns of --num_samples of them, and --samples writes the paths:\n"
+        "unique_id,ds,sample,MODEL. The features and the season the model was trained with are read\n"
+        "again without being asked for.",
     .groups = " run data ",
-    .options = " level quantiles ",
+    .options = " level quantiles num_samples ",
     .flags = flags,
     .run = run,
 };

@@ -11,6 +11,7 @@ enum { NAME = 48 };
 /* A model in a rolling evaluation. */
 typedef struct entrant {
     const vn_fitted *m;
+    vn_fitted drawing; /* m, where other than its own number of paths are drawn */
     vn_scaled scaled;
     vn_predictor *predictor;
     const vn_panel *panel;
@@ -19,6 +20,7 @@ typedef struct entrant {
     double q[VN_EVAL_LEVELS]; /* levels of the scores */
     int64_t n_q;
     float *raw, *y; /* [room, h, width of the head], [h] */
+    float *sort;    /* [width of the head] */
     int64_t room;
     char name[NAME];
 } entrant;
@@ -39,7 +41,7 @@ static void finish_window(entrant *e, int64_t series, float *raw, double *out)
 {
     int64_t h = e->m->train.h, width = 1 + e->n_q;
     for (int64_t k = 0; k < h; k++)
-        out[k * width] = vn_step_forecast(e->head, raw + k * e->head->width, e->q, e->n_q,
+        out[k * width] = vn_step_forecast(e->head, raw + k * e->head->width, e->sort, e->q, e->n_q,
                                           out + k * width + 1);
     if (!e->scaled.scale.loc) return;
     for (int64_t j = 0; j < width; j++) {
@@ -79,11 +81,12 @@ static void close_model(void *ctx)
     vn_scaled_close(&e->scaled);
     vn_free(e->raw);
     vn_free(e->y);
+    vn_free(e->sort);
     vn_free(e);
 }
 
-static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_device *dev,
-                            int64_t batch, vn_forecaster *out)
+static vn_status open_model(const vane_config *config, const vn_fitted *m,
+                            const vn_eval_task *task, vn_device *dev, vn_forecaster *out)
 {
     VN_TRY(vn_fitted_match(m, task->panel));
     vn_fitted_warn_freq(m, task->panel, &task->log);
@@ -93,7 +96,7 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
                        m->def->alias, m->train.h, task->h);
     entrant *e = vn_calloc(1, sizeof *e);
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    e->m = m;
+    e->m = m = vn_fitted_drawing(config, m, &e->drawing);
     e->panel = task->panel;
     e->team = task->team;
     *out = (vn_forecaster){ .name = m->def->alias,
@@ -104,8 +107,10 @@ static vn_status open_model(const vn_fitted *m, const vn_eval_task *task, vn_dev
     e->y = vn_calloc((size_t)m->train.h, sizeof *e->y);
     if (!e->y) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
-    VN_TRY(vn_predictor_open(m, dev, batch, &e->predictor));
+    VN_TRY(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &e->predictor));
     e->head = vn_predictor_head(e->predictor);
+    e->sort = vn_calloc((size_t)e->head->width, sizeof *e->sort);
+    if (!e->sort) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     choose_levels(e);
     out->q = e->q;
     out->n_q = e->n_q;
@@ -236,8 +241,7 @@ static vn_status evaluate(const vane_config *config, const vane_model *const *mo
     while (opened < n) {
         const vn_fitted *m = models[opened]->fitted;
         opened++; /* even a half-open one is closed below */
-        VN_TRY_DONE(
-            open_model(m, task, dev, config->run.inference_windows_batch_size, &f[opened - 1]));
+        VN_TRY_DONE(open_model(config, m, task, dev, &f[opened - 1]));
         name_apart(f, opened - 1);
     }
     VN_TRY_DONE(vn_evaluate(task, f, n, &report->evaluation));

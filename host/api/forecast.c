@@ -4,22 +4,7 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "base/os.h"
-#include "host/api/internal.h"
-
-struct vane_forecast {
-    vn_arena arena;
-    const char *alias;
-    const char **id; /* [N] */
-    int64_t *stamp;  /* [N, H] */
-    float *y;        /* [N, H] */
-    float *attention; /* [N, H, L] or NULL */
-    int64_t *seen;    /* [N, L] stamps of the input, those before a series left out by `first` */
-    int64_t *first;   /* [N] first input step within the series */
-    vn_freq freq;
-    int64_t n_series, h, n_input;
-    vn_columns columns; /* beside y */
-};
+#include "host/api/forecast.h"
 
 /* Everything about the forecast but its numbers. */
 static vn_status prepare(vane_forecast *f, const vn_fitted *m, const vn_panel *p)
@@ -122,12 +107,15 @@ static vn_status prepare_attention(vane_forecast *f, const vn_fitted *m, const v
     return VN_OK;
 }
 
+/* What a forecast keeps beside its columns. */
+typedef enum keep { COLUMNS, ATTENTION, SAMPLES } keep;
+
 static vn_status open_predictor(const vane_config *config, const vn_fitted *m,
-                                const vn_panel *panel, bool attend, vn_device *dev,
+                                const vn_panel *panel, keep what, vn_device *dev,
                                 vane_forecast *f, vn_predictor **predictor)
 {
     int64_t batch = config->run.inference_windows_batch_size, row;
-    if (!attend) return vn_predictor_open(m, dev, batch, predictor);
+    if (what != ATTENTION) return vn_predictor_open(m, dev, batch, predictor);
     VN_TRY(vn_predictor_open_showing(m, dev, batch, "attention", predictor, &row));
     VN_TRY(prepare_attention(f, m, panel, row));
     vn_predictor_keep(*predictor, f->attention);
@@ -152,52 +140,101 @@ static vn_status choose_columns(const vane_config *config, const vn_fitted *m, c
     return VN_OK;
 }
 
-/* The point and every column of all series from raw numbers, on the scale of the data. */
-static vn_status fill(const vane_config *config, const vn_fitted *m, const vn_scaled *scaled,
-                      float *raw, vane_forecast *f)
+/* Series first .. first + n of a forecast, from raw numbers to the scale of the data. */
+typedef struct slice {
+    vane_forecast *f;
+    const vn_head *head;
+    const vn_picks *picks;
+    const vn_scaled *scaled;
+    int64_t first, n;
+    float *raw;  /* [n, H, width] */
+    float *room; /* [width] */
+} slice;
+
+/* The paths of a slice as the caller sees them, [n, paths, H]; before the columns sort them. */
+static void keep_samples(const slice *s)
 {
-    vn_head head;
-    vn_picks picks;
-    VN_TRY(vn_forecast_head_of(m, &head));
-    VN_TRY(choose_columns(config, m, &head, f, &picks));
-    vn_picks_fill(&head, &picks, raw, f->n_series * f->h, f->y, f->columns.value);
-    for (int64_t i = 0; i < f->n_series; i++) {
-        vn_scaled_undo(scaled, i, f->y + i * f->h, f->h);
-        for (int c = 0; c < picks.n; c++)
-            vn_scaled_undo(scaled, i, f->columns.value[c] + i * f->h, f->h);
+    int64_t h = s->f->h, width = s->head->width;
+    for (int64_t i = 0; i < s->n; i++)
+        for (int64_t p = 0; p < width; p++) {
+            float *path = s->f->samples + ((s->first + i) * width + p) * h;
+            for (int64_t k = 0; k < h; k++) path[k] = s->raw[(i * h + k) * width + p];
+            vn_scaled_undo(s->scaled, s->first + i, path, h);
+        }
+}
+
+/* The point and every column of a slice. */
+static void fill(const slice *s)
+{
+    vane_forecast *f = s->f;
+    float *value[VN_PICKS], *point = f->y + s->first * f->h;
+    for (int c = 0; c < s->picks->n; c++) value[c] = f->columns.value[c] + s->first * f->h;
+    vn_picks_fill(s->head, s->picks, s->raw, s->room, s->n * f->h, point, value);
+    for (int64_t i = 0; i < s->n; i++) {
+        vn_scaled_undo(s->scaled, s->first + i, point + i * f->h, f->h);
+        for (int c = 0; c < s->picks->n; c++)
+            vn_scaled_undo(s->scaled, s->first + i, value[c] + i * f->h, f->h);
+    }
+}
+
+/* Slice after slice, so that the numbers of paths need not all be there at once. */
+static vn_status compute(vn_predictor *predictor, const int32_t *pairs, slice *s)
+{
+    int64_t most = vn_predictor_batch(predictor);
+    if (most > s->f->n_series) most = s->f->n_series;
+    s->raw = vn_malloc((size_t)(most * s->f->h * s->head->width) * sizeof *s->raw);
+    s->room = vn_malloc((size_t)s->head->width * sizeof *s->room);
+    if (!s->raw || !s->room) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (; s->first < s->f->n_series; s->first += s->n) {
+        int64_t left = s->f->n_series - s->first;
+        s->n = left < most ? left : most;
+        if (left - s->n == 1 && s->n > 2) s->n--; /* one window alone has a plan of its own */
+        if (s->f->attention) vn_predictor_keep(predictor, s->f->attention + s->first * s->f->h *
+                                               s->f->n_input);
+        VN_TRY(vn_predictor_run(predictor, s->scaled->use, pairs + 2 * s->first, s->n, s->raw));
+        if (s->f->samples) keep_samples(s);
+        fill(s);
     }
     return VN_OK;
 }
 
+static vn_status prepare_samples(vane_forecast *f, const vn_fitted *m, const vn_head *head)
+{
+    if (head->family != VN_FAMILY_PATHS)
+        return VN_FAIL(VN_E_UNSUPPORTED,
+                       "%s draws no sample paths: it forecasts every step by itself; deepar draws "
+                       "them", m->def->name);
+    f->n_paths = head->width;
+    f->samples = vn_malloc((size_t)(f->n_series * f->n_paths * f->h) * sizeof *f->samples);
+    return f->samples ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+}
+
 static vn_status run(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
-                     const vn_log *log, bool attend, vane_forecast *f)
+                     const vn_log *log, keep what, vane_forecast *f)
 {
     vn_device *dev = NULL;
     vn_predictor *predictor = NULL;
     vn_scaled scaled = { .use = panel };
+    vn_head head;
+    vn_picks picks;
+    slice s = { .f = f, .head = &head, .picks = &picks, .scaled = &scaled };
     vn_status st = VN_E_MEMORY;
-    if (vn_solver_of(m->def) && attend)
-        return VN_FAIL(VN_E_UNSUPPORTED, "%s has no attention to show", m->def->name);
-    if (vn_solver_of(m->def)) return solve(config, m, panel, f);
-    if (config->run.components)
-        return VN_FAIL(VN_E_UNSUPPORTED, "%s has no components to forecast", m->def->alias);
-    float *raw = NULL;
     int32_t *pairs = vn_calloc((size_t)f->n_series, 2 * sizeof *pairs);
     if (!pairs) goto done;
     for (int64_t i = 0; i < f->n_series; i++) {
         pairs[2 * i] = (int32_t)i;
         pairs[2 * i + 1] = (int32_t)panel->n_past[i];
     }
+    VN_TRY_DONE(vn_forecast_head_of(m, &head));
+    if (what == SAMPLES) VN_TRY_DONE(prepare_samples(f, m, &head));
+    VN_TRY_DONE(choose_columns(config, m, &head, f, &picks));
     VN_TRY_DONE(vn_config_device(config, &dev));
     VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &scaled));
-    VN_TRY_DONE(open_predictor(config, m, panel, attend, dev, f, &predictor));
-    const vn_head *head = vn_predictor_head(predictor);
-    raw = vn_malloc((size_t)(f->n_series * f->h * head->width) * sizeof *raw);
-    if (!raw) st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    if (!st) st = vn_predictor_run(predictor, scaled.use, pairs, f->n_series, raw);
-    if (!st) st = fill(config, m, &scaled, raw, f);
+    VN_TRY_DONE(open_predictor(config, m, panel, what, dev, f, &predictor));
+    VN_TRY_DONE(compute(predictor, pairs, &s));
 done:
-    vn_free(raw);
+    vn_free(s.raw);
+    vn_free(s.room);
     vn_predictor_close(predictor);
     vn_scaled_close(&scaled);
     vn_device_close(dev);
@@ -205,9 +242,27 @@ done:
     return st;
 }
 
+/* Of a model with a graph or without one, drawing as many paths as the caller asks for. */
+static vn_status forecast_of(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
+                             const vn_log *log, keep what, vane_forecast *f)
+{
+    vn_fitted drawing;
+    if (vn_solver_of(m->def) && what != COLUMNS)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s has no %s", m->def->name,
+                       what == SAMPLES ? "sample paths; deepar draws them" : "attention to show");
+    if (!m->def->context && vn_config_origin(config, "num_samples") == VANE_FLAG)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s draws no sample paths, so num_samples does not apply",
+                       m->def->name);
+    if (vn_solver_of(m->def)) return solve(config, m, panel, f);
+    if (config->run.components)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s has no components to forecast", m->def->alias);
+    vn_status st = run(config, vn_fitted_drawing(config, m, &drawing), panel, log, what, f);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
 static vane_status make(const vane_config *config, const vane_model *model,
                         const vane_dataset *data, const vane_dataset *future,
-                        const vane_hooks *hooks, bool attend, vane_forecast **forecast)
+                        const vane_hooks *hooks, keep what, vane_forecast **forecast)
 {
     vn_panel *joined = NULL;
     vn_log log = vn_hooks_log(hooks);
@@ -219,7 +274,7 @@ static vane_status make(const vane_config *config, const vane_model *model,
     const vn_panel *panel = joined ? joined : data->panel;
     VN_TRY_DONE(vn_forecast_fits(model->fitted, panel, &log));
     VN_TRY_DONE(prepare(f, model->fitted, panel));
-    VN_TRY_DONE(run(config, model->fitted, panel, &log, attend, f));
+    VN_TRY_DONE(forecast_of(config, model->fitted, panel, &log, what, f));
     *forecast = f;
     f = NULL;
 done:
@@ -232,20 +287,28 @@ vane_status vane_forecast_make(const vane_config *config, const vane_model *mode
                                const vane_dataset *data, const vane_dataset *future,
                                const vane_hooks *hooks, vane_forecast **forecast)
 {
-    return make(config, model, data, future, hooks, false, forecast);
+    return make(config, model, data, future, hooks, COLUMNS, forecast);
 }
 
 vane_status vane_forecast_attend(const vane_config *config, const vane_model *model,
                                  const vane_dataset *data, const vane_dataset *future,
                                  const vane_hooks *hooks, vane_forecast **forecast)
 {
-    return make(config, model, data, future, hooks, true, forecast);
+    return make(config, model, data, future, hooks, ATTENTION, forecast);
+}
+
+vane_status vane_forecast_draw(const vane_config *config, const vane_model *model,
+                               const vane_dataset *data, const vane_dataset *future,
+                               const vane_hooks *hooks, vane_forecast **forecast)
+{
+    return make(config, model, data, future, hooks, SAMPLES, forecast);
 }
 
 void vane_forecast_close(vane_forecast *forecast)
 {
     if (!forecast) return;
     vn_columns_close(&forecast->columns);
+    vn_free(forecast->samples);
     vn_arena_close(&forecast->arena);
     vn_free(forecast);
 }
@@ -285,6 +348,12 @@ const float *vane_forecast_attention(const vane_forecast *f, int64_t *n_input)
     return f->attention;
 }
 
+const float *vane_forecast_samples(const vane_forecast *f, int64_t *n_paths)
+{
+    *n_paths = f->n_paths;
+    return f->samples;
+}
+
 const char *vane_forecast_id(const vane_forecast *f, int64_t i)
 {
     return i >= 0 && i < f->n_series ? f->id[i] : NULL;
@@ -296,129 +365,4 @@ void vane_forecast_stamp(const vane_forecast *f, int64_t i, int64_t k, char *out
     if (i >= 0 && i < f->n_series && k >= 0 && k < f->h)
         vn_stamp_text(f->freq, f->stamp[i * f->h + k], text);
     if (n) snprintf(out, n, "%s", text);
-}
-
-/* A CSV field, quoted where it must be. */
-static void put_field(vn_text *out, const char *s)
-{
-    if (!strpbrk(s, ",\"\r\n")) {
-        vn_text_put(out, s, strlen(s));
-        return;
-    }
-    vn_text_put(out, "\"", 1);
-    for (; *s; s++) {
-        if (*s == '"') vn_text_put(out, "\"", 1);
-        vn_text_put(out, s, 1);
-    }
-    vn_text_put(out, "\"", 1);
-}
-
-static vane_status save(vn_text *text, const char *path)
-{
-    vane_status st = text->failed
-                         ? vn_public(VN_FAIL(VN_E_MEMORY, "no memory for the forecast's text"))
-                         : vane_write_file(path, text->s, text->n);
-    vn_text_close(text);
-    return st;
-}
-
-/* ",Prophet-lo-80,Prophet-hi-80" and the line's end. */
-static void put_heads(vn_text *text, const vane_forecast *f)
-{
-    vn_arena scratch = { 0 };
-    for (int c = 0; c < f->columns.n; c++) {
-        char *name = vn_arena_printf(&scratch, "%s-%s", f->alias, f->columns.name[c]);
-        vn_text_put(text, ",", 1);
-        put_field(text, name ? name : "");
-        text->failed |= !name;
-    }
-    vn_text_put(text, "\n", 1);
-    vn_arena_close(&scratch);
-}
-
-vane_status vane_forecast_csv(const vane_forecast *f, const char *path)
-{
-    vn_text text = { 0 };
-    char stamp[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
-    vn_text_printf(&text, "unique_id,ds,%s", f->alias);
-    put_heads(&text, f);
-    for (int64_t i = 0; i < f->n_series; i++)
-        for (int64_t k = 0; k < f->h; k++) {
-            put_field(&text, f->id[i]);
-            vn_text_printf(&text, ",%s,%s", vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp),
-                           vn_format_f32(f->y[i * f->h + k], number));
-            for (int c = 0; c < f->columns.n; c++)
-                vn_text_printf(&text, ",%s",
-                               vn_format_f32(f->columns.value[c][i * f->h + k], number));
-            vn_text_put(&text, "\n", 1);
-        }
-    return save(&text, path);
-}
-
-/* ,"name":[h numbers] */
-static void put_values(vn_text *text, const vane_forecast *f, const char *name, const float *y)
-{
-    char number[VN_NUMBER_MAX];
-    vn_text_put(text, ",", 1);
-    vn_text_json(text, name);
-    vn_text_put(text, ":[", 2);
-    for (int64_t k = 0; k < f->h; k++) {
-        bool finite = y[k] - y[k] == 0;
-        vn_text_printf(text, "%s%s", k ? "," : "", finite ? vn_format_f32(y[k], number) : "null");
-    }
-    vn_text_put(text, "]", 1);
-}
-
-/* The weights of one step k of series i. */
-static void put_weights(const vane_forecast *f, int64_t i, int64_t k, vn_text *out)
-{
-    char stamp[VN_STAMP_TEXT], seen[VN_STAMP_TEXT], number[VN_NUMBER_MAX];
-    const float *weight = f->attention + (i * f->h + k) * f->n_input;
-    vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp);
-    for (int64_t t = f->first[i]; t < f->n_input; t++) {
-        put_field(out, f->id[i]);
-        vn_text_printf(out, ",%s,%s,%s\n", stamp,
-                       vn_stamp_text(f->freq, f->seen[i * f->n_input + t], seen),
-                       vn_format_f32(weight[t], number));
-    }
-}
-
-vane_status vane_forecast_attention_csv(const vane_forecast *f, const char *path)
-{
-    vn_text text = { 0 };
-    if (!f->attention)
-        return vn_public(VN_FAIL(VN_E_ARGUMENT, "the forecast was made without its attention; "
-                                                "vane_forecast_attend keeps it"));
-    vn_text_printf(&text, "unique_id,ds,input_ds,attention\n");
-    for (int64_t i = 0; i < f->n_series; i++)
-        for (int64_t k = 0; k < f->h; k++) put_weights(f, i, k, &text);
-    return save(&text, path);
-}
-
-vane_status vane_forecast_json(const vane_forecast *f, const char *path)
-{
-    vn_text text = { 0 };
-    vn_arena scratch = { 0 };
-    char stamp[VN_STAMP_TEXT];
-    vn_text_printf(&text, "{\"schema\":1,\"model\":\"%s\",\"h\":%" PRId64 ",\"series\":[", f->alias,
-                   f->h);
-    for (int64_t i = 0; i < f->n_series; i++) {
-        vn_text_printf(&text, "%s\n{\"unique_id\":", i ? "," : "");
-        vn_text_json(&text, f->id[i]);
-        vn_text_printf(&text, ",\"ds\":[");
-        for (int64_t k = 0; k < f->h; k++)
-            vn_text_printf(&text, "%s\"%s\"", k ? "," : "",
-                           vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp));
-        vn_text_printf(&text, "]");
-        put_values(&text, f, f->alias, f->y + i * f->h);
-        for (int c = 0; c < f->columns.n; c++) {
-            char *name = vn_arena_printf(&scratch, "%s-%s", f->alias, f->columns.name[c]);
-            put_values(&text, f, name ? name : "", f->columns.value[c] + i * f->h);
-            text.failed |= !name;
-        }
-        vn_arena_close(&scratch);
-        vn_text_printf(&text, "}");
-    }
-    vn_text_printf(&text, "\n]}\n");
-    return save(&text, path);
 }

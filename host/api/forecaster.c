@@ -13,6 +13,7 @@ struct vane_forecaster {
     vn_panel panel; /* n series of L + H rows, the last H without a target */
     int32_t *pairs; /* [n, 2] */
     float *raw;     /* [n, H, width] where a step has more than one number, else NULL */
+    float *sort;    /* [width] beside it */
     int64_t n;
 };
 
@@ -86,7 +87,8 @@ vane_status vane_forecaster_open(const vane_config *config, const vane_model *mo
     if (head->width > 1) {
         f->raw = vn_arena_array(&f->arena, (size_t)(n * f->m->train.h * head->width),
                                 sizeof *f->raw);
-        if (!f->raw) st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        f->sort = vn_arena_array(&f->arena, (size_t)head->width, sizeof *f->sort);
+        if (!f->raw || !f->sort) st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
     if (st) goto done;
     *forecaster = f;
@@ -134,6 +136,6 @@ vane_status vane_forecaster_run(vane_forecaster *f, const float *y, const float 
     if (!st) st = vn_predictor_run(f->predictor, p, f->pairs, f->n, f->raw ? f->raw : out);
     const vn_head *head = vn_predictor_head(f->predictor);
     for (int64_t i = 0; !st && f->raw && i < f->n * f->m->train.h; i++)
-        out[i] = (float)vn_step_forecast(head, f->raw + i * head->width, NULL, 0, NULL);
+        out[i] = (float)vn_step_forecast(head, f->raw + i * head->width, f->sort, NULL, 0, NULL);
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }

@@ -339,3 +339,11 @@ const char *vane_model_option(vane_model *model, const char *name)
     vn_option_get(o, target, &model->value);
     return model->value.failed ? NULL : model->value.s ? model->value.s : "";
 }
+
+const vn_fitted *vn_fitted_drawing(const vane_config *config, const vn_fitted *m, vn_fitted *own)
+{
+    if (!m->def->context || vn_config_origin(config, "num_samples") <= VANE_PRESET) return m;
+    *own = *m;
+    own->train.num_samples = config->train.num_samples;
+    return own;
+}

@@ -33,15 +33,15 @@ vn_status vn_picks_of(const vn_head *head, const vn_wish *wish, vn_picks *out);
 bool vn_head_has(const vn_head *head, double q);
 
 /* The point forecast and n_q quantiles (ascending levels, vn_head_has) of one step from its `width`
- * numbers. The point is the median of quantiles or of
- * paths (Student's tail makes their mean wander), the mean of a distribution. Paths are sorted in
- * place. Crossing quantiles are
- * sorted (Chernozhukov, Fernandez-Val and Galichon 2010), which never makes them worse. */
-double vn_step_forecast(const vn_head *head, float *x, const double *q, int64_t n_q,
+ * numbers. The point is the median of quantiles or of paths (Student's tail makes their mean wander),
+ * the mean of a distribution. Paths are sorted in place with `room` [width], which may be NULL for
+ * the others. Crossing quantiles are sorted (Chernozhukov, Fernandez-Val and Galichon 2010), which
+ * never makes them worse. */
+double vn_step_forecast(const vn_head *head, float *x, float *room, const double *q, int64_t n_q,
                         double *out);
 
 /* All columns of n steps: x [n, width] -> point [n], value[i] [n] for every pick. */
-void vn_picks_fill(const vn_head *head, const vn_picks *picks, float *x, int64_t n,
+void vn_picks_fill(const vn_head *head, const vn_picks *picks, float *x, float *room, int64_t n,
                    float *point, float *const *value);
 
 #endif

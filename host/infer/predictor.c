@@ -7,7 +7,9 @@
 
 #include "base/fault.h"
 
-enum { BATCH = 256 }; /* weights stay in cache over this many rows; more only costs memory */
+/* Weights stay in cache over this many rows; more only costs memory. Paths are many numbers a row:
+ * windows of 2^22 numbers are enough to share among lanes. */
+enum { BATCH = 256, BATCH_NUMBERS = 1 << 22 };
 
 typedef struct route {
     vn_plan *plan;
@@ -59,6 +61,12 @@ static vn_status open_route(vn_predictor *p, int64_t batch, route *r)
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
+static int64_t choose_batch(const vn_predictor *p)
+{
+    int64_t most = BATCH_NUMBERS / (p->m->train.h * p->head.width);
+    return most < 1 ? 1 : most < BATCH ? most : BATCH;
+}
+
 static vn_status open_all(vn_predictor *p, int64_t batch)
 {
     VN_TRY(vn_stream_open(p->dev, &p->stream));
@@ -83,7 +91,7 @@ static vn_status open_predictor(const vn_fitted *m, vn_device *dev, int64_t batc
     p->dev = dev;
     p->name = name;
     vn_status st = vn_forecast_head_of(m, &p->head);
-    if (!st) st = open_all(p, batch ? batch : BATCH);
+    if (!st) st = open_all(p, batch ? batch : choose_batch(p));
     if (st) {
         vn_predictor_close(p);
         return vn_trail(st, __FILE__, __LINE__);
@@ -123,6 +131,11 @@ void vn_predictor_close(vn_predictor *p)
 const vn_head *vn_predictor_head(const vn_predictor *p)
 {
     return &p->head;
+}
+
+int64_t vn_predictor_batch(const vn_predictor *p)
+{
+    return p->many.plan ? p->many.batch : 1;
 }
 
 /* One window: of a series that is there, cut within it, with the future features it needs. */

@@ -17,6 +17,9 @@ void vn_predictor_close(vn_predictor *p);
 /* What the loss of the model makes of its numbers; borrowed. */
 const vn_head *vn_predictor_head(const vn_predictor *p);
 
+/* Windows of one run of the plan: callers with more need not hand over more at once. */
+int64_t vn_predictor_batch(const vn_predictor *p);
+
 /* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H, width of the head],
  * on the panel's scale. host/infer/intervals.h makes points and quantiles of it. */
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,

@@ -140,6 +140,23 @@ expect 0 '' "$vane" train good.csv --h 3 --model lstm-attention --encoder_hidden
 expect 0 'unique_id,ds,LSTM' "$vane" forecast good.csv -m a.vane --attention a.csv
 check 'attention has a line for every step and input' \
     [ "$(awk -F, 'NR > 1 { n++; sum += $4 } END { printf "%d %.3f", n, sum }' a.csv)" = "72 3.000" ]
+expect 2 'nhits draws no sample paths' "$vane" forecast good.csv -m m.vane --samples s.csv
+check 'no samples, no file' test ! -e s.csv
+expect 2 'so num_samples does not apply' "$vane" forecast good.csv -m m.vane --num_samples 9
+expect 0 '' "$vane" train good.csv --h 3 --model deepar --hidden_size 8 --max_lag 12 --max_steps 5 -q -o d.vane
+expect 0 'unique_id,ds,DeepAR,DeepAR-median,DeepAR-lo-90' "$vane" forecast good.csv -m d.vane --samples s.csv
+check 'a line for every path and step' [ "$(wc -l < s.csv)" -eq 301 ]
+expect 0 '' "$vane" forecast good.csv -m d.vane --samples s9.csv --num_samples 9 -o f.csv
+check 'num_samples paths' [ "$(wc -l < s9.csv)" -eq 28 ]
+check 'the first paths stay' [ "$(head -28 s.csv | cmp - s9.csv 2>&1)" = "" ]
+expect 0 '' "$vane" forecast good.csv -m d.vane --samples - --num_samples 1 -o f.csv
+check 'paths go to standard output' grep -q '^A,2008-02-01,1,' out.txt
+expect 2 'no model has both' "$vane" forecast good.csv -m d.vane --samples s.csv --attention a.csv
+cp d.vane kept-d.vane
+expect 2 'would overwrite' "$vane" forecast good.csv -m d.vane --samples d.vane
+check 'the model is left alone' cmp -s d.vane kept-d.vane
+expect 0 'cover90' "$vane" evaluate good.csv -m d.vane --num_samples 20
+expect 0 'num_samples' "$vane" help forecast
 expect 0 'NHITS forecast: batch 7' "$vane" plan -m m.vane --batch 7 --why
 expect 0 '"plan":' "$vane" plan -m m.vane --json
 "$vane" train good.csv $quick -o one.vane --threads 1 -q

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "base/sort.h"
 #include "host/infer/intervals.h"
 #include "host/infer/special.h"
 #include "tests/train/lab.h"
@@ -122,11 +123,64 @@ START_TEST(crossing_quantiles_are_sorted)
     vn_head head = head_with("mqloss", NULL, NULL);
     float x[] = { 3, 1, 4, 1, 5 };
     double out[5];
-    ck_assert_double_eq(vn_step_forecast(&head, x, head.q, 5, out), 3);
+    ck_assert_double_eq(vn_step_forecast(&head, x, NULL, head.q, 5, out), 3);
     const double want[] = { 1, 1, 3, 4, 5 };
     for (int i = 0; i < 5; i++) ck_assert_double_eq(out[i], want[i]);
     float broken[] = { 3, NAN, 4, 1, 5 };
-    ck_assert(isnan(vn_step_forecast(&head, broken, head.q, 5, out)) && isnan(out[0]));
+    ck_assert(isnan(vn_step_forecast(&head, broken, NULL, head.q, 5, out)) && isnan(out[0]));
+}
+END_TEST
+
+/* Of n draws and one more, all alike, each is the k-th smallest with the same chance: the interval
+ * must hold what it promises whatever n is. */
+START_TEST(quantiles_of_paths_hold_their_share_of_the_next_value)
+{
+    enum { TRIALS = 20000, MOST = 100 };
+    static const int sizes[] = { 20, 39, MOST };
+    const double q[] = { 0.05, 0.5, 0.95 };
+    for (int k = 0; k < 3; k++) {
+        vn_head head = { .family = VN_FAMILY_PATHS, .width = sizes[k] };
+        float x[MOST], room[MOST];
+        double out[3], inside = 0, below = 0;
+        for (int trial = 0; trial < TRIALS; trial++) {
+            for (int i = 0; i < sizes[k]; i++)
+                x[i] = vn_uniform24(vn_random4(9, (uint64_t)trial, (uint64_t)i).v[0]);
+            float next = vn_uniform24(vn_random4(10, (uint64_t)trial, 0).v[0]);
+            double point = vn_step_forecast(&head, x, room, q, 3, out);
+            inside += out[0] <= (double)next && (double)next <= out[2];
+            below += (double)next <= out[1];
+            ck_assert_double_eq(point, out[1]);
+        }
+        ck_assert_double_eq_tol(inside / TRIALS, 0.9, 4 * sqrt(0.09 / TRIALS));
+        ck_assert_double_eq_tol(below / TRIALS, 0.5, 4 * sqrt(0.25 / TRIALS));
+    }
+    vn_head head = { .family = VN_FAMILY_PATHS, .width = 3 };
+    float broken[] = { 3, NAN, 4 }, room[3];
+    double out[3];
+    ck_assert(isnan(vn_step_forecast(&head, broken, room, q, 3, out)) && isnan(out[2]));
+}
+END_TEST
+
+static const int sort_sizes[] = { 0, 1, 2, 64, 65, 1000 };
+enum { N_SIZES = sizeof sort_sizes / sizeof *sort_sizes };
+
+START_TEST(drawn_numbers_are_sorted)
+{
+    float v[1000], room[1000];
+    int n = sort_sizes[_i];
+    double before = 0, after = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t word = vn_random4(5, 6, (uint64_t)i).v[0] & 0xff7fffffu; /* any finite number */
+        memcpy(v + i, &word, sizeof word);
+        if (i % 7 == 3) v[i] = i % 2 ? -0.0f : -INFINITY;
+        before += isfinite(v[i]) ? log1p(fabs((double)v[i])) : 0;
+    }
+    vn_sort_f32(v, room, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        after += isfinite(v[i]) ? log1p(fabs((double)v[i])) : 0;
+        ck_assert_msg(i == 0 || v[i - 1] <= v[i], "%g before %g", (double)v[i - 1], (double)v[i]);
+    }
+    ck_assert_double_eq_tol(after, before, 1e-9 * (1 + before));
 }
 END_TEST
 
@@ -137,7 +191,7 @@ START_TEST(an_implicit_quantile_lies_between_its_neighbours)
     for (int i = 0; i < VN_HEAD_LEVELS; i++) x[i] = (float)(i + 1);
     const double q[] = { 0.005, 0.025, 0.5, 0.5025, 0.995 };
     double out[5];
-    ck_assert_double_eq(vn_step_forecast(&head, x, q, 5, out), 100);
+    ck_assert_double_eq(vn_step_forecast(&head, x, NULL, q, 5, out), 100);
     const double want[] = { 1, 5, 100, 100.5, 199 };
     for (int i = 0; i < 5; i++) ck_assert_double_eq_tol(out[i], want[i], 1e-9);
 }
@@ -188,7 +242,7 @@ static double coverage(const vn_lab *lab)
         for (int k = 0; k < TEST * HORIZON; k++) {
             const double q[] = { 0.1, 0.9 };
             double out[2];
-            vn_step_forecast(head, x + k * head->width, q, 2, out);
+            vn_step_forecast(head, x + k * head->width, NULL, q, 2, out);
             double y = (double)lab->panel->y[i * ROWS + pairs[2 * (k / HORIZON) + 1] + k % HORIZON];
             inside += out[0] <= y && y <= out[1];
             n++;
@@ -235,6 +289,8 @@ Suite *vn_suite_intervals(void)
     tcase_add_test(tc, what_a_model_does_not_have_is_refused);
     tcase_add_test(tc, crossing_quantiles_are_sorted);
     tcase_add_test(tc, an_implicit_quantile_lies_between_its_neighbours);
+    tcase_add_test(tc, quantiles_of_paths_hold_their_share_of_the_next_value);
+    tcase_add_loop_test(tc, drawn_numbers_are_sorted, 0, N_SIZES);
     suite_add_tcase(s, tc);
     TCase *trained = tcase_create("trained");
     tcase_set_timeout(trained, 120);
