@@ -138,6 +138,13 @@ vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n)
     if (!status && max && S_ISREG(st.st_mode) && guess > max)
         status = VN_FAIL(VN_E_DATA, "\"%s\" has %zu bytes, more than %zu", path, guess, max);
     if (!status) status = read_all(fd, is_stdin ? "standard input" : path, max, guess, data, n);
+    if (!status && S_ISREG(st.st_mode) && !is_stdin && (int64_t)*n < (int64_t)st.st_size) {
+        status = VN_FAIL(VN_E_IO, "\"%s\" became shorter while it was read: %zu of %lld bytes",
+                         path, *n, (long long)st.st_size);
+        vn_free(*data);
+        *data = NULL;
+        *n = 0;
+    }
     if (!is_stdin) close(fd);
     return status ? vn_trail(status, __FILE__, __LINE__) : VN_OK;
 }

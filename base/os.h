@@ -8,7 +8,8 @@
 #include "base/status.h"
 
 /* The whole content of a file ("-" is standard input). `*data` is zero-terminated (not counted);
- * free with vn_free. ARGUMENT if the path does not exist or is a folder, IO if reading fails, DATA
+ * free with vn_free. ARGUMENT if the path does not exist or is a folder, IO if reading fails or the
+ * file becomes shorter meanwhile, DATA
  * if it has more than `max` bytes (0: no limit). */
 vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n);
 
