@@ -27,21 +27,36 @@ static void check_option(const vn_option *o, const char *value)
     vn_text_close(&again);
 }
 
-/* One line of the file: every option of this name of every model. */
+enum { ALL_MAX = 1024 };
+
+/* Every option of every model, those they share once. */
+static const vn_option *const *all_options(void)
+{
+    static const vn_option *all[ALL_MAX + 1];
+    vane_model_kind kind = { .size = sizeof kind };
+    int n = 0;
+    if (all[0]) return all;
+    for (int m = 0; !vane_model_kind_at(m, &kind); m++) {
+        const char *group;
+        const vn_option *o;
+        int table;
+        for (int i = 0; (o = vn_option_of(vn_model_find(kind.name), i, &table, &group)); i++) {
+            if (m && table != MODEL_TABLE) continue;
+            VN_FUZZ_CHECK(n < ALL_MAX);
+            all[n++] = o;
+        }
+    }
+    return all;
+}
+
+/* One line of the file: every option of this name. */
 static vn_status take(void *ctx, const char *section, const char *key, const char *value, int line)
 {
     (void)section;
     VN_FUZZ_CHECK(line >= 1 && strlen(key) + strlen(value) <= *(size_t *)ctx * 4);
-    for (int m = 0;; m++) {
-        vane_model_kind kind = { .size = sizeof kind };
-        if (vane_model_kind_at(m, &kind)) return VN_OK;
-        const char *group;
-        const vn_option *o;
-        int table;
-        for (int i = 0; (o = vn_option_of(vn_model_find(kind.name), i, &table, &group)); i++)
-            if (vn_same_name(o->name, key) && (m == 0 || table == MODEL_TABLE))
-                check_option(o, value);
-    }
+    for (const vn_option *const *o = all_options(); *o; o++)
+        if (vn_same_name((*o)->name, key)) check_option(*o, value);
+    return VN_OK;
 }
 
 static vane_config *read_config(const void *text, size_t n)
