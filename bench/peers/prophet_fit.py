@@ -5,7 +5,7 @@
 
 TABLE has columns ds and y. Options (seasonality_mode=multiplicative, ...) go to both. Vane's coefficients
 are read from its model file and put into the same formula of the objective, on Prophet's own design matrix,
-so neither program scores itself. Last, Prophet's optimiser goes on from Vane's coefficients. Prophet's y is rounded to f32 first, which is what Vane's panel holds.
+so neither program scores itself. Last, Prophet's optimiser goes on from Vane's coefficients.
 Times: Prophet's `fit`, best of 3, in a warm process; the seconds of fitting that `vane train` reports, best of
 5."""
 import json
@@ -58,7 +58,7 @@ def main():
     table, horizon, vane, options = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
     named = dict(o.split("=", 1) for o in options)
     df = pd.read_csv(table)
-    df["y"] = df["y"].astype(np.float32).astype(float)
+    df["y"] = df["y"].astype(float)
     if "cap" in named:
         df["cap"] = float(named["cap"])
     keep = {k: v if k in ("growth", "seasonality_mode", "scaling") else float(v) for k, v in named.items() if k != "cap"}

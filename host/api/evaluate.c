@@ -19,8 +19,8 @@ typedef struct entrant {
     const vn_head *head;
     double q[VN_EVAL_LEVELS]; /* levels of the scores */
     int64_t n_q;
-    float *raw, *y; /* [room, h, width of the head], [h] */
-    float *sort;    /* [width of the head] */
+    float *raw;  /* [room, h, width of the head] */
+    float *sort; /* [width of the head] */
     int64_t room;
     char name[NAME];
 } entrant;
@@ -43,12 +43,7 @@ static void finish_window(entrant *e, int64_t series, float *raw, double *out)
     for (int64_t k = 0; k < h; k++)
         out[k * width] = vn_step_forecast(e->head, raw + k * e->head->width, e->sort, e->q, e->n_q,
                                           out + k * width + 1);
-    if (!e->scaled.scale.loc) return;
-    for (int64_t j = 0; j < width; j++) {
-        for (int64_t k = 0; k < h; k++) e->y[k] = (float)out[k * width + j];
-        vn_scaled_undo(&e->scaled, series, e->y, h);
-        for (int64_t k = 0; k < h; k++) out[k * width + j] = (double)e->y[k];
-    }
+    for (int64_t k = 0; k < h * width; k++) out[k] = vn_scaled_back(&e->scaled, series, out[k]);
 }
 
 static vn_status run_model(void *ctx, const int32_t *pairs, int64_t n, double *out)
@@ -80,7 +75,6 @@ static void close_model(void *ctx)
     vn_predictor_close(e->predictor);
     vn_scaled_close(&e->scaled);
     vn_free(e->raw);
-    vn_free(e->y);
     vn_free(e->sort);
     vn_free(e);
 }
@@ -104,8 +98,6 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
                             .run = vn_solver_of(m->def) ? run_solver : run_model,
                             .close = close_model };
     if (vn_solver_of(m->def)) return VN_OK;
-    e->y = vn_calloc((size_t)m->train.h, sizeof *e->y);
-    if (!e->y) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
     VN_TRY(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &e->predictor));
     e->head = vn_predictor_head(e->predictor);

@@ -17,7 +17,9 @@ static vn_status prepare(vane_forecast *f, const vn_fitted *m, const vn_panel *p
     f->id = vn_arena_array(&f->arena, n, sizeof *f->id);
     f->stamp = vn_arena_array(&f->arena, n * h, sizeof *f->stamp);
     f->y = vn_arena_array(&f->arena, n * h, sizeof *f->y);
-    if (!f->alias || !f->id || !f->stamp || !f->y) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    f->y_rest = p->y_rest ? vn_arena_array(&f->arena, n * h, sizeof *f->y_rest) : NULL;
+    if (!f->alias || !f->id || !f->stamp || !f->y || (p->y_rest && !f->y_rest))
+        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int64_t i = 0; i < p->n_series; i++) {
         f->id[i] = vn_arena_text(&f->arena, p->id[i], strlen(p->id[i]));
         if (!f->id[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
@@ -81,7 +83,7 @@ static vn_status solve(const vane_config *config, const vn_fitted *m, const vn_p
     const vn_solver_wish wish = { config->train.level.v, level ? (int)config->train.level.n : 0,
                                   config->run.components };
     VN_TRY(vn_team_open((int)config->run.threads, &team));
-    vn_status st = vn_solver_of(m->def)->forecast(m, panel, team, &wish, f->y, &f->columns);
+    vn_status st = vn_solver_of(m->def)->forecast(m, panel, team, &wish, f->y, f->y_rest, &f->columns);
     vn_team_close(team);
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
@@ -132,7 +134,7 @@ static vn_status choose_columns(const vane_config *config, const vn_fitted *m, c
     vn_wish asked = { level ? &config->train.level : NULL,
                       quantiles ? &config->train.quantiles : NULL, true };
     VN_TRY(vn_picks_of(head, level || quantiles ? &asked : &own, picks));
-    VN_TRY(vn_columns_open(&f->columns, picks->n, f->n_series * f->h));
+    VN_TRY(vn_columns_open(&f->columns, picks->n, f->n_series * f->h, f->y_rest));
     for (int c = 0; c < picks->n; c++) {
         f->columns.name[c] = vn_arena_text(&f->arena, picks->v[c].name, strlen(picks->v[c].name));
         if (!f->columns.name[c]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
@@ -159,7 +161,7 @@ static void keep_samples(const slice *s)
         for (int64_t p = 0; p < width; p++) {
             float *path = s->f->samples + ((s->first + i) * width + p) * h;
             for (int64_t k = 0; k < h; k++) path[k] = s->raw[(i * h + k) * width + p];
-            vn_scaled_undo(s->scaled, s->first + i, path, h);
+            vn_scaled_undo(s->scaled, s->first + i, path, NULL, h);
         }
 }
 
@@ -170,10 +172,12 @@ static void fill(const slice *s)
     float *value[VN_PICKS], *point = f->y + s->first * f->h;
     for (int c = 0; c < s->picks->n; c++) value[c] = f->columns.value[c] + s->first * f->h;
     vn_picks_fill(s->head, s->picks, s->raw, s->room, s->n * f->h, point, value);
-    for (int64_t i = 0; i < s->n; i++) {
-        vn_scaled_undo(s->scaled, s->first + i, point + i * f->h, f->h);
+    for (int64_t i = s->first, at = 0; i < s->first + s->n; i++, at += f->h) {
+        int64_t row = i * f->h;
+        vn_scaled_undo(s->scaled, i, point + at, f->y_rest ? f->y_rest + row : NULL, f->h);
         for (int c = 0; c < s->picks->n; c++)
-            vn_scaled_undo(s->scaled, s->first + i, value[c] + i * f->h, f->h);
+            vn_scaled_undo(s->scaled, i, value[c] + at,
+                           f->y_rest ? f->columns.rest[c] + row : NULL, f->h);
     }
 }
 

@@ -10,6 +10,7 @@ struct vane_forecast {
     const char **id;  /* [N] */
     int64_t *stamp;   /* [N, H] */
     float *y;         /* [N, H] */
+    float *y_rest;    /* what f32 loses of it; NULL where the data have no y_rest */
     float *attention; /* [N, H, L] or NULL */
     int64_t *seen;    /* [N, L] stamps of the input, those before a series left out by `first` */
     int64_t *first;   /* [N] first input step within the series */

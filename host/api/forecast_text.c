@@ -43,6 +43,18 @@ static void put_heads(vn_text *text, const vane_forecast *f)
     vn_arena_close(&scratch);
 }
 
+/* The shortest text of number `at` of an array, with its rest (may be NULL). */
+static const char *number_text(const float *y, const float *rest, int64_t at, char *out)
+{
+    if (!rest || rest[at] == 0) return vn_format_f32(y[at], out);
+    return vn_format_f64((double)y[at] + (double)rest[at], out);
+}
+
+static const float *rest_of(const vane_forecast *f, int column)
+{
+    return f->columns.rest ? f->columns.rest[column] : NULL;
+}
+
 vane_status vane_forecast_csv(const vane_forecast *f, const char *path)
 {
     vn_text text = { 0 };
@@ -53,25 +65,27 @@ vane_status vane_forecast_csv(const vane_forecast *f, const char *path)
         for (int64_t k = 0; k < f->h; k++) {
             put_field(&text, f->id[i]);
             vn_text_printf(&text, ",%s,%s", vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp),
-                           vn_format_f32(f->y[i * f->h + k], number));
+                           number_text(f->y, f->y_rest, i * f->h + k, number));
             for (int c = 0; c < f->columns.n; c++)
                 vn_text_printf(&text, ",%s",
-                               vn_format_f32(f->columns.value[c][i * f->h + k], number));
+                               number_text(f->columns.value[c], rest_of(f, c), i * f->h + k, number));
             vn_text_put(&text, "\n", 1);
         }
     return save(&text, path);
 }
 
-/* ,"name":[h numbers] */
-static void put_values(vn_text *text, const vane_forecast *f, const char *name, const float *y)
+/* ,"name":[h numbers], those of series i */
+static void put_values(vn_text *text, const vane_forecast *f, const char *name, const float *y,
+                       const float *rest, int64_t i)
 {
     char number[VN_NUMBER_MAX];
     vn_text_put(text, ",", 1);
     vn_text_json(text, name);
     vn_text_put(text, ":[", 2);
-    for (int64_t k = 0; k < f->h; k++) {
+    for (int64_t k = i * f->h; k < (i + 1) * f->h; k++) {
         bool finite = y[k] - y[k] == 0;
-        vn_text_printf(text, "%s%s", k ? "," : "", finite ? vn_format_f32(y[k], number) : "null");
+        vn_text_printf(text, "%s%s", k > i * f->h ? "," : "",
+                       finite ? number_text(y, rest, k, number) : "null");
     }
     vn_text_put(text, "]", 1);
 }
@@ -157,10 +171,10 @@ vane_status vane_forecast_json(const vane_forecast *f, const char *path)
             vn_text_printf(&text, "%s\"%s\"", k ? "," : "",
                            vn_stamp_text(f->freq, f->stamp[i * f->h + k], stamp));
         vn_text_printf(&text, "]");
-        put_values(&text, f, f->alias, f->y + i * f->h);
+        put_values(&text, f, f->alias, f->y, f->y_rest, i);
         for (int c = 0; c < f->columns.n; c++) {
             char *name = vn_arena_printf(&scratch, "%s-%s", f->alias, f->columns.name[c]);
-            put_values(&text, f, name ? name : "", f->columns.value[c] + i * f->h);
+            put_values(&text, f, name ? name : "", f->columns.value[c], rest_of(f, c), i);
             text.failed |= !name;
         }
         vn_arena_close(&scratch);

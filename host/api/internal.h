@@ -92,8 +92,10 @@ vn_status vn_scaled_open(const vn_panel *panel, const vn_fitted *m, vn_split spl
                          const vn_log *log, vn_scaled *s);
 void vn_scaled_close(vn_scaled *s);
 
-/* Back to the scale of the data: n steps of a series. */
-void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n);
+/* Back to the scale of the data: a number of a series; n steps of it with what f32 loses of them
+ * (`rest` may be NULL). */
+double vn_scaled_back(const vn_scaled *s, int64_t series, double y);
+void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, float *rest, int64_t n);
 
 /* Warn where a model of hours sees days; `log` may be NULL. */
 void vn_fitted_warn_freq(const vn_fitted *m, const vn_panel *p, const vn_log *log);

@@ -53,11 +53,15 @@ void vn_scaled_close(vn_scaled *s)
     vn_arena_close(&s->copy.arena);
 }
 
-void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, int64_t n)
+double vn_scaled_back(const vn_scaled *s, int64_t series, double y)
 {
-    if (!s->scale.scale) return;
+    return s->scale.scale ? s->scale.loc[series] + s->scale.scale[series] * y : y;
+}
+
+void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, float *rest, int64_t n)
+{
     for (int64_t k = 0; k < n; k++)
-        y[k] = (float)(s->scale.loc[series] + s->scale.scale[series] * (double)y[k]);
+        y[k] = vn_split_f32(vn_scaled_back(s, series, (double)y[k]), rest ? &rest[k] : NULL);
 }
 
 vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,

@@ -95,6 +95,7 @@ static void copy_rows(vn_panel *out, int64_t to, const vn_panel *from, int64_t f
     size_t rows = (size_t)n, wide = sizeof(float);
     memcpy(out->y + to, from->y + first, rows * wide);
     memcpy(out->mask + to, from->mask + first, rows * wide);
+    if (out->y_rest && from->y_rest) memcpy(out->y_rest + to, from->y_rest + first, rows * wide);
     if (out->n_hist && out->n_hist == from->n_hist)
         memcpy(out->hist + to * out->n_hist, from->hist + first * from->n_hist,
                rows * wide * (size_t)out->n_hist);
@@ -175,6 +176,10 @@ static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, co
                            INT32_MAX);
     }
     VN_TRY(vn_panel_room(out, p->n_series, length));
+    if (p->y_rest || more->y_rest) {
+        out->y_rest = vn_arena_array(&out->arena, (size_t)out->n_rows, sizeof *out->y_rest);
+        if (!out->y_rest) return VN_E_MEMORY;
+    }
     VN_TRY(copy_names(&out->arena, p->id, p->n_series, &out->id));
     VN_TRY(copy_names(&out->arena, p->hist_name, p->n_hist, &out->hist_name));
     VN_TRY(copy_names(&out->arena, p->futr_name, p->n_futr, &out->futr_name));

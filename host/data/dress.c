@@ -152,12 +152,14 @@ static vn_status extend(const vn_panel *p, int64_t ahead, vn_panel *out)
     out->y = vn_arena_array(a, rows, wide);
     out->mask = vn_arena_array(a, rows, wide);
     out->hist = vn_arena_array(a, rows, (size_t)p->n_hist * wide);
-    if (!out->y || !out->mask || !out->hist) return VN_E_MEMORY;
+    out->y_rest = p->y_rest ? vn_arena_array(a, rows, wide) : NULL;
+    if (!out->y || !out->mask || !out->hist || (p->y_rest && !out->y_rest)) return VN_E_MEMORY;
     for (int64_t i = 0; i < n; i++) {
         int64_t from = p->indptr[i], to = out->indptr[i];
         size_t bytes = (size_t)(p->indptr[i + 1] - from) * wide;
         memcpy(out->y + to, p->y + from, bytes);
         memcpy(out->mask + to, p->mask + from, bytes);
+        if (p->y_rest) memcpy(out->y_rest + to, p->y_rest + from, bytes);
         if (p->n_hist)
             memcpy(out->hist + to * p->n_hist, p->hist + from * p->n_hist,
                    bytes * (size_t)p->n_hist);

@@ -235,6 +235,59 @@ static vn_status check_features(const vn_table *t, const grid *g, int64_t k, int
     return VN_OK;
 }
 
+/* Above this part of a series' spread, what f32 loses of its values is kept. */
+static const double rest_matters = 1e-4;
+
+/* Spread of one series' values and the most that f32 loses of one. */
+typedef struct spread {
+    double lo, hi, rest;
+} spread;
+
+static void widen(spread *s, float y, float rest)
+{
+    if (isnan(y)) return;
+    double x = (double)y + (double)rest;
+    s->lo = fmin(s->lo, x);
+    s->hi = fmax(s->hi, x);
+    s->rest = fmax(s->rest, fabs((double)rest));
+}
+
+static bool needs_rest(const spread *s)
+{
+    return s->rest > rest_matters * (s->hi - s->lo) && s->hi > s->lo;
+}
+
+static bool table_needs_rest(const vn_table *t, const grid *g)
+{
+    for (int64_t i = 0; i < t->n_groups; i++)
+        for (int64_t c = 0; c < t->n_y; c++) {
+            spread s = { INFINITY, -INFINITY, 0 };
+            for (int64_t k = g->at[i]; k < g->at[i + 1]; k++)
+                widen(&s, t->cell[g->row[k] * t->n_cells + c], t->rest[g->row[k] * t->n_y + c]);
+            if (needs_rest(&s)) return true;
+        }
+    return false;
+}
+
+static bool rows_need_rest(const vn_table *t)
+{
+    const vn_panel *p = t->panel;
+    for (int64_t i = 0; i < p->n_series; i++) {
+        spread s = { INFINITY, -INFINITY, 0 };
+        for (int64_t k = p->indptr[i]; k < p->indptr[i + 1]; k++)
+            widen(&s, t->value[k], t->value_rest[k]);
+        if (needs_rest(&s)) return true;
+    }
+    return false;
+}
+
+static vn_status open_rest(vn_panel *p, bool needed)
+{
+    if (!needed) return VN_OK;
+    p->y_rest = vn_arena_array(&p->arena, (size_t)p->n_rows, sizeof *p->y_rest);
+    return p->y_rest ? VN_OK : VN_E_MEMORY;
+}
+
 /* Write series s: group i, target y_at (-1: the table has none). */
 static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, int64_t y_at)
 {
@@ -244,6 +297,7 @@ static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, in
         float y = t->cell[g->row[k] * t->n_cells + y_at];
         if (isnan(y)) continue;
         p->y[first + t->stamp[k]] = y;
+        if (p->y_rest) p->y_rest[first + t->stamp[k]] = t->rest[g->row[k] * t->n_y + y_at];
         p->mask[first + t->stamp[k]] = 1.0f;
         p->n_past[s] = t->stamp[k] + 1;
         observed++;
@@ -290,6 +344,7 @@ static vn_status fill_all(const vn_table *t, const grid *g)
     vn_status st = vn_panel_room(p, n_series, length);
     vn_free(length);
     VN_TRY(st);
+    VN_TRY(open_rest(p, table_needs_rest(t, g)));
     for (int64_t s = 0; s < n_series; s++) p->id[s] = t->ids.name[s];
     for (int64_t s = 0; s < n_series; s++)
         VN_TRY(fill(t, g, wide ? 0 : s, s, wide ? s : t->n_y ? 0 : -1));
@@ -329,9 +384,11 @@ static vn_status grid_rows(vn_table *t)
         p->start[s] = 1;
         p->n_past[s] = t->count[s];
     }
+    VN_TRY(open_rest(p, rows_need_rest(t)));
     for (int64_t i = 0; i < p->n_rows; i++) {
         bool missing = isnan(t->value[i]);
         p->y[i] = missing ? 0.0f : t->value[i];
+        if (p->y_rest) p->y_rest[i] = missing ? 0.0f : t->value_rest[i];
         p->mask[i] = missing ? 0.0f : 1.0f;
         p->n_missing += missing;
     }

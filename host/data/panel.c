@@ -1,5 +1,6 @@
 /* Panels: made from a file or from arrays, appended, split, scaled. Four flat columns and an index:
- * 8 bytes an observation and 4 a feature; windows are pairs of numbers into them. */
+ * 8 bytes an observation (12 where f32 blurs a series) and 4 a feature; windows are pairs of numbers
+ * into them. */
 #include "host/data/panel.h"
 
 #include <math.h>

@@ -51,6 +51,7 @@ typedef struct vn_panel {
                         known future features only */
     int64_t *start;  /* [N] stamp of the first row: seconds since 1970-01-01 or the integer step */
     float *y, *mask; /* [rows] */
+    float *y_rest;   /* [rows] what f32 loses of y; NULL where that is little in every series */
     float *hist, *futr, *stat;
     vn_freq freq;
     int64_t season;                /* steps a season, >= 1 */
@@ -75,6 +76,20 @@ void vn_panel_close(vn_panel *panel);
 /* For builders: give a panel whose n_hist, n_futr and n_stat are set the arrays for series of these
  * lengths, all zero. */
 vn_status vn_panel_room(vn_panel *panel, int64_t n_series, const int64_t *length);
+
+/* The target of a row as it was given: values near 6e8 that differ by 100 are only 3 apart in f32. */
+static inline double vn_panel_y(const vn_panel *panel, int64_t row)
+{
+    return (double)panel->y[row] + (panel->y_rest ? (double)panel->y_rest[row] : 0);
+}
+
+/* x as an f32, and what that loses into *rest (may be NULL). */
+static inline float vn_split_f32(double x, float *rest)
+{
+    float value = (float)x;
+    if (rest) *rest = (float)(x - (double)value);
+    return value;
+}
 
 /* What the `window` op reads; borrowed from the panel. */
 vn_panel_view vn_panel_view_of(const vn_panel *panel);

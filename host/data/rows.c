@@ -45,8 +45,10 @@ static vn_status take_series(vn_table *t)
         return vn_csv_fail(csv, csv->cell[0].s, "a second series is called '%s'", name);
     for (int64_t i = 1; i < csv->n; i++) {
         VN_TRY(vn_table_room(&t->value, &t->value_cap, t->n + i, sizeof *t->value));
-        float *value = &t->value[t->n + i - 1];
-        VN_TRY(vn_table_number(t, &csv->cell[i], i < t->n_columns ? t->column[i] : "V", value));
+        VN_TRY(vn_table_room(&t->value_rest, &t->value_rest_cap, t->n + i, sizeof(float)));
+        float *value = &t->value[t->n + i - 1], *rest = &t->value_rest[t->n + i - 1];
+        const char *column = i < t->n_columns ? t->column[i] : "V";
+        VN_TRY(vn_table_number(t, &csv->cell[i], column, value, rest));
         if (!isnan(*value)) keep = i;
     }
     if (!keep) return vn_csv_fail(csv, csv->record, "series '%s' has no values", name);

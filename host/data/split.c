@@ -91,12 +91,13 @@ vn_status vn_panel_scale(vn_panel *p, int64_t type, vn_split split, vn_local_sca
         if (type == IDENTITY) continue;
         VN_TRY_DONE(vn_split_of(p, split, i, ends));
         for (int64_t t = first; t < first + ends[0]; t++)
-            if (p->mask[t] != 0.0f) v[n++] = (double)p->y[t];
+            if (p->mask[t] != 0.0f) v[n++] = vn_panel_y(p, t);
         if (n) fit(type, v, n, &out->loc[i], &out->scale[i]);
         for (int64_t t = first; t < p->indptr[i + 1]; t++)
             if (p->mask[t] != 0.0f)
-                p->y[t] = (float)(((double)p->y[t] - out->loc[i]) / out->scale[i]);
+                p->y[t] = (float)((vn_panel_y(p, t) - out->loc[i]) / out->scale[i]);
     }
+    if (type != IDENTITY) p->y_rest = NULL;
 done:
     vn_free(v);
     return st;

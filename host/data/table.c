@@ -1,7 +1,7 @@
 /* Data files to rows: what the columns mean, which format it is, and every cell's number.
  *
  * The text is read once; the header and the first record are looked at before, to choose the
- * format. One row costs 20 bytes and 4 more for each cell beside the target until the panel is
+ * format. One row costs 24 bytes and 4 more for each cell beside the target until the panel is
  * made. */
 #include "host/data/table.h"
 
@@ -60,13 +60,15 @@ void vn_table_close(vn_table *t)
     vn_free(t->stamp);
     vn_free(t->line);
     vn_free(t->cell);
+    vn_free(t->rest);
     vn_free(t->stat);
     vn_free(t->value);
+    vn_free(t->value_rest);
     vn_free(t->count);
     t->group = NULL;
     t->stamp = NULL;
     t->line = NULL;
-    t->cell = t->stat = t->value = NULL;
+    t->cell = t->rest = t->stat = t->value = t->value_rest = NULL;
     t->count = NULL;
 }
 
@@ -126,7 +128,7 @@ static vn_status take_code(const vn_table *t, const vn_csv_cell *cell, const cha
 /* Plain decimals of up to 18 digits, without the exact parser's 0.4 us for those over 15. Digits
  * over a power of ten err by at most 2^-52 in f64; where both ends of twice that range round to one
  * f32, it is the f32 of the exact f64 too. False: not sure. */
-static bool quick_number(const vn_csv_cell *cell, float *out)
+static bool quick_number(const vn_csv_cell *cell, float *out, float *rest)
 {
     static const double power10[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
                                       1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18 };
@@ -146,18 +148,19 @@ static bool quick_number(const vn_csv_cell *cell, float *out)
     if (point < 0 && end - s > 18) return false; /* 19 digits may not fit */
     double x = (double)digits / power10[point < 0 ? 0 : point];
     float lo = (float)(x * (1 - 0x1p-51)), hi = (float)(x * (1 + 0x1p-51));
-    *out = negative ? -lo : lo;
+    *out = vn_split_f32(negative ? -x : x, rest);
     return lo == hi;
 }
 
 vn_status vn_table_number(const vn_table *t, const vn_csv_cell *cell, const char *column,
-                          float *out)
+                          float *out, float *rest)
 {
     double x;
     char shown[VN_CSV_SHOWN];
     *out = NAN;
+    if (rest) *rest = 0;
     if (cell->n == 0 || (t->n_na && is_missing(t, cell))) return VN_OK;
-    if (quick_number(cell, out)) return VN_OK;
+    if (quick_number(cell, out, rest)) return VN_OK;
     *out = NAN;
     if (!vn_parse_f64(cell->s, cell->n, &x, NULL))
         return is_missing(t, cell) ? VN_OK : not_a_number(t, cell, column);
@@ -168,7 +171,7 @@ vn_status vn_table_number(const vn_table *t, const vn_csv_cell *cell, const char
         return vn_csv_fail(&t->csv, cell->s,
                            "column '%s' holds %s, beyond what 32-bit floats hold (3.4e38)", column,
                            vn_csv_show(cell, shown));
-    *out = (float)x;
+    *out = vn_split_f32(x, rest);
     return VN_OK;
 }
 
@@ -369,11 +372,12 @@ static vn_status roles_wide(vn_table *t, role *roles)
 
 static vn_status add_row(vn_table *t)
 {
-    int64_t cap[4] = { t->cap, t->cap, t->cap, t->cap };
+    int64_t cap[5] = { t->cap, t->cap, t->cap, t->cap, t->cap };
     VN_TRY(vn_table_room(&t->group, &cap[0], t->n, sizeof *t->group));
     VN_TRY(vn_table_room(&t->stamp, &cap[1], t->n, sizeof *t->stamp));
     VN_TRY(vn_table_room(&t->line, &cap[2], t->n, sizeof *t->line));
     VN_TRY(vn_table_room(&t->cell, &cap[3], t->n, (size_t)t->n_cells * sizeof *t->cell));
+    VN_TRY(vn_table_room(&t->rest, &cap[4], t->n, (size_t)t->n_y * sizeof *t->rest));
     t->cap = cap[0];
     t->group[t->n] = 0;
     t->line[t->n++] = (uint32_t)t->csv.record_line;
@@ -435,7 +439,7 @@ static vn_status take_stat(vn_table *t, int64_t group, const role *r, const vn_c
     const char *name = t->panel->stat_name[r->at];
     float x, *kept = &t->stat[group * n_stat + r->at];
     if (!r->levels)
-        VN_TRY(vn_table_number(t, cell, name, &x));
+        VN_TRY(vn_table_number(t, cell, name, &x, NULL));
     else
         VN_TRY(take_code(t, cell, name, r->levels, &x));
     if (r->levels && x == 0) x = NAN; /* missing, as a number would be */
@@ -459,8 +463,9 @@ static vn_status take_row(vn_table *t, const role *roles, int64_t id_column)
         const vn_csv_cell *cell = &csv->cell[i];
         float *cells = t->cell + row * t->n_cells;
         if (roles[i].what == ROLE_TIME) VN_TRY(take_stamp(t, cell, i, &t->stamp[row]));
+        float *rest = roles[i].at < t->n_y ? t->rest + row * t->n_y + roles[i].at : NULL;
         if (roles[i].what == ROLE_CELL && !roles[i].levels)
-            VN_TRY(vn_table_number(t, cell, t->column[i], &cells[roles[i].at]));
+            VN_TRY(vn_table_number(t, cell, t->column[i], &cells[roles[i].at], rest));
         if (roles[i].what == ROLE_CELL && roles[i].levels)
             VN_TRY(take_code(t, cell, t->column[i], roles[i].levels, &cells[roles[i].at]));
         if (roles[i].what == ROLE_STAT) VN_TRY(take_stat(t, t->group[row], &roles[i], cell));

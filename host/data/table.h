@@ -38,11 +38,13 @@ typedef struct vn_table {
     int64_t *stamp;   /* [n] */
     uint32_t *line;   /* [n] in the file (modulo 2^32) */
     float *cell;      /* [n, n_cells] */
+    float *rest;      /* [n, n_y] what f32 loses of the targets */
     float *stat;      /* [n_groups, n_stat], NaN until seen */
     int64_t stat_cap; /* groups */
     float *value;     /* rows: all values, one series after the other */
+    float *value_rest; /* and what f32 loses of them */
     int64_t *count;   /* rows: [n_groups] values of each */
-    int64_t value_cap, count_cap;
+    int64_t value_cap, value_rest_cap, count_cap;
 } vn_table;
 
 /* Read a text into an empty table that has name, options and panel set. */
@@ -52,9 +54,10 @@ void vn_table_close(vn_table *table);
 /* Order the rows, find the frequency, put them on its grid and fill table->panel. */
 vn_status vn_table_grid(vn_table *table);
 
-/* One value out of a cell: NaN if missing. `column` is for the message. */
+/* One value out of a cell: NaN if missing. `rest` (may be NULL) receives what f32 loses of it.
+ * `column` is for the message. */
 vn_status vn_table_number(const vn_table *table, const vn_csv_cell *cell, const char *column,
-                          float *out);
+                          float *out, float *rest);
 
 /* Parse all records of a `rows` table (one series a record). */
 vn_status vn_table_read_rows(vn_table *table);

@@ -21,9 +21,9 @@ static const char *const columns[] = {
  * none. */
 static double observed(const vn_panel *p, int64_t series, int64_t t, int64_t step)
 {
-    const float *y = p->y + p->indptr[series], *mask = p->mask + p->indptr[series];
+    const float *mask = p->mask + p->indptr[series];
     for (; t >= 0; t -= step)
-        if (mask[t] != 0) return (double)y[t];
+        if (mask[t] != 0) return vn_panel_y(p, p->indptr[series] + t);
     return 0;
 }
 
@@ -90,7 +90,7 @@ static void advance(naive2 *s)
 {
     const vn_panel *p = s->task->panel;
     int64_t n = s->n, row = p->indptr[s->series] + n;
-    double x = p->mask[row] != 0 ? (double)p->y[row] : n ? s->x[n - 1] : 0;
+    double x = p->mask[row] != 0 ? vn_panel_y(p, row) : n ? s->x[n - 1] : 0;
     s->x[n] = x;
     s->positive &= x > 0;
     double u = x - s->x[0];

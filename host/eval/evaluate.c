@@ -50,8 +50,7 @@ static vn_status list(rolling *r, bool fill)
         if (!fill) continue;
         r->scale[i] = 1;
         if (task->options->scale) vn_standard_of(p, i, ends[0], &r->loc[i], &r->scale[i]);
-        int64_t row = p->indptr[i];
-        r->mase[i] = vn_mase_scale(p->y + row, p->mask + row, ends[1], p->season) / r->scale[i];
+        r->mase[i] = vn_mase_scale(p, i, ends[1], p->season) / r->scale[i];
     }
     return VN_OK;
 }
@@ -102,7 +101,7 @@ static void add_window(rolling *r, const int32_t pair[2], double *yhat, vn_quant
     int64_t i = pair[0], row = p->indptr[i] + pair[1], h = r->task->h, width = 1 + qe->n_q;
     for (int64_t k = 0; k < h * width; k++) yhat[k] = (yhat[k] - r->loc[i]) / r->scale[i];
     for (int64_t k = 0; k < h; k++) {
-        r->y[k] = ((double)p->y[row + k] - r->loc[i]) / r->scale[i];
+        r->y[k] = (vn_panel_y(p, row + k) - r->loc[i]) / r->scale[i];
         r->point[k] = yhat[k * width];
     }
     vn_errors_add(&r->errors[i], r->y, p->mask + row, r->point, h);

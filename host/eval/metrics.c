@@ -70,13 +70,14 @@ void vn_quantile_errors_add(vn_quantile_errors *e, const double *y, const float 
     }
 }
 
-double vn_mase_scale(const float *y, const float *mask, int64_t n, int64_t season)
+double vn_mase_scale(const vn_panel *p, int64_t series, int64_t n, int64_t season)
 {
+    int64_t first = p->indptr[series];
     double sum = 0;
     int64_t count = 0;
-    for (int64_t t = season; t < n; t++) {
-        if (mask[t] == 0 || mask[t - season] == 0) continue;
-        sum += fabs((double)y[t] - (double)y[t - season]);
+    for (int64_t t = first + season; t < first + n; t++) {
+        if (p->mask[t] == 0 || p->mask[t - season] == 0) continue;
+        sum += fabs(vn_panel_y(p, t) - vn_panel_y(p, t - season));
         count++;
     }
     return count ? sum / (double)count : 0;

@@ -2,7 +2,7 @@
 #ifndef VN_HOST_EVAL_METRICS_H
 #define VN_HOST_EVAL_METRICS_H
 
-#include <stdint.h>
+#include "host/data/panel.h"
 
 typedef enum vn_metric {
 #define VN_METRIC(NAME, name, title, doc) VN_METRIC_##NAME,
@@ -41,8 +41,9 @@ typedef struct vn_quantile_errors {
 void vn_quantile_errors_add(vn_quantile_errors *e, const double *y, const float *mask,
                             const double *quantile, int64_t stride, int64_t h);
 
-/* Mean of |y[t] - y[t - season]| over rows where both are observed; 0 if there is none. */
-double vn_mase_scale(const float *y, const float *mask, int64_t n, int64_t season);
+/* Mean of |y[t] - y[t - season]| over the first n rows of a series, where both are observed; 0 if
+ * there is none. */
+double vn_mase_scale(const vn_panel *panel, int64_t series, int64_t n, int64_t season);
 
 /* Scores of n series. A series without an observed step counts nowhere; one whose scale is 0 not in
  * MASE. A score that nothing defines is NaN, OWA and those of quantiles always: vn_score_owa and

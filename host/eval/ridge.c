@@ -45,13 +45,15 @@ static void close_ridge(void *ctx)
 
 void vn_standard_of(const vn_panel *panel, int64_t i, int64_t n, double *loc, double *scale)
 {
-    const float *y = panel->y + panel->indptr[i], *mask = panel->mask + panel->indptr[i];
     double sum = 0, squares = 0, count = 0;
-    for (int64_t t = 0; t < n; t++)
-        if (mask[t] != 0) sum += (double)y[t], count++;
+    int64_t first = panel->indptr[i];
+    for (int64_t t = first; t < first + n; t++)
+        if (panel->mask[t] != 0) sum += vn_panel_y(panel, t), count++;
     *loc = count > 0 ? sum / count : 0;
-    for (int64_t t = 0; t < n; t++)
-        if (mask[t] != 0) squares += ((double)y[t] - *loc) * ((double)y[t] - *loc);
+    for (int64_t t = first; t < first + n; t++) {
+        double e = vn_panel_y(panel, t) - *loc;
+        if (panel->mask[t] != 0) squares += e * e;
+    }
     *scale = count > 0 ? sqrt(squares / count) : 1;
     if (!(*scale > 0)) *scale = 1;
 }
@@ -65,7 +67,7 @@ static vn_status standardise(ridge *r)
         vn_standard_of(p, i, ends[0], &r->loc[i], &r->scale[i]);
         double last = 0;
         for (int64_t t = p->indptr[i]; t < p->indptr[i + 1]; t++) {
-            if (p->mask[t] != 0) last = ((double)p->y[t] - r->loc[i]) / r->scale[i];
+            if (p->mask[t] != 0) last = (vn_panel_y(p, t) - r->loc[i]) / r->scale[i];
             r->z[t] = last;
         }
     }

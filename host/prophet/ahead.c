@@ -151,7 +151,7 @@ static void advance(vn_prophet_lane *l, const outlook *o, const rates *r, bool f
 
 void vn_prophet_simulate(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t from,
                          int64_t h, const vn_prophet_fit *f, uint64_t seed, int64_t samples,
-                         const double *levels, int n_levels, float *lo, float *hi)
+                         const vn_prophet_ends *ends)
 {
     uint64_t stream = vn_stream_of("prophet/simulate") ^ vn_stream_of(panel->id[i]);
     int64_t first = from; /* the first row after the history the fit has seen */
@@ -164,10 +164,10 @@ void vn_prophet_simulate(vn_prophet_lane *l, const vn_panel *panel, int64_t i, i
     for (int64_t t = first; t < from + h; t++) {
         outlook o = look(l->spec, panel, i, t, f, l->x, NULL);
         advance(l, &o, &r, time_of(panel, i, t, f) > 1, seed, stream, t, samples);
-        for (int k = 0; t >= from && k < n_levels; k++) {
-            double part = (1 - levels[k] / 100) / 2;
-            lo[k * h + t - from] = (float)quantile(l->sample, samples, part);
-            hi[k * h + t - from] = (float)quantile(l->sample, samples, 1 - part);
-        }
+        if (t < from) continue;
+        double part = (1 - ends->level / 100) / 2, lo = quantile(l->sample, samples, part);
+        double hi = quantile(l->sample, samples, 1 - part);
+        vn_columns_put(ends->columns, ends->column, ends->at + t - from, lo);
+        vn_columns_put(ends->columns, ends->column + 1, ends->at + t - from, hi);
     }
 }

@@ -32,7 +32,7 @@ typedef struct crew {
     /* roll, forecast */
     const int32_t *pairs;
     double *out;
-    float *y;
+    float *y, *y_rest;
     const vn_solver_wish *wish;
     vn_columns *columns;
     const bool *shown; /* [components] */
@@ -117,7 +117,7 @@ static vn_status look_over(const vn_fitted *m, const vn_prophet_spec *s, const v
         for (int64_t t = 0; t < p->n_past[i]; t++) {
             int64_t row = p->indptr[i] + t;
             if (p->mask[row] == 0) continue;
-            if ((double)p->y[row] <= vn_prophet_level_at(&s->cap, p, i, t, 0)) continue;
+            if (vn_panel_y(p, row) <= vn_prophet_level_at(&s->cap, p, i, t, 0)) continue;
             above++;
             if (first < 0) first = i;
         }
@@ -232,7 +232,7 @@ static void put_parts(const crew *c, const double *parts, int64_t at)
 {
     int k = 2 * c->wish->n_level;
     for (int i = 0; i <= c->table->spec.n_components; i++)
-        if (i == 0 || c->shown[i - 1]) c->columns->value[k++][at] = (float)parts[i];
+        if (i == 0 || c->shown[i - 1]) vn_columns_put(c->columns, k++, at, parts[i]);
 }
 
 static vn_status forecast_one(crew *c, vn_prophet_lane *l, int64_t i)
@@ -242,13 +242,15 @@ static vn_status forecast_one(crew *c, vn_prophet_lane *l, int64_t i)
     vn_prophet_fit f;
     VN_TRY(find_fit(c->table, c->panel->id[i], &f));
     for (int64_t k = 0; k < h; k++) {
-        c->y[i * h + k] = (float)vn_prophet_at(l->spec, c->panel, i, from + k, &f, l->x, l->parts);
+        double x = vn_prophet_at(l->spec, c->panel, i, from + k, &f, l->x, l->parts);
+        c->y[i * h + k] = vn_split_f32(x, c->y_rest ? &c->y_rest[i * h + k] : NULL);
         if (w->components) put_parts(c, l->parts, i * h + k);
     }
-    for (int n = 0; n < w->n_level; n++) /* the same paths for every level */
+    for (int n = 0; n < w->n_level; n++) { /* the same paths for every level */
+        vn_prophet_ends ends = { w->level[n], c->columns, 2 * n, i * h };
         vn_prophet_simulate(l, c->panel, i, from, h, &f, (uint64_t)c->m->train.seed,
-                            l->spec->o->uncertainty_samples, &w->level[n], 1,
-                            c->columns->value[2 * n] + i * h, c->columns->value[2 * n + 1] + i * h);
+                            l->spec->o->uncertainty_samples, &ends);
+    }
     return VN_OK;
 }
 
@@ -282,7 +284,7 @@ static vn_status name_columns(const vn_prophet_table *t, const vn_solver_wish *w
 }
 
 static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *team,
-                          const vn_solver_wish *wish, float *y, vn_columns *columns)
+                          const vn_solver_wish *wish, float *y, float *y_rest, vn_columns *columns)
 {
     const vn_prophet_table *t = m->state;
     crew c = { .n_lanes = 0 };
@@ -293,7 +295,7 @@ static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *te
     *columns = (vn_columns){ .n = 0 };
     VN_TRY_DONE(find_shown(t, &shown, &n));
     VN_TRY_DONE(vn_columns_open(columns, 2 * wish->n_level + (wish->components ? 1 + n : 0),
-                                panel->n_series * m->train.h));
+                                panel->n_series * m->train.h, panel->y_rest));
     VN_TRY_DONE(name_columns(t, wish, shown, columns));
     VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, samples));
     c.work = forecast_one;
@@ -301,6 +303,7 @@ static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *te
     c.columns = columns;
     c.shown = shown;
     c.y = y;
+    c.y_rest = y_rest;
     VN_TRY_DONE(run(&c, team, 0, panel->n_series));
 done:
     close_crew(&c);
@@ -325,12 +328,12 @@ static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, v
     VN_TRY_DONE(st);
     VN_TRY_DONE(find_fit(t, panel->id[i], &f));
     VN_TRY_DONE(find_shown(t, &shown, &n));
-    VN_TRY_DONE(vn_columns_open(columns, 2 + n, rows));
+    VN_TRY_DONE(vn_columns_open(columns, 2 + n, rows, panel->y_rest));
     VN_TRY_DONE(name_columns(t, &wish, shown, columns));
     crew c = { .table = t, .wish = &wish, .columns = columns, .shown = shown };
     for (int64_t r = 0; r < rows; r++) {
         double *parts = work + s->n_columns;
-        columns->value[1 + n][r] = (float)vn_prophet_at(s, panel, i, r, &f, work, parts);
+        vn_columns_put(columns, 1 + n, r, vn_prophet_at(s, panel, i, r, &f, work, parts));
         put_parts(&c, parts, r);
     }
     columns->name[1 + n] = m->def->alias;

@@ -133,12 +133,12 @@ static vn_status take_scale(vn_prophet_problem *q, double *number, bool *constan
 {
     const vn_prophet_spec *s = q->spec;
     const vn_panel *p = q->panel;
-    const float *y = p->y + p->indptr[q->series];
+    int64_t first = p->indptr[q->series];
     bool minmax = s->o->scaling == 1, logistic = s->o->growth == VN_GROWTH_LOGISTIC;
     double lo = INFINITY, hi = -INFINITY, size = 0, least = INFINITY, cap = -INFINITY;
     for (int64_t n = 0; n < q->T; n++) {
         int64_t t = q->row[n];
-        double v = (double)y[t], f = vn_prophet_level_at(&s->floor, p, q->series, t, 0);
+        double v = vn_panel_y(p, first + t), f = vn_prophet_level_at(&s->floor, p, q->series, t, 0);
         lo = fmin(lo, v);
         hi = fmax(hi, v);
         size = fmax(size, fabs(v - f));
@@ -152,7 +152,7 @@ static vn_status take_scale(vn_prophet_problem *q, double *number, bool *constan
     for (int64_t n = 0; n < q->T; n++) {
         int64_t t = q->row[n];
         double f = vn_prophet_level_at(&s->floor, p, q->series, t, number[VN_FIT_FLOOR]);
-        q->y[n] = ((double)y[t] - f) / scale;
+        q->y[n] = (vn_panel_y(p, first + t) - f) / scale;
         if (!logistic) continue;
         q->cap[n] = (vn_prophet_level_at(&s->cap, p, q->series, t, 0) - f) / scale;
         if (!(q->cap[n] > 0)) {

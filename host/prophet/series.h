@@ -3,6 +3,7 @@
 #define VN_HOST_PROPHET_SERIES_H
 
 #include "host/prophet/problem.h"
+#include "host/train/solver.h"
 
 /* The numbers of a fitted series, one row of the table a model file holds. */
 enum {
@@ -62,11 +63,19 @@ vn_status vn_prophet_pose(vn_prophet_lane *lane, const vn_panel *panel, int64_t 
 double vn_prophet_at(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i, int64_t t,
                      const vn_prophet_fit *fit, double *x, double *parts);
 
-/* Intervals of the rows [from, from + h) by simulated trends and noise: for each of n_levels
- * percentages, lo and hi [n_levels, h]. One step of all paths at a time: memory does not grow with
- * h. Draws depend on seed, series name and row alone. */
+/* Where the ends of a central interval of `level` percent go: rows [at, at + h) of two columns,
+ * from `column` on. */
+typedef struct vn_prophet_ends {
+    double level;
+    vn_columns *columns;
+    int column;
+    int64_t at;
+} vn_prophet_ends;
+
+/* The interval of the rows [from, from + h) by simulated trends and noise. One step of all paths at
+ * a time: memory does not grow with h. Draws depend on seed, series name and row alone. */
 void vn_prophet_simulate(vn_prophet_lane *lane, const vn_panel *panel, int64_t i, int64_t from,
                          int64_t h, const vn_prophet_fit *fit, uint64_t seed, int64_t samples,
-                         const double *levels, int n_levels, float *lo, float *hi);
+                         const vn_prophet_ends *ends);
 
 #endif

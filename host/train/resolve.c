@@ -148,6 +148,16 @@ static vn_status settle(vn_fitted *m, const vn_log *log)
     return VN_OK;
 }
 
+/* A graph computes in f32 on what f32 keeps of the target. */
+static void warn_lost(const vn_fitted *m, const vn_panel *panel, const vn_log *log)
+{
+    if (!log || !panel->y_rest || m->local_scaler != VN_SCALER_IDENTITY || vn_solver_of(m->def))
+        return;
+    vn_log_printf(log, VN_LOG_WARN,
+                  "the values of a series lie so close together, for their size, that 32-bit floats "
+                  "blur them: give local_scaler_type standard");
+}
+
 vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
 {
     if (m->train.h < 1)
@@ -157,6 +167,7 @@ vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
     VN_TRY(check_weights(&m->train));
     VN_TRY(check_counts(m, panel, log));
     VN_TRY(vn_fitted_match(m, panel));
+    warn_lost(m, panel, log);
     if (m->def->settle) VN_TRY(settle(m, log));
     if (vn_solver_of(m->def))
         m->train.input_size = 1; /* it looks at the whole history */

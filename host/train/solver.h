@@ -14,6 +14,7 @@ typedef struct vn_columns {
     int n;
     const char **name;
     float **value; /* [n][N, H] */
+    float **rest;  /* and what f32 loses of it; NULL where the panel has no y_rest */
 } vn_columns;
 
 /* What a forecast is asked for. */
@@ -29,9 +30,10 @@ typedef struct vn_solver {
      * then fails with nothing kept. */
     vn_status (*fit)(vn_fitted *m, const vn_panel *panel, vn_team *team, const vn_fitted *init,
                      const vn_fit_hooks *hooks, vn_fit_report *report);
-    /* y [N, H]: the h rows after the last of every series. */
+    /* y [N, H]: the h rows after the last of every series; y_rest (NULL where the panel has none)
+     * what f32 loses of them. */
     vn_status (*forecast)(const vn_fitted *m, const vn_panel *panel, vn_team *team,
-                          const vn_solver_wish *wish, float *y, vn_columns *columns);
+                          const vn_solver_wish *wish, float *y, float *y_rest, vn_columns *columns);
     /* Refit on the rows before the cut of each pair (series, cut), and forecast: out [n, H]. */
     vn_status (*roll)(const vn_fitted *m, const vn_panel *panel, vn_team *team,
                       const int32_t *pairs, int64_t n, double *out);
@@ -51,8 +53,9 @@ extern const vn_solver vn_solver_prophet;
 /* NULL: the model has a graph. */
 const vn_solver *vn_solver_of(const vn_model_def *def);
 
-/* Further tensors of n columns, [rows] each. MEMORY with the columns closed. */
-vn_status vn_columns_open(vn_columns *columns, int n, int64_t rows);
+/* n columns, [rows] each, with or without their rest. MEMORY with the columns closed. */
+vn_status vn_columns_open(vn_columns *columns, int n, int64_t rows, bool rest);
+void vn_columns_put(vn_columns *columns, int column, int64_t row, double x);
 void vn_columns_close(vn_columns *columns);
 
 #endif

@@ -291,10 +291,43 @@ START_TEST(local_scales_are_fitted_on_the_training_rows)
 }
 END_TEST
 
+/* Values of which f32 keeps every 64th. */
+static void check_close(const char *text, const char *settings)
+{
+    static const double y[] = { 623031970, 623032040.5, 623032043 };
+    vn_panel *p = vn_data_kit_panel(text, settings), *joined;
+    ck_assert_msg(p->y_rest != NULL, "%s", text);
+    for (int t = 0; t < 3; t++) ck_assert_double_eq(vn_panel_y(p, t), y[t]);
+    ck_assert(p->y[1] == p->y[2]);
+    ck_assert_int_eq(vn_panel_append(p, p, &joined), VN_OK);
+    for (int t = 0; t < 6; t++) ck_assert_double_eq(vn_panel_y(joined, t), y[t % 3]);
+    vn_panel_close(joined);
+    vn_local_scale s;
+    ck_assert_int_eq(vn_panel_scale(p, 3, (vn_split){ 0, 0, 0 }, &s), VN_OK); /* minmax */
+    ck_assert(!p->y_rest && p->y[0] == 0 && p->y[2] == 1);
+    ck_assert_float_eq(p->y[1], (float)(70.5 / 73));
+    vn_panel_close(p);
+}
+
+START_TEST(values_closer_than_f32_are_kept_exactly)
+{
+    check_close("ds,y\n1,623031970\n2,623032040.5\n3,623032043\n", "");
+    check_close("date,a\n1,623031970\n2,623032040.5\n3,623032043\n", "format=wide");
+    check_close("a,623031970,623032040.5,623032043\n", "format=rows");
+    vn_panel *p = vn_data_kit_panel("ds,y\n1,0.1\n2,0.2\n3,0.1\n", "");
+    ck_assert(!p->y_rest);
+    vn_panel_close(p);
+    p = vn_data_kit_panel("ds,y\n1,0.1\n2,0.1\n", ""); /* constant: nothing to tell apart */
+    ck_assert(!p->y_rest);
+    vn_panel_close(p);
+}
+END_TEST
+
 START_TEST(a_refused_allocation_leaves_nothing_behind)
 {
     const char *text =
-        "unique_id,ds,y,f,s\nb,3,30,1,1\na,2,2,1,2\nb,1,10,1,1\na,1,1,1,2\na,5,5,1,2\n";
+        "unique_id,ds,y,f,s\nb,3,30,1,1\na,2,16777217,1,2\nb,1,10,1,1\na,1,16777216,1,2\n"
+        "a,5,16777216,1,2\n";
     bool done = false;
     for (int n = 1; n < 500 && !done; n++) {
         vn_panel *p = NULL, *joined = NULL;
@@ -336,6 +369,7 @@ Suite *vn_suite_panel(void)
     tcase_add_test(t, arrays_make_the_same_panel);
     tcase_add_test(t, parts_are_counted_from_the_start_or_the_end);
     tcase_add_test(t, local_scales_are_fitted_on_the_training_rows);
+    tcase_add_test(t, values_closer_than_f32_are_kept_exactly);
     tcase_add_test(t, a_refused_allocation_leaves_nothing_behind);
     suite_add_tcase(s, t);
     return s;

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/philox.h"
 #include "include/vane.h"
+#include "tests/data/kit.h"
 #include "tests/prophet/bench.h"
 
 static const int64_t monday = 17532LL * 86400; /* 2018-01-01 */
@@ -19,7 +20,7 @@ static vn_status ahead(const vn_fitted *m, const vn_panel *p, int threads, float
     const vn_solver_wish wish = { level, 2, true };
     vn_team *team;
     VN_TRY(vn_team_open(threads, &team));
-    vn_status st = vn_solver_of(m->def)->forecast(m, p, team, &wish, y, c);
+    vn_status st = vn_solver_of(m->def)->forecast(m, p, team, &wish, y, NULL, c);
     vn_team_close(team);
     return st;
 }
@@ -241,6 +242,58 @@ START_TEST(integer_stamps_take_the_season_of_the_data)
 }
 END_TEST
 
+/* ---- prophet's own tables ---- */
+
+typedef struct protocol {
+    const char *file, *options;
+    double rmse;
+} protocol;
+
+/* The last 30 rows ahead of the others, as in prophet's unit tests. The figures are those of prophet
+ * 1.5.0's Newton, all digits kept (sig_figs = 18; the 127.01 of its test of large numbers is that of
+ * coefficients rounded to 6 digits), and on tests_data3 with minmax of that optimiser started at our
+ * minimum, where it stays: from its own start it stops 0.042 above and scores 93.46. */
+static const protocol protocols[] = {
+    { "prophet/tests_data.csv", "scaling=absmax", 23.4435 },
+    { "prophet/tests_data.csv", "scaling=minmax", 11.2935 },
+    { "prophet/tests_data3.csv", "scaling=absmax", 80.0879 },
+    { "prophet/tests_data3.csv", "scaling=minmax", 95.7370 },
+};
+
+/* Rows of the 31 observed last: the end of the history, then what is to be forecast. */
+static void last_rows(const vn_panel *p, int64_t row[31])
+{
+    int n = 31;
+    for (int64_t t = p->n_past[0] - 1; n > 0; t--)
+        if (p->mask[t] != 0) row[--n] = t;
+}
+
+START_TEST(the_tables_of_its_tests_score_as_prophet_does)
+{
+    const protocol *c = &protocols[_i];
+    const char *path = vn_data_kit_shared(__func__, c->file);
+    if (!path) return;
+    vn_data_options o = vn_data_kit_options("freq=D");
+    vn_panel *p;
+    int64_t row[31];
+    double out[30], sum = 0;
+    ck_assert_msg(!vn_panel_read(path, &o, NULL, &p), "%s", vn_last_message());
+    last_rows(p, row);
+    int64_t all = p->n_past[0];
+    p->n_past[0] = row[0] + 1;
+    vn_fitted *m = vn_bench_model(c->options);
+    m->train.h = 30;
+    ck_assert_msg(!vn_bench_fit(m, p, 1), "%s", vn_last_message());
+    p->n_past[0] = all;
+    const int32_t pair[] = { 0, (int32_t)row[0] + 1 };
+    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, out), VN_OK);
+    for (int k = 0; k < 30; k++) sum += pow(out[k] - vn_panel_y(p, row[1 + k]), 2);
+    ck_assert_double_eq_tol(sqrt(sum / 30), c->rmse, 0.01 * c->rmse);
+    vn_fitted_close(m);
+    vn_panel_close(p);
+}
+END_TEST
+
 /* ---- odd data ---- */
 
 START_TEST(few_or_constant_values_give_a_finite_forecast)
@@ -384,6 +437,7 @@ Suite *vn_suite_prophet(void)
     tcase_add_test(tc, a_regressor_and_a_condition_find_their_effect);
     tcase_add_test(tc, holidays_act_on_the_days_of_their_window);
     tcase_add_test(tc, integer_stamps_take_the_season_of_the_data);
+    tcase_add_loop_test(tc, the_tables_of_its_tests_score_as_prophet_does, 0, 4);
     tcase_add_loop_test(tc, few_or_constant_values_give_a_finite_forecast, 0, 6);
     tcase_add_loop_test(tc, what_cannot_be_is_refused_in_one_sentence, 0, N_REFUSALS);
     tcase_add_loop_test(tc, bad_holiday_files_are_refused_with_their_line, 0, 6);
