@@ -245,6 +245,9 @@ typedef struct vane_arrays {
     int64_t n_cat, n_stat_cat;
     const char *const *cat_name, *const *stat_cat_name;
     const char *const *cat, *const *stat_cat;
+    /* Known only in the past: [rows, n_hist_cat]. */
+    int64_t n_hist_cat;
+    const char *const *hist_cat_name, *const *hist_cat;
 } vane_arrays;
 VANE_API vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset **data);
 

@@ -253,7 +253,9 @@ vane_status vane_config_adopt(vane_config *config, const vane_model *model)
     char season[24];
     snprintf(season, sizeof season, "%lld", (long long)m->season);
     int64_t n_futr = m->n_futr - m->n_calendar - m->n_futr_cat, n_stat = m->n_stat - m->n_stat_cat;
-    vane_status st = set_names(config, "hist_exog_list", m->hist_name, m->n_hist);
+    int64_t n_hist = m->n_hist - m->n_hist_cat;
+    vane_status st = set_names(config, "hist_exog_list", m->hist_name, n_hist);
+    if (!st) st = set_names(config, "hist_cat_list", m->hist_name + n_hist, m->n_hist_cat);
     if (!st) st = set_names(config, "futr_exog_list", m->futr_name, n_futr);
     if (!st) st = set_names(config, "cat_exog_list", m->futr_name + n_futr, m->n_futr_cat);
     if (!st) st = set_names(config, "stat_exog_list", m->stat_name, n_stat);

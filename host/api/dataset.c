@@ -41,7 +41,7 @@ vane_status vane_dataset_read_future(const vane_config *config, const char *path
     *future = NULL;
     if (!o) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     *o = config->data;
-    o->target_col.s[0] = o->hist_exog_list.s[0] = 0;
+    o->target_col.s[0] = o->hist_exog_list.s[0] = o->hist_cat_list.s[0] = 0;
     o->stat_exog_list.s[0] = o->stat_cat_list.s[0] = 0;
     /* One step to come has no neighbour to tell the frequency from. */
     if (!strcmp(o->freq.s, "auto") && data->panel->freq.unit != VN_FREQ_STEP)
@@ -146,14 +146,14 @@ static vn_status make(const vane_arrays *a, vn_panel **panel)
     VN_TRY(vn_panel_from_arrays(a->n_series, a->id, a->indptr, a->y, a->mask, a->start, freq,
                                 season, panel));
     vn_panel *p = *panel;
-    given hist = { .n = a->n_hist, .name = a->hist_name, .values = a->hist };
+    given hist = { a->n_hist, a->n_hist_cat, a->hist_name, a->hist_cat_name, a->hist, a->hist_cat };
     given futr = { a->n_futr, a->n_cat, a->futr_name, a->cat_name, a->futr, a->cat };
     given stat = { a->n_stat, a->n_stat_cat, a->stat_name, a->stat_cat_name, a->stat, a->stat_cat };
-    vn_levels *none = NULL;
-    vn_status st = add_features(p, &hist, rows, &p->hist_name, &p->hist, &none);
+    vn_status st = add_features(p, &hist, rows, &p->hist_name, &p->hist, &p->hist_cat);
     if (!st) st = add_features(p, &futr, rows, &p->futr_name, &p->futr, &p->futr_cat);
     if (!st) st = add_features(p, &stat, a->n_series, &p->stat_name, &p->stat, &p->stat_cat);
-    p->n_hist = a->n_hist;
+    p->n_hist = a->n_hist + a->n_hist_cat;
+    p->n_hist_cat = a->n_hist_cat;
     p->n_futr = a->n_futr + a->n_cat;
     p->n_stat = a->n_stat + a->n_stat_cat;
     p->n_futr_cat = a->n_cat;

@@ -140,9 +140,11 @@ static void put_names(vane_report *r, const char *kind, const char *const *name,
 static void put_features(vane_report *r, const vn_fitted *m)
 {
     int64_t n_futr = m->n_futr - m->n_calendar - m->n_futr_cat, n_stat = m->n_stat - m->n_stat_cat;
+    int64_t n_hist = m->n_hist - m->n_hist_cat;
     const char *calendar[VN_CALENDAR_COUNT];
     for (int i = 0; i < m->n_calendar; i++) calendar[i] = vn_calendar_name(m->calendar[i]);
-    put_names(r, "hist_exog_list", m->hist_name, m->n_hist);
+    put_names(r, "hist_exog_list", m->hist_name, n_hist);
+    put_names(r, "hist_cat_list", m->hist_name + n_hist, m->n_hist_cat);
     put_names(r, "futr_exog_list", m->futr_name, n_futr);
     put_names(r, "cat_exog_list", m->futr_name + n_futr, m->n_futr_cat);
     put_names(r, "stat_exog_list", m->stat_name, n_stat);

@@ -27,6 +27,7 @@ static vn_status make_panel(vane_forecaster *f)
                      .n_hist = m->n_hist,
                      .n_futr = m->n_futr,
                      .n_stat = m->n_stat,
+                     .n_hist_cat = m->n_hist_cat,
                      .n_futr_cat = m->n_futr_cat,
                      .n_stat_cat = m->n_stat_cat,
                      .n_calendar = m->n_calendar,

@@ -40,7 +40,7 @@ vn_status vn_scaled_open(const vn_panel *panel, const vn_fitted *m, vn_split spl
 {
     vn_dress dress = vn_fitted_dress(m, ahead);
     *s = (vn_scaled){ .use = panel };
-    if (dress.n_futr_cat || dress.n_stat_cat || dress.n_calendar) {
+    if (dress.n_hist_cat || dress.n_futr_cat || dress.n_stat_cat || dress.n_calendar) {
         VN_TRY(vn_panel_dress(panel, &dress, log, &s->dressed));
         s->use = &s->dressed;
     }
@@ -320,6 +320,9 @@ int64_t vane_model_code(const vane_model *model, const char *column, const char 
     const vn_fitted *m = model->fitted;
     const vn_levels *levels = NULL;
     int64_t futr = m->n_futr - m->n_calendar - m->n_futr_cat, stat = m->n_stat - m->n_stat_cat;
+    int64_t hist = m->n_hist - m->n_hist_cat;
+    for (int64_t i = 0; i < m->n_hist_cat; i++)
+        if (!strcmp(m->hist_name[hist + i], column)) levels = &m->hist_cat[i];
     for (int64_t i = 0; i < m->n_futr_cat; i++)
         if (!strcmp(m->futr_name[futr + i], column)) levels = &m->futr_cat[i];
     for (int64_t i = 0; i < m->n_stat_cat; i++)

@@ -47,7 +47,7 @@ static vn_status check_features(const vn_panel *p, const vn_panel *more)
 {
     bool known = more->n_futr == p->n_futr && more->n_futr_cat == p->n_futr_cat &&
                  more->n_calendar == p->n_calendar,
-         past = more->n_hist == p->n_hist;
+         past = more->n_hist == p->n_hist && more->n_hist_cat == p->n_hist_cat;
     for (int64_t i = 0; known && i < p->n_futr; i++)
         known = !strcmp(p->futr_name[i], more->futr_name[i]);
     for (int64_t i = 0; past && i < p->n_hist; i++)
@@ -114,19 +114,25 @@ static vn_status copy_names(vn_arena *arena, const char *const *from, int64_t n,
     return VN_OK;
 }
 
-/* Codes of the new rows [to, to + n) in the joined levels. */
-static void recode(vn_panel *out, int64_t to, int64_t n, float *const *map)
+/* From the codes of the new rows to the joined levels: a map a column; NULL where the new rows have
+ * no such columns. */
+typedef struct maps {
+    float **hist, **futr;
+} maps;
+
+/* Codes of rows [to, to + n) of a block `width` wide, in n_cat columns from `first` on. */
+static void recode(float *block, int64_t width, int64_t first, int64_t n_cat, int64_t to, int64_t n,
+                   float *const *map)
 {
-    int64_t first = out->n_futr - out->n_calendar - out->n_futr_cat;
     for (int64_t t = to; t < to + n; t++)
-        for (int64_t c = 0; c < out->n_futr_cat; c++) {
-            float *code = &out->futr[t * out->n_futr + first + c];
+        for (int64_t c = 0; c < n_cat; c++) {
+            float *code = &block[t * width + first + c];
             *code = map[c][(int64_t)*code];
         }
 }
 
 static void join_series(vn_panel *out, const vn_panel *p, const vn_panel *more, int64_t i,
-                        int64_t j, float *const *map)
+                        int64_t j, const maps *map)
 {
     int64_t keep = j < 0 ? p->indptr[i + 1] - p->indptr[i] : p->n_past[i], to = out->indptr[i];
     int64_t n = j < 0 ? 0 : more->indptr[j + 1] - more->indptr[j];
@@ -135,32 +141,50 @@ static void join_series(vn_panel *out, const vn_panel *p, const vn_panel *more, 
     out->n_past[i] = p->n_past[i];
     if (j < 0) return;
     copy_rows(out, to + keep, more, more->indptr[j], n);
-    recode(out, to + keep, n, map);
+    recode(out->futr, out->n_futr, out->n_futr - out->n_calendar - out->n_futr_cat, out->n_futr_cat,
+           to + keep, n, map->futr);
+    if (map->hist)
+        recode(out->hist, out->n_hist, out->n_hist - out->n_hist_cat, out->n_hist_cat, to + keep, n,
+               map->hist);
     if (more->n_past[j]) out->n_past[i] = keep + more->n_past[j];
 }
 
-/* Levels of the joined panel, and the maps [n_futr_cat] from the codes of `more` to them. Static
- * features, and so their levels, are those of p. */
-static vn_status join_levels(vn_panel *out, const vn_panel *p, const vn_panel *more, float ***map)
+/* The levels of both in n columns, and the maps from those of `more` to them. */
+static vn_status join_columns(const vn_levels *p, const vn_levels *more, int64_t n, vn_arena *a,
+                              vn_levels **out, float ***map)
+{
+    *out = vn_arena_array(a, (size_t)n, sizeof **out);
+    *map = vn_arena_array(a, (size_t)n, sizeof **map);
+    if (!*out || !*map) return VN_E_MEMORY;
+    for (int64_t c = 0; c < n; c++) {
+        VN_TRY(vn_levels_join(&p[c], &more[c], a, &(*out)[c]));
+        VN_TRY(vn_levels_map(&more[c], &(*out)[c], a, &(*map)[c]));
+    }
+    return VN_OK;
+}
+
+/* Levels of the joined panel. Static features, and so their levels, are those of p. */
+static vn_status join_levels(vn_panel *out, const vn_panel *p, const vn_panel *more, maps *map)
 {
     vn_arena *a = &out->arena;
+    bool past = p->n_hist && more->n_hist == p->n_hist; /* a table of future features has none */
+    out->n_hist_cat = p->n_hist_cat;
     out->n_futr_cat = p->n_futr_cat;
     out->n_stat_cat = p->n_stat_cat;
     out->n_calendar = p->n_calendar;
-    out->futr_cat = vn_arena_array(a, (size_t)p->n_futr_cat, sizeof *out->futr_cat);
-    *map = vn_arena_array(a, (size_t)p->n_futr_cat, sizeof **map);
-    if (!out->futr_cat || !*map) return VN_E_MEMORY;
-    for (int64_t c = 0; c < p->n_futr_cat; c++) {
-        VN_TRY(vn_levels_join(&p->futr_cat[c], &more->futr_cat[c], a, &out->futr_cat[c]));
-        VN_TRY(vn_levels_map(&more->futr_cat[c], &out->futr_cat[c], a, &(*map)[c]));
-    }
+    VN_TRY(join_columns(p->futr_cat, more->futr_cat, p->n_futr_cat, a, &out->futr_cat, &map->futr));
+    if (past)
+        VN_TRY(join_columns(p->hist_cat, more->hist_cat, p->n_hist_cat, a, &out->hist_cat,
+                            &map->hist));
+    else
+        VN_TRY(vn_levels_copy(p->hist_cat, p->n_hist_cat, a, &out->hist_cat));
     return vn_levels_copy(p->stat_cat, p->n_stat_cat, a, &out->stat_cat);
 }
 
 static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, const int64_t *tail,
                       int64_t *length)
 {
-    float **map = NULL;
+    maps map = { NULL, NULL };
     out->n_hist = p->n_hist;
     out->n_futr = p->n_futr;
     out->n_stat = p->n_stat;
@@ -186,7 +210,7 @@ static vn_status join(vn_panel *out, const vn_panel *p, const vn_panel *more, co
     VN_TRY(copy_names(&out->arena, p->stat_name, p->n_stat, &out->stat_name));
     VN_TRY(join_levels(out, p, more, &map));
     for (int64_t i = 0; i < p->n_series; i++) {
-        join_series(out, p, more, i, tail[i], map);
+        join_series(out, p, more, i, tail[i], &map);
         for (int64_t t = 0; t < out->n_past[i]; t++)
             out->n_missing += out->mask[out->indptr[i] + t] == 0.0f;
     }

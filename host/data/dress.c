@@ -242,6 +242,22 @@ static vn_status dress_futr(const vn_panel *p, const vn_dress *d, const vn_log *
     return vn_levels_copy(d->futr_cat, d->n_futr_cat, a, &out->futr_cat);
 }
 
+static vn_status dress_hist(const vn_panel *p, const vn_dress *d, const vn_log *log, vn_panel *out)
+{
+    vn_arena *a = &out->arena;
+    size_t n = (size_t)(out->n_rows * p->n_hist);
+    if (out->hist == p->hist) { /* else the rows are our own already */
+        if (!(out->hist = vn_arena_array(a, n, sizeof *out->hist))) return VN_E_MEMORY;
+        memcpy(out->hist, p->hist, n * sizeof *out->hist);
+    }
+    for (int64_t c = 0; c < p->n_hist_cat; c++) {
+        int64_t at = p->n_hist - p->n_hist_cat + c;
+        VN_TRY(recode(&p->hist_cat[c], &d->hist_cat[c], p->hist_name[at], out->hist + at,
+                      out->n_rows, p->n_hist, log, a));
+    }
+    return vn_levels_copy(d->hist_cat, d->n_hist_cat, a, &out->hist_cat);
+}
+
 static vn_status dress_stat(const vn_panel *p, const vn_dress *d, const vn_log *log, vn_panel *out)
 {
     vn_arena *a = &out->arena;
@@ -258,14 +274,17 @@ static vn_status dress_stat(const vn_panel *p, const vn_dress *d, const vn_log *
 
 static vn_status dress(const vn_panel *p, const vn_dress *d, const vn_log *log, vn_panel *out)
 {
-    if (p->n_futr_cat != d->n_futr_cat || p->n_stat_cat != d->n_stat_cat)
+    if (p->n_hist_cat != d->n_hist_cat || p->n_futr_cat != d->n_futr_cat ||
+        p->n_stat_cat != d->n_stat_cat)
         return VN_FAIL(VN_E_DATA,
-                       "the data have %lld and %lld categorical columns, the model needs %lld and "
-                       "%lld",
-                       (long long)p->n_futr_cat, (long long)p->n_stat_cat, (long long)d->n_futr_cat,
+                       "the data have %lld past, %lld future and %lld static categorical columns, "
+                       "the model needs %lld, %lld and %lld",
+                       (long long)p->n_hist_cat, (long long)p->n_futr_cat, (long long)p->n_stat_cat,
+                       (long long)d->n_hist_cat, (long long)d->n_futr_cat,
                        (long long)d->n_stat_cat);
     if (d->ahead && d->n_calendar && !p->n_futr) VN_TRY(extend(p, d->ahead, out));
     if (d->n_futr_cat || d->n_calendar) VN_TRY(dress_futr(p, d, log, out));
+    if (d->n_hist_cat) VN_TRY(dress_hist(p, d, log, out));
     if (d->n_stat_cat) VN_TRY(dress_stat(p, d, log, out));
     return VN_OK;
 }

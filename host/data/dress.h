@@ -18,8 +18,8 @@ vn_status vn_calendar_choose(const char *option, vn_freq freq, int which[VN_CALE
                              int *n);
 
 typedef struct vn_dress {
-    int64_t n_futr_cat, n_stat_cat;       /* as the panel */
-    const vn_levels *futr_cat, *stat_cat; /* the model's */
+    int64_t n_hist_cat, n_futr_cat, n_stat_cat;      /* as the panel */
+    const vn_levels *hist_cat, *futr_cat, *stat_cat; /* the model's */
     int n_calendar;
     const int *calendar; /* [n_calendar] */
     int64_t ahead;       /* rows past n_past that each series needs; added where the panel's future

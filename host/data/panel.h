@@ -41,9 +41,10 @@ typedef struct vn_panel {
     int64_t n_series, n_rows;
     int64_t n_hist, n_futr, n_stat; /* columns, of every kind */
     /* The columns of futr are numbers, then n_futr_cat of codes, then n_calendar made from the
-     * stamps (vn_panel_dress); those of stat are numbers, then n_stat_cat of codes. */
-    int64_t n_futr_cat, n_calendar, n_stat_cat;
-    vn_levels *futr_cat, *stat_cat; /* [n_futr_cat], [n_stat_cat] */
+     * stamps (vn_panel_dress); those of hist and stat are numbers, then n_hist_cat, n_stat_cat of
+     * codes. */
+    int64_t n_hist_cat, n_futr_cat, n_calendar, n_stat_cat;
+    vn_levels *hist_cat, *futr_cat, *stat_cat; /* [n_hist_cat], [n_futr_cat], [n_stat_cat] */
     const char **id; /* [N] */
     const char **hist_name, **futr_name, **stat_name;
     int64_t *indptr; /* [N + 1] */

@@ -29,7 +29,7 @@ typedef struct wish {
     vn_names *levels; /* [n], NULL: numbers */
 } wish;
 
-enum { N_WISHES = 5 };
+enum { N_WISHES = 6 };
 
 vn_status vn_table_room(void *array, int64_t *cap, int64_t n, size_t size)
 {
@@ -45,16 +45,20 @@ vn_status vn_table_room(void *array, int64_t *cap, int64_t n, size_t size)
     return VN_OK;
 }
 
+static void close_levels(vn_names **levels, int64_t n)
+{
+    for (int64_t i = 0; *levels && i < n; i++) vn_names_close(&(*levels)[i]);
+    *levels = NULL;
+}
+
 void vn_table_close(vn_table *t)
 {
     if (!t) return;
     vn_csv_close(&t->csv);
     vn_names_close(&t->ids);
-    for (int64_t i = 0; t->futr_cat && i < t->panel->n_futr_cat; i++)
-        vn_names_close(&t->futr_cat[i]);
-    for (int64_t i = 0; t->stat_cat && i < t->panel->n_stat_cat; i++)
-        vn_names_close(&t->stat_cat[i]);
-    t->futr_cat = t->stat_cat = NULL;
+    close_levels(&t->hist_cat, t->panel->n_hist_cat);
+    close_levels(&t->futr_cat, t->panel->n_futr_cat);
+    close_levels(&t->stat_cat, t->panel->n_stat_cat);
     vn_arena_close(&t->arena);
     vn_free(t->group);
     vn_free(t->stamp);
@@ -108,7 +112,7 @@ static vn_status not_a_number(const vn_table *t, const vn_csv_cell *cell, const 
     return vn_csv_fail(&t->csv, cell->s,
                        "expected a number in column '%s', got \"%s\" (missing values: --na %s%s)",
                        column, shown, shown,
-                       is_feature(t, column) ? "; texts: cat_exog_list or stat_cat_list" : "");
+                       is_feature(t, column) ? "; texts: cat_exog_list, hist_cat_list or stat_cat_list" : "");
 }
 
 /* The code of a categorical cell; 0 if it is missing. */
@@ -308,9 +312,11 @@ static vn_status assign_features(vn_table *t, role *roles)
     vn_panel *p = t->panel;
     const vn_data_options *o = t->options;
     int64_t n_futr = p->n_futr - p->n_futr_cat, n_stat = p->n_stat - p->n_stat_cat;
-    int64_t futr = t->n_y + p->n_hist;
+    int64_t futr = t->n_y + p->n_hist, n_hist = p->n_hist - p->n_hist_cat;
     const wish wishes[N_WISHES] = {
-        { "hist_exog_list", p->hist_name, p->n_hist, t->n_y, ROLE_CELL, NULL },
+        { "hist_exog_list", p->hist_name, n_hist, t->n_y, ROLE_CELL, NULL },
+        { "hist_cat_list", p->hist_name + n_hist, p->n_hist_cat, t->n_y + n_hist, ROLE_CELL,
+          t->hist_cat },
         { "futr_exog_list", p->futr_name, n_futr, futr, ROLE_CELL, NULL },
         { "cat_exog_list", p->futr_name + n_futr, p->n_futr_cat, futr + n_futr, ROLE_CELL,
           t->futr_cat },
@@ -620,7 +626,8 @@ vn_status vn_table_read(vn_table *t, const char *text, size_t n, const vn_log *l
     const vn_data_options *o = t->options;
     t->ids.arena = &p->arena;
     VN_TRY(split_list(&t->arena, o->na.s, &t->na, &t->n_na));
-    VN_TRY(split_list(&p->arena, o->hist_exog_list.s, &p->hist_name, &p->n_hist));
+    VN_TRY(split_both(t, o->hist_exog_list.s, o->hist_cat_list.s, &p->hist_name, &p->n_hist,
+                      &p->n_hist_cat, &t->hist_cat));
     VN_TRY(split_both(t, o->futr_exog_list.s, o->cat_exog_list.s, &p->futr_name, &p->n_futr,
                       &p->n_futr_cat, &t->futr_cat));
     VN_TRY(split_both(t, o->stat_exog_list.s, o->stat_cat_list.s, &p->stat_name, &p->n_stat,
@@ -629,6 +636,7 @@ vn_status vn_table_read(vn_table *t, const char *text, size_t n, const vn_log *l
     VN_TRY(look(t));
     if (t->format == VN_FORMAT_ROWS) return vn_table_read_rows(t);
     VN_TRY(read_columns(t, log));
+    VN_TRY(vn_levels_from(t->hist_cat, p->n_hist_cat, &p->arena, &p->hist_cat));
     VN_TRY(vn_levels_from(t->futr_cat, p->n_futr_cat, &p->arena, &p->futr_cat));
     VN_TRY(vn_levels_from(t->stat_cat, p->n_stat_cat, &p->arena, &p->stat_cat));
     return VN_OK;

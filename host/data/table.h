@@ -29,7 +29,7 @@ typedef struct vn_table {
     int64_t n_columns;
     const char **na; /* [n_na] further texts that mean missing */
     int64_t n_na;
-    vn_names *futr_cat, *stat_cat; /* [n_futr_cat], [n_stat_cat] of the panel: texts seen */
+    vn_names *hist_cat, *futr_cat, *stat_cat; /* [n_hist_cat] ... of the panel: texts seen */
     vn_names ids;       /* long, rows: the series; wide: the target columns */
     vn_stamp_kind kind; /* of the stamps: STEP, DATE, or TIME if one has a time of day */
     int64_t n_y, n_cells, n_groups;

@@ -9,6 +9,7 @@
  * are, and with the scaler "last" all do: a feature's level may be what it tells. Neither are
  * features of the calendar scaled. Categories become embeddings here:
  *
+ *     hist  [numbers | codes]            -> [scaled numbers | embedding of each code]
  *     futr  [numbers | codes | calendar] -> [scaled numbers | calendar | embedding of each code]
  *     stat  [numbers | codes]            -> [numbers | embedding of each code] */
 #include <inttypes.h>
@@ -99,6 +100,16 @@ static vn_val columns(const work *k, vn_val x, int axis, int64_t first, int64_t 
 {
     if (!x || n == 0) return 0;
     return n == all ? x : vn_slice(k->g, x, axis, first, n);
+}
+
+static vn_val hist_of(const work *k, int64_t *width)
+{
+    const vn_fitted *m = k->m;
+    int64_t n = m->n_hist - m->n_hist_cat;
+    vn_val x = k->w.hist, numbers = columns(k, x, 2, 0, n, m->n_hist);
+    if (numbers) numbers = scaled_feature(k, numbers, k->w.mask);
+    *width = n;
+    return vn_with_embeddings(k->g, k->o, "hist", numbers, x, n, m->hist_cat, m->n_hist_cat, width);
 }
 
 static vn_val futr_of(const work *k, int64_t *width)
@@ -248,11 +259,10 @@ static vn_val forecast(work *k, vn_val pairs)
                      .H = k->o->h,
                      .P = k->head.P,
                      .P_free = k->head.n_free,
-                     .X = m->n_hist,
                      .train = k->mode == VN_MODE_TRAIN };
     task.y = revin_in(k);
     task.mask = k->w.mask;
-    task.hist = scaled_feature(k, k->w.hist, k->w.mask);
+    task.hist = hist_of(k, &task.X);
     task.futr = futr_of(k, &task.F);
     task.stat = stat_of(k, &task.S);
     if (m->def->check && !k->g->status && m->def->check(m->hparams, &task))

@@ -203,6 +203,7 @@ vn_status vn_fitted_describe(const vn_fitted *m, const char *format, vn_meta_lis
     put_names(list, "hist_exog", m->hist_name, m->n_hist);
     put_names(list, "futr_exog", m->futr_name, m->n_futr);
     put_names(list, "stat_exog", m->stat_name, m->n_stat);
+    if (m->n_hist_cat) put_levels(list, "hist_levels", m->hist_cat, m->n_hist_cat);
     if (m->n_futr_cat) put_levels(list, "futr_levels", m->futr_cat, m->n_futr_cat);
     if (m->n_stat_cat) put_levels(list, "stat_levels", m->stat_cat, m->n_stat_cat);
     if (m->n_calendar) put_calendar(list, m);
@@ -342,6 +343,7 @@ static vn_status take_schema(reader *r, vn_fitted *m)
     VN_TRY(take_names(r, "schema.hist_exog", &m->hist_name, &m->n_hist));
     VN_TRY(take_names(r, "schema.futr_exog", &m->futr_name, &m->n_futr));
     VN_TRY(take_names(r, "schema.stat_exog", &m->stat_name, &m->n_stat));
+    VN_TRY(take_levels(r, "schema.hist_levels", m->n_hist, &m->hist_cat, &m->n_hist_cat));
     VN_TRY(take_levels(r, "schema.futr_levels", m->n_futr, &m->futr_cat, &m->n_futr_cat));
     VN_TRY(take_levels(r, "schema.stat_levels", m->n_stat, &m->stat_cat, &m->n_stat_cat));
     VN_TRY(take_calendar(r, m));

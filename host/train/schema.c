@@ -27,11 +27,13 @@ vn_status vn_fitted_adopt(vn_fitted *m, const vn_panel *panel)
     m->stat_name = copy_names(&m->arena, panel->stat_name, panel->n_stat);
     if (!m->hist_name || !m->futr_name || !m->stat_name)
         return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    VN_TRY(vn_levels_copy(panel->hist_cat, panel->n_hist_cat, &m->arena, &m->hist_cat));
     VN_TRY(vn_levels_copy(panel->futr_cat, panel->n_futr_cat, &m->arena, &m->futr_cat));
     VN_TRY(vn_levels_copy(panel->stat_cat, panel->n_stat_cat, &m->arena, &m->stat_cat));
     m->n_hist = panel->n_hist;
     m->n_futr = panel->n_futr;
     m->n_stat = panel->n_stat;
+    m->n_hist_cat = panel->n_hist_cat;
     m->n_futr_cat = panel->n_futr_cat;
     m->n_stat_cat = panel->n_stat_cat;
     m->freq = panel->freq;
@@ -69,19 +71,20 @@ static vn_status keep_seen(vn_levels *levels, const bool *seen, const char *colu
                        column);
 }
 
-static vn_status learn_futr(vn_fitted *m, const vn_panel *p, int64_t c, vn_split split)
+/* The codes of one column of a block [rows, width] in the training rows. */
+static vn_status learn_column(const vn_panel *p, const float *block, int64_t width,
+                              const char *column, vn_split split, vn_levels *levels)
 {
-    int64_t at = p->n_futr - p->n_calendar - p->n_futr_cat + c;
     vn_status st = VN_OK;
-    bool *seen = vn_calloc((size_t)p->futr_cat[c].n + 1, sizeof *seen);
+    bool *seen = vn_calloc((size_t)levels->n + 1, sizeof *seen);
     if (!seen) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int64_t i = 0; i < p->n_series; i++) {
         int64_t ends[3], first = p->indptr[i];
         VN_TRY_DONE(vn_split_of(p, split, i, ends));
         for (int64_t t = first; t < first + ends[0]; t++)
-            seen[(int64_t)p->futr[t * p->n_futr + at]] = true;
+            seen[(int64_t)block[t * width]] = true;
     }
-    st = keep_seen(&m->futr_cat[c], seen, p->futr_name[at]);
+    st = keep_seen(levels, seen, column);
 done:
     vn_free(seen);
     return st;
@@ -89,8 +92,15 @@ done:
 
 vn_status vn_fitted_learn_levels(vn_fitted *m, const vn_panel *panel)
 {
-    for (int64_t c = 0; c < m->n_futr_cat; c++)
-        VN_TRY(learn_futr(m, panel, c, vn_split_from(&m->train)));
+    const vn_panel *p = panel;
+    const vn_split split = vn_split_from(&m->train);
+    int64_t hist = p->n_hist - p->n_hist_cat, futr = p->n_futr - p->n_calendar - p->n_futr_cat;
+    for (int64_t c = hist; c < p->n_hist; c++)
+        VN_TRY(learn_column(p, p->hist + c, p->n_hist, p->hist_name[c], split,
+                            &m->hist_cat[c - hist]));
+    for (int64_t c = futr; c < futr + p->n_futr_cat; c++)
+        VN_TRY(learn_column(p, p->futr + c, p->n_futr, p->futr_name[c], split,
+                            &m->futr_cat[c - futr]));
     for (int64_t c = 0; c < m->n_stat_cat; c++) /* every series has training rows */
         if (!m->stat_cat[c].n)
             return VN_FAIL(VN_E_DATA, "categorical column '%s' has no text",
@@ -100,15 +110,19 @@ vn_status vn_fitted_learn_levels(vn_fitted *m, const vn_panel *panel)
 
 vn_status vn_fitted_take_levels(vn_fitted *m, const vn_fitted *from)
 {
-    if (m->n_futr_cat != from->n_futr_cat || m->n_stat_cat != from->n_stat_cat)
+    if (m->n_hist_cat != from->n_hist_cat || m->n_futr_cat != from->n_futr_cat ||
+        m->n_stat_cat != from->n_stat_cat)
         return VN_FAIL(VN_E_MODEL, "the model to start from has other categorical columns");
+    VN_TRY(vn_levels_copy(from->hist_cat, m->n_hist_cat, &m->arena, &m->hist_cat));
     VN_TRY(vn_levels_copy(from->futr_cat, m->n_futr_cat, &m->arena, &m->futr_cat));
     return vn_levels_copy(from->stat_cat, m->n_stat_cat, &m->arena, &m->stat_cat);
 }
 
 vn_dress vn_fitted_dress(const vn_fitted *m, int64_t ahead)
 {
-    return (vn_dress){ .n_futr_cat = m->n_futr_cat,
+    return (vn_dress){ .n_hist_cat = m->n_hist_cat,
+                       .hist_cat = m->hist_cat,
+                       .n_futr_cat = m->n_futr_cat,
                        .n_stat_cat = m->n_stat_cat,
                        .futr_cat = m->futr_cat,
                        .stat_cat = m->stat_cat,
@@ -169,7 +183,9 @@ vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *p)
           .want = m->hist_name,
           .have = p->hist_name,
           .n_want = m->n_hist,
-          .n_have = p->n_hist },
+          .n_have = p->n_hist,
+          .n_want_cat = m->n_hist_cat,
+          .n_have_cat = p->n_hist_cat },
         { .name = "future",
           .want = m->futr_name,
           .have = p->futr_name,
@@ -208,7 +224,8 @@ static bool same_names(const char *const *a, int64_t n_a, const char *const *b, 
 
 bool vn_fitted_same_features(const vn_fitted *a, const vn_fitted *b)
 {
-    return a->n_futr_cat == b->n_futr_cat && a->n_stat_cat == b->n_stat_cat &&
+    return a->n_hist_cat == b->n_hist_cat && a->n_futr_cat == b->n_futr_cat &&
+           a->n_stat_cat == b->n_stat_cat &&
            same_names(a->hist_name, a->n_hist, b->hist_name, b->n_hist) &&
            same_names(a->futr_name, a->n_futr - a->n_calendar, b->futr_name,
                       b->n_futr - b->n_calendar) &&

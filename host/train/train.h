@@ -25,8 +25,8 @@ typedef struct vn_fitted {
     int64_t season;
     int64_t n_hist, n_futr, n_stat; /* columns as in a dressed panel */
     const char **hist_name, **futr_name, **stat_name;
-    int64_t n_futr_cat, n_stat_cat; /* of them categories */
-    vn_levels *futr_cat, *stat_cat; /* their vocabulary: the texts of the training rows */
+    int64_t n_hist_cat, n_futr_cat, n_stat_cat; /* of them categories */
+    vn_levels *hist_cat, *futr_cat, *stat_cat;  /* their vocabulary: texts of the training rows */
     int n_calendar;                 /* the last of the n_futr */
     int calendar[VN_CALENDAR_COUNT];
     vn_params *params; /* laid out; the weights */

@@ -85,7 +85,7 @@ enum { N = 4, T = 160, H = 2, ROWS = N * (T + H) };
 /* Daily series with a row of every kind; the last H rows of each are to be forecast. */
 typedef struct shop {
     float y[ROWS], price[ROWS];
-    const char *promo[ROWS], *region[N];
+    const char *promo[ROWS], *region[N], *weather[ROWS];
 } shop;
 
 static const char *const promos[] = { "none", "half", "double", "moon" };
@@ -103,6 +103,7 @@ static shop *make_shop(const char *what)
         int t = row % (T + H), p = pick(row, 3);
         double noise = 0.1 * pick(row + ROWS, 10);
         s->promo[row] = promos[p];
+        s->weather[row] = pick(row + 3 * ROWS, 2) ? "rain" : "sun";
         s->price[row] = (float)pick(row + 2 * ROWS, 5);
         double cause = !strcmp(what, "promo")   ? (double[]){ 4, 0, 8 }[p]
                        : !strcmp(what, "price") ? 2 * (double)s->price[row]
@@ -117,13 +118,16 @@ static vane_dataset *dataset_of(const shop *s, bool features)
 {
     static const char *const id[] = { "a", "b", "c", "d" };
     static const char *const price = "price", *const promo = "promo", *const region = "region";
+    static const char *const weather = "weather";
     int64_t indptr[N + 1] = { 0 };
     for (int i = 0; i < N; i++) indptr[i + 1] = indptr[i] + T + H;
     vane_arrays a = {
         .size = sizeof a, .n_series = N, .id = id, .indptr = indptr, .y = s->y, .freq = "D"
     };
     if (features) {
-        a.n_futr = a.n_cat = a.n_stat_cat = 1;
+        a.n_futr = a.n_cat = a.n_stat_cat = a.n_hist_cat = 1;
+        a.hist_cat_name = &weather;
+        a.hist_cat = s->weather;
         a.futr_name = &price;
         a.futr = s->price;
         a.cat_name = &promo;
@@ -210,8 +214,8 @@ START_TEST(categories_and_calendar_reach_every_model)
     vane_model *one = train(c, d), *m, *loaded;
     set(c, "max_steps", "4");
     m = train(c, d);
-    static const char *const tables[] = { "embedding.futr0", "embedding.stat0" };
-    for (int k = 0; k < 2; k++) {
+    static const char *const tables[] = { "embedding.futr0", "embedding.stat0", "embedding.hist0" };
+    for (int k = 0; k < 3; k++) {
         int64_t n;
         const float *a = param_of(one, tables[k], &n), *b = param_of(m, tables[k], &n);
         ck_assert_msg(memcmp(a, b, (size_t)n * sizeof *a), "%s: %s does not learn", model,
@@ -231,6 +235,10 @@ START_TEST(categories_and_calendar_reach_every_model)
     for (int i = 0; i < N; i++) s->region[i] = i % 2 ? "south" : "north";
     forecast(c, loaded, s, true, again);
     ck_assert_msg(!same(first, again), "%s ignores the static category", model);
+    memcpy(first, again, sizeof first);
+    for (int i = 0; i < ROWS; i++) s->weather[i] = strcmp(s->weather[i], "sun") ? "sun" : "rain";
+    forecast(c, loaded, s, true, again);
+    ck_assert_msg(!same(first, again), "%s ignores the past category", model);
     unlink(path);
     vane_model_close(one);
     vane_model_close(m);
@@ -290,6 +298,7 @@ START_TEST(a_text_unseen_in_training_is_the_mean_of_those_seen)
     vane_model *m = train(c, d);
     ck_assert_int_eq(vane_model_code(m, "promo", "moon"), 0);
     ck_assert_int_eq(vane_model_code(m, "region", "north"), 2);
+    ck_assert_int_eq(vane_model_code(m, "weather", "hail"), 0);
     ck_assert_int_eq(vane_model_code(m, "price", "1"), -1);
     int64_t n;
     float *rows = (float *)(uintptr_t)param_of(m, "embedding.futr0", &n), moon[N * H], mean[N * H];
@@ -341,7 +350,8 @@ START_TEST(what_is_missing_is_named_at_once)
     vane_model *m = train(c, d);
     vane_forecast *f;
     ck_assert_int_eq(vane_forecast_make(c, m, plain, NULL, NULL, &f), VANE_E_DATA);
-    ck_assert_msg(strstr(vane_last_error(), "the future feature \"price\", the future categorical "
+    ck_assert_msg(strstr(vane_last_error(), "the historic categorical feature \"weather\", the "
+                                            "future feature \"price\", the future categorical "
                                             "feature \"promo\", the static categorical feature "
                                             "\"region\", which the data lack"),
                   "%s", vane_last_error());

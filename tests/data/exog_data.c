@@ -35,6 +35,39 @@ START_TEST(texts_become_codes_by_first_appearance)
 }
 END_TEST
 
+START_TEST(past_texts_have_codes_of_their_own)
+{
+    static const char past[] = "ds,y,wind,sky\n1,1,5,sun\n2,2,6,rain\n3,3,7,\n";
+    static const char rest[] = "ds,y,wind,sky\n4,4,8,fog\n5,5,9,rain\n";
+    static const char *const columns = "hist_exog_list=wind;hist_cat_list=sky";
+    vn_panel *p = vn_data_kit_panel(past, columns), *more = vn_data_kit_panel(rest, columns);
+    vn_panel *joined, out;
+    ck_assert(p->n_hist == 2 && p->n_hist_cat == 1 && p->hist_cat[0].n == 2);
+    ck_assert_msg(!vn_panel_append(p, more, &joined), "%s", vn_last_message());
+    static const float codes[] = { 1, 2, 0, 3, 2 }, dressed[] = { 0, 1, 0, 2, 1 };
+    const char *skies[] = { "rain", "fog" };
+    vn_levels sky = { 2, skies };
+    vn_dress dress = { .n_hist_cat = 1, .hist_cat = &sky };
+    ck_assert_msg(!vn_panel_dress(joined, &dress, NULL, &out), "%s", vn_last_message());
+    for (int t = 0; t < 5; t++) {
+        ck_assert_float_eq(joined->hist[2 * t], (float)(5 + t));
+        ck_assert_float_eq(joined->hist[2 * t + 1], codes[t]);
+        ck_assert_float_eq(out.hist[2 * t], (float)(5 + t));
+        ck_assert_float_eq(out.hist[2 * t + 1], dressed[t]);
+    }
+    vn_dressed_close(&out);
+    vn_panel_close(joined);
+    vn_panel *none = vn_data_kit_panel("ds,f\n4,1\n", "futr_exog_list=f;target_col=");
+    none->n_futr = 0; /* rows to come without features */
+    ck_assert_msg(!vn_panel_append(p, none, &joined), "%s", vn_last_message());
+    ck_assert(joined->n_rows == 4 && joined->hist[7] == 0 && joined->hist_cat[0].n == 2);
+    vn_panel_close(joined);
+    vn_panel_close(none);
+    vn_panel_close(more);
+    vn_panel_close(p);
+}
+END_TEST
+
 START_TEST(appended_rows_share_the_codes)
 {
     vn_panel *p = vn_data_kit_panel(shop, settings), *joined;
@@ -182,7 +215,7 @@ END_TEST
 START_TEST(bad_columns_are_refused_in_one_sentence)
 {
     vn_data_kit_refuse(shop, "futr_exog_list=promo;freq=D", VN_E_DATA,
-                       "texts: cat_exog_list or stat_cat_list");
+                       "texts: cat_exog_list, hist_cat_list or stat_cat_list");
     vn_data_kit_refuse(shop, "cat_exog_list=promo;stat_exog_list=promo;freq=D", VN_E_ARGUMENT,
                        "column 'promo' is asked for twice");
     vn_data_kit_refuse(shop, "stat_cat_list=promo;freq=D", VN_E_DATA,
@@ -234,6 +267,7 @@ Suite *vn_suite_exog_data(void)
     Suite *s = suite_create("exog_data");
     TCase *tc = tcase_create("exog_data");
     tcase_add_test(tc, texts_become_codes_by_first_appearance);
+    tcase_add_test(tc, past_texts_have_codes_of_their_own);
     tcase_add_test(tc, appended_rows_share_the_codes);
     tcase_add_test(tc, dressing_takes_the_models_codes_and_reports_what_it_does_not_know);
     tcase_add_test(tc, calendar_features_are_those_of_the_reference);
