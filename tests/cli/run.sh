@@ -242,7 +242,7 @@ awk 'BEGIN { print "unique_id,ds,y,promo,region"
 awk 'BEGIN { print "unique_id,ds,promo"
     for (s = 0; s < 2; s++) for (i = 0; i < 6; i++)
         printf "%s,2008-%02d-01,%s\n", s ? "A" : "B", i + 1, i == 2 ? "moon" : "sale" }' > shop_next.csv
-expect 3 'texts: cat_exog_list or stat_cat_list' "$vane" train shop.csv $quick --futr_exog_list promo -o shop.vane
+expect 3 'texts: cat_exog_list, hist_cat_list or stat_cat_list' "$vane" train shop.csv $quick --futr_exog_list promo -o shop.vane
 expect 0 'done' "$vane" train shop.csv $quick --cat_exog_list promo --stat_cat_list region --calendar auto -o shop.vane
 expect 0 'calendar                     month' "$vane" inspect shop.vane
 expect 0 'embedding.futr0' "$vane" inspect shop.vane
