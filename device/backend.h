@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "device/kernel.h"
 
-#define VN_BACKEND_ABI 1
+#define VN_BACKEND_ABI 2
 
 typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
 typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
@@ -29,12 +29,14 @@ typedef struct vn_device_info {
     uint64_t caps;      /* capability bits that kernels need */
     int lanes;          /* threads, or streaming multiprocessors */
     int64_t mem_bytes;  /* total memory, 0 if unknown */
+    int64_t free_bytes; /* of it not taken by anybody, -1 if unknown */
     bool host_memory;   /* device pointers can be read by the host */
 } vn_device_info;
 
 typedef struct vn_device_config {
     int threads;        /* lanes of a CPU; 0: as many as the machine grants */
     const char *level;  /* cap on the instruction set ("generic", "avx2", "avx512"); NULL or "": none */
+    const char *plugins; /* folder of the plug-ins; NULL or "": beside this library */
 } vn_device_config;
 
 struct vn_backend {
@@ -42,6 +44,8 @@ struct vn_backend {
     const char *name;                          /* what the user types: "cpu", "cuda" */
     const vn_kernel *const *const *kernels;    /* [VN_OP_COUNT] lists, fastest first, NULL-ended */
     const char *const *caps;                   /* names of the capability bits from bit 0, NULL-ended */
+    const char *(*lack)(void);                 /* what is missing to open a device, one sentence; NULL: nothing.
+                                                  The function may be NULL: nothing can be missing */
     int (*count)(void);
     vn_status (*open)(int index, const vn_device_config *config, vn_device **dev);
     void (*close)(vn_device *dev);
@@ -52,6 +56,8 @@ struct vn_backend {
     void (*stream_close)(vn_stream *s);
     vn_status (*copy)(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir);
     vn_status (*fill)(vn_stream *s, void *dst, int byte, size_t bytes);
+    vn_status (*after)(vn_stream *s, vn_stream *other); /* s waits for all that is queued on other now.
+                                                  May be NULL: calls return when they are done */
     vn_status (*wait)(vn_stream *s);           /* the host waits; asynchronous faults surface here */
     /* Record steps for replay. `flops` is the plan's work: a backend may run small plans on fewer lanes.
      * Steps are borrowed until drop. Scratch is the backend's: it sets call.scratch in its own copy. */

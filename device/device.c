@@ -3,36 +3,65 @@
 
 #include <string.h>
 
-/* "cpu, cuda" */
-static void list_backends(vn_text *out)
+#include "device/plugin.h"
+
+static const vn_backend *linked_in(const char *name)
 {
     for (const vn_backend *const *b = vn_backends(); *b; b++)
-        vn_text_printf(out, "%s%s", out->n ? ", " : "", (*b)->name);
+        if (!strcmp((*b)->name, name)) return *b;
+    return NULL;
+}
+
+static vn_status fail_unknown(const char *name)
+{
+    vn_text known = { 0 };
+    for (const vn_backend *const *b = vn_backends(); *b; b++)
+        vn_text_printf(&known, "%s%s", known.n ? ", " : "", (*b)->name);
+    for (const char *const *p = vn_plugin_names(); *p; p++) vn_text_printf(&known, ", %s", *p);
+    vn_status st = VN_FAIL(VN_E_UNSUPPORTED, "no device \"%s\"; there are: auto, %s", name,
+                           known.s ? known.s : "none");
+    vn_text_close(&known);
+    return st;
+}
+
+vn_status vn_backend_find(const char *name, const char *folder, const vn_backend **backend)
+{
+    *backend = linked_in(name);
+    if (!*backend) VN_TRY(vn_plugin_find(name, folder, backend));
+    if (!*backend) return fail_unknown(name);
+    if ((*backend)->abi != VN_BACKEND_ABI)
+        return VN_FAIL(VN_E_UNSUPPORTED, "backend %s speaks version %u, this library %d", name,
+                       (unsigned)(*backend)->abi, VN_BACKEND_ABI);
+    return VN_OK;
+}
+
+/* The backend whose device "auto" is: a plug-in that lacks nothing, else the CPU. */
+static const vn_backend *find_auto(const char *folder)
+{
+    for (const char *const *p = vn_plugin_names(); *p; p++) {
+        const vn_backend *b;
+        if (!vn_backend_find(*p, folder, &b) && !(b->lack && b->lack()) && b->count() > 0) return b;
+    }
+    return linked_in("cpu");
 }
 
 vn_status vn_device_open(const char *name, int index, const vn_device_config *config,
                          vn_device **dev)
 {
-    static const vn_device_config preset = { 0, NULL };
+    static const vn_device_config preset = { 0 };
+    const vn_backend *backend;
     *dev = NULL;
-    for (const vn_backend *const *b = vn_backends(); *b; b++) {
-        if (strcmp((*b)->name, name)) continue;
-        if ((*b)->abi != VN_BACKEND_ABI)
-            return VN_FAIL(VN_E_UNSUPPORTED, "backend %s speaks version %u, this library %d", name,
-                           (unsigned)(*b)->abi, VN_BACKEND_ABI);
-        int count = (*b)->count();
-        if (index < 0 || index >= count)
-            return VN_FAIL(VN_E_UNSUPPORTED, "device %s:%d: there are %d devices, numbered from 0",
-                           name, index, count);
-        VN_TRY((*b)->open(index, config ? config : &preset, dev));
-        return VN_OK;
-    }
-    vn_text known = { 0 };
-    list_backends(&known);
-    vn_status st = VN_FAIL(VN_E_UNSUPPORTED, "no device \"%s\" in this build; it has: %s", name,
-                           known.s ? known.s : "none");
-    vn_text_close(&known);
-    return st;
+    if (!config) config = &preset;
+    if (!strcmp(name, "auto")) backend = find_auto(config->plugins);
+    else VN_TRY(vn_backend_find(name, config->plugins, &backend));
+    const char *lack = backend->lack ? backend->lack() : NULL;
+    if (lack) return VN_FAIL(VN_E_DEVICE, "no device \"%s\": %s", backend->name, lack);
+    int count = backend->count();
+    if (index < 0 || index >= count)
+        return VN_FAIL(VN_E_UNSUPPORTED, "device %s:%d: there are %d devices, numbered from 0",
+                       backend->name, index, count);
+    VN_TRY(backend->open(index, config, dev));
+    return VN_OK;
 }
 
 void vn_device_close(vn_device *dev)
@@ -43,6 +72,7 @@ void vn_device_close(vn_device *dev)
 void vn_device_about(const vn_device *dev, vn_device_info *out)
 {
     memset(out, 0, sizeof *out);
+    out->free_bytes = -1;
     dev->backend->info(dev, out);
 }
 
@@ -87,6 +117,13 @@ vn_status vn_stream_fill(vn_stream *s, void *dst, int byte, size_t bytes)
 vn_status vn_stream_wait(vn_stream *s)
 {
     VN_TRY(s->backend->wait(s));
+    return VN_OK;
+}
+
+vn_status vn_stream_after(vn_stream *s, vn_stream *other)
+{
+    if (s == other || !s->backend->after) return VN_OK;
+    VN_TRY(s->backend->after(s, other));
     return VN_OK;
 }
 

@@ -5,10 +5,15 @@
 
 #include "device/backend.h"
 
-/* The backends of this build (backends.def), NULL-ended. */
+/* The backends linked into this library (backends.def), NULL-ended. */
 const vn_backend *const *vn_backends(void);
 
-/* Open device `index` of the backend called `name`. UNSUPPORTED names what is available. */
+/* The backend called `name`, linked in or from a plug-in of `folder` (device/plugin.h). UNSUPPORTED
+ * names what there is, or says what is missing. */
+vn_status vn_backend_find(const char *name, const char *folder, const vn_backend **backend);
+
+/* Open device `index` of the backend called `name`. "auto" is the first plug-in with a device, else
+ * "cpu". UNSUPPORTED names what is available; DEVICE says what is missing: a driver, a GPU. */
 vn_status vn_device_open(const char *name, int index, const vn_device_config *config,
                          vn_device **dev);
 void vn_device_close(vn_device *dev);
@@ -23,6 +28,8 @@ void vn_stream_close(vn_stream *s);
 vn_status vn_stream_copy(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir);
 vn_status vn_stream_fill(vn_stream *s, void *dst, int byte, size_t bytes);
 vn_status vn_stream_wait(vn_stream *s);
+/* What is queued on s from now on begins when all that is queued on `other` now has ended. */
+vn_status vn_stream_after(vn_stream *s, vn_stream *other);
 
 vn_status vn_record(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **exec);
 vn_status vn_replay(vn_stream *s, vn_exec *exec, int first, int last);

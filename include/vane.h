@@ -205,6 +205,9 @@ VANE_API vane_status vane_config_report(const vane_config *config, vane_report *
  * device cannot be opened the report says so, and that status is returned beside it. */
 VANE_API vane_status vane_doctor(const vane_config *config, vane_report **report);
 
+/* Every operation with its kernels on every backend, plug-ins included where they are found. */
+VANE_API vane_status vane_ops_report(const vane_config *config, vane_report **report);
+
 /* Write n bytes to `path` whole or not at all ("-": standard output). */
 VANE_API vane_status vane_write_file(const char *path, const void *data, size_t n);
 

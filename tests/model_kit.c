@@ -145,12 +145,12 @@ static vn_status plan(vn_kit *kit)
 
 vn_status vn_kit_open(const vn_kit_config *config, vn_kit *kit)
 {
-    *kit = (vn_kit){ .c = *config, .params = config->params };
+    *kit = (vn_kit){ .c = *config, .params = config->params, .dev = config->dev };
     if (!kit->c.P) kit->c.P = 1;
     if (config->model->context) kit->c.P = vn_dist_width(config->dist, 0);
     VN_TRY(settle(config));
     vn_device_config device = { config->threads ? config->threads : 2, config->level };
-    VN_TRY(vn_device_open("cpu", 0, &device, &kit->dev));
+    if (!kit->dev) VN_TRY(vn_device_open("cpu", 0, &device, &kit->dev));
     VN_TRY(vn_stream_open(kit->dev, &kit->stream));
     if (!kit->params) VN_TRY(vn_params_open(&kit->params));
     VN_TRY(vn_graph_open(kit->c.real, kit->params, &kit->g));
@@ -179,7 +179,7 @@ void vn_kit_close(vn_kit *kit)
     vn_graph_close(kit->g);
     if (!kit->c.params) vn_params_close(kit->params);
     if (kit->stream) vn_stream_close(kit->stream);
-    if (kit->dev) vn_device_close(kit->dev);
+    if (kit->dev && !kit->c.dev) vn_device_close(kit->dev);
     *kit = (vn_kit){ 0 };
 }
 

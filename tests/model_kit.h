@@ -1,5 +1,5 @@
 /* A model alone, as tests want it: inputs fed by hand, the model, a loss, perhaps its gradients and
- * an optimizer, planned on the CPU device in f32 or f64. */
+ * an optimizer, planned in f32 or f64 on the CPU or a device given. */
 #ifndef VN_TESTS_MODEL_KIT_H
 #define VN_TESTS_MODEL_KIT_H
 
@@ -23,6 +23,7 @@ typedef struct vn_kit_config {
     int threads;       /* 0: 2 */
     const char *level; /* widest kernels ("generic", "avx2"); NULL: what the machine has */
     vn_params *params; /* borrowed, laid out; NULL: own ones, drawn from seed 1 */
+    vn_device *dev;    /* borrowed; NULL: the CPU, with the two options above */
 } vn_kit_config;
 
 typedef struct vn_kit {

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "graph/ops/op.h"
+#include "tests/ops/device.h"
 #include "tests/ops/kernel.h"
 
 Suite *vn_suite_ops(void);
+Suite *vn_suite_ops_device(void);
 
 enum { TIMEOUT_S = 120 }; /* under the thread sanitizer; seconds otherwise */
 
@@ -99,6 +101,24 @@ START_TEST(every_kernel_agrees_with_the_reference_and_with_itself)
 }
 END_TEST
 
+/* Sizes worth timing take an emulation minutes; the small cases say as much. */
+static bool small(const vn_op_case *oc)
+{
+    return launched(oc) && !oc->c->bench;
+}
+
+START_TEST(every_kernel_of_the_device_agrees_with_the_reference)
+{
+    vn_op_case oc;
+    find(small, _i, &oc);
+    vn_device *dev = vn_test_device_open();
+    int n = vn_check_on_device(&oc, dev);
+    bool some = *vn_kernels_of(dev, oc.op) != NULL; /* an op without kernels is told by vane ops */
+    ck_assert_msg(n > 0 || !some, "%s the device has kernels for the op, but none takes it", oc.name);
+    vn_device_close(dev);
+}
+END_TEST
+
 START_TEST(a_gradient_agrees_with_central_differences)
 {
     vn_op_case oc;
@@ -156,5 +176,13 @@ Suite *vn_suite_ops(void)
     add(s, "accepted", a_shape_rule_accepts_and_costs_what_it_must_move, accepted);
     add(s, "kernels", every_kernel_agrees_with_the_reference_and_with_itself, launched);
     add(s, "gradients", a_gradient_agrees_with_central_differences, differentiated);
+    return s;
+}
+
+Suite *vn_suite_ops_device(void)
+{
+    Suite *s = suite_create("ops_device");
+    if (vn_test_device())
+        add(s, "kernels", every_kernel_of_the_device_agrees_with_the_reference, small);
     return s;
 }

@@ -8,7 +8,7 @@ checked=0
 while read -r folder allowed; do
     case $folder in '' | '#'*) continue ;; esac
     [ -d "$folder" ] || continue
-    for file in $(find "$folder" -name '*.[ch]' -o -name '*.def'); do
+    for file in $(find "$folder" -name '*.[ch]' -o -name '*.def' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp'); do
         checked=$((checked + 1))
         lines=$(grep -n '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$file" || true)
         [ -n "$lines" ] || continue
@@ -19,7 +19,7 @@ while read -r folder allowed; do
         [ -z "$wrong" ] || { printf '%s\n' "$wrong" | sed "s|^|$file:|"; bad=1; }
     done
 done < tools/layers.txt
-others=$(grep -rln --include='*.[ch]' -e 'pragma omp' -e '<omp\.h>' base device kernels_cpu graph models host tools |
+others=$(grep -rln --include='*.[ch]' --include='*.cu*' --include='*.cpp' -e 'pragma omp' -e '<omp\.h>' base device kernels_cpu kernels_cuda graph models host tools |
          grep -v '^base/team\.c$' || true)
 [ -z "$others" ] || { echo "OpenMP outside base/team.c: $others"; bad=1; }
 [ "$checked" -gt 50 ] || { echo "only $checked files found"; bad=1; }

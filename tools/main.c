@@ -10,6 +10,7 @@ const command *const commands[] = { &command_train,
                                     &command_plan,
                                     &command_inspect,
                                     &command_doctor,
+                                    &command_ops,
                                     NULL };
 
 static int unknown(const char *name)

@@ -20,10 +20,14 @@ static vn_status make_work(vn_plan *plan)
     vn_status st = vn_device_alloc(dev, VN_MEM_DEVICE, bytes, &plan->block[VN_HOME_WORK]);
     if (st != VN_E_MEMORY) return st;
     vn_device_about(dev, &info);
+    char free_text[48] = "";
+    if (info.free_bytes >= 0)
+        snprintf(free_text, sizeof free_text, ", %.0f MB of them free,", (double)info.free_bytes / 1e6);
     return VN_FAIL(VN_E_MEMORY,
-                   "the plan of %d steps needs %.1f MB of work memory, which %s with %.0f MB does "
+                   "the plan of %d steps needs %.1f MB of work memory, which %s with %.0f MB%s does "
                    "not give: smaller batches need less",
-                   plan->n_steps, (double)bytes / 1e6, info.name, (double)info.mem_bytes / 1e6);
+                   plan->n_steps, (double)bytes / 1e6, info.name, (double)info.mem_bytes / 1e6,
+                   free_text);
 }
 
 static vn_status make_blocks(vn_plan *plan)

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/os.h"
+#include "device/plugin.h"
 #include "host/api/internal.h"
 
 /* ---- plan ---- */
@@ -270,6 +271,23 @@ static vn_status put_device(vane_report *r, const vane_config *config)
     return VN_OK;
 }
 
+/* Backends that are not linked in: how many devices, or what is missing. */
+static void put_plugins(vane_report *r, const vane_config *config)
+{
+    for (const char *const *p = vn_plugin_names(); *p; p++) {
+        const vn_backend *b = NULL;
+        const char *lack = NULL;
+        if (vn_backend_find(*p, config->run.plugins.s, &b)) lack = vn_last_message();
+        else if (b->lack) lack = b->lack();
+        int n = lack ? 0 : b->count();
+        vn_text_printf(&r->text, "%-11s ", *p);
+        if (lack) vn_text_printf(&r->text, "%s\n", lack);
+        else vn_text_printf(&r->text, "%d device%s\n", n, n == 1 ? "" : "s");
+        vn_text_printf(&r->json, ",\"%s\":%d,\"%s_lacks\":", *p, n, *p);
+        vn_text_json(&r->json, lack ? lack : "");
+    }
+}
+
 vane_status vane_doctor(const vane_config *config, vane_report **report)
 {
     char pages[32];
@@ -287,8 +305,10 @@ vane_status vane_doctor(const vane_config *config, vane_report **report)
         vn_text_printf(&r->json, "%s\"%s\":%d", b == vn_backends() ? "" : ",", (*b)->name,
                        (*b)->count());
     }
+    vn_text_put(&r->text, "\n", 1);
+    put_plugins(r, config);
     bracketed("/sys/kernel/mm/transparent_hugepage/enabled", pages, sizeof pages);
-    vn_text_printf(&r->text, "\nhuge pages  %s\n", *pages ? pages : "unknown");
+    vn_text_printf(&r->text, "huge pages  %s\n", *pages ? pages : "unknown");
     vn_text_printf(&r->json, "},\"huge_pages\":\"%s\"}\n", pages);
     if (!strcmp(pages, "never"))
         vn_text_printf(&r->text, "advice      huge pages are off; as root: echo madvise > "

@@ -13,7 +13,7 @@ enum { N_LOCAL = sizeof local_scalers / sizeof *local_scalers };
 
 vn_status vn_config_device(const vane_config *config, vn_device **dev)
 {
-    vn_device_config c = { (int)config->run.threads, config->run.cpu.s };
+    vn_device_config c = { (int)config->run.threads, config->run.cpu.s, config->run.plugins.s };
     VN_TRY(vn_device_open(config->run.device.s, 0, &c, dev));
     return VN_OK;
 }

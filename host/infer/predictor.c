@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "device/resident.h"
 
 /* Weights stay in cache over this many rows; more only costs memory. Paths are many numbers a row:
  * windows of 2^22 numbers are enough to share among lanes. */
@@ -173,6 +174,19 @@ static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs
     return VN_OK;
 }
 
+static vn_status run_all(const vn_predictor *p, route *r, const vn_panel_view *view,
+                         const int32_t *pairs, int64_t n, float *out)
+{
+    memcpy(vn_plan_feed(r->plan, r->graph.panel), view, sizeof *view);
+    for (int64_t i = 0; i < n; i += r->batch) {
+        int64_t left = n - i;
+        VN_TRY(run_batch(p, r, pairs + 2 * i, left < r->batch ? left : r->batch,
+                         out + i * p->m->train.h * p->head.width,
+                         p->shown ? p->shown + i * p->row : NULL));
+    }
+    return VN_OK;
+}
+
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
                            float *out)
 {
@@ -183,12 +197,9 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
     if (p->version != p->m->params->version) VN_TRY(upload(p));
     route *r = n > 1 && p->many.plan ? &p->many : &p->one;
     vn_panel_view view = vn_panel_view_of(panel);
-    memcpy(vn_plan_feed(r->plan, r->graph.panel), &view, sizeof view);
-    for (int64_t i = 0; i < n; i += r->batch) {
-        int64_t left = n - i;
-        VN_TRY(run_batch(p, r, pairs + 2 * i, left < r->batch ? left : r->batch,
-                         out + i * p->m->train.h * p->head.width,
-                         p->shown ? p->shown + i * p->row : NULL));
-    }
-    return VN_OK;
+    vn_resident resident;
+    vn_status st = vn_resident_open(p->dev, p->stream, &view, &resident);
+    if (!st) st = run_all(p, r, &resident.view, pairs, n, out);
+    vn_resident_close(&resident);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/os.h"
+#include "device/resident.h"
 #include "host/data/window.h"
 #include "host/train/checkpoint.h"
 #include "host/train/head.h"
@@ -28,6 +29,7 @@ typedef struct run {
     const vn_fit_hooks *hooks;
     vn_stream *stream;
     void *block[VN_HOME_COUNT];
+    vn_resident resident; /* the panel, where the device reads it */
     vn_windows windows;
     vn_plan *train, *valid; /* valid: NULL without validation */
     vn_head head;
@@ -77,6 +79,8 @@ static vn_status open_blocks(run *r)
                           VN_STATE_BYTES)); /* -1: no bad step */
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
                           VN_TO_DEVICE));
+    vn_panel_view view = vn_panel_view_of(r->panel);
+    VN_TRY(vn_resident_open(r->dev, r->stream, &view, &r->resident));
     return vn_stream_wait(r->stream);
 }
 
@@ -95,8 +99,7 @@ static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *
     vn_graph_close(graph->g);
     graph->g = NULL;
     if (st) return vn_trail(st, __FILE__, __LINE__);
-    vn_panel_view view = vn_panel_view_of(r->panel);
-    memcpy(vn_plan_feed(*plan, graph->panel), &view, sizeof view);
+    memcpy(vn_plan_feed(*plan, graph->panel), &r->resident.view, sizeof r->resident.view);
     return VN_OK;
 }
 
@@ -195,6 +198,7 @@ static void close_run(run *r)
 {
     vn_plan_close(r->train);
     vn_plan_close(r->valid);
+    vn_resident_close(&r->resident);
     for (int i = 0; i < N_OWN; i++)
         if (r->block[own[i]])
             vn_device_free(r->dev, VN_MEM_DEVICE, r->block[own[i]], bytes_of(r, own[i]));

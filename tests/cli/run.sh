@@ -52,6 +52,9 @@ silent err.txt
 expect 0 'vane 0.' "$vane" --version
 expect 0 'level' "$vane" doctor
 expect 2 'cannot be opened' "$vane" doctor --cpu foo
+expect 0 'cpu: kernels for' "$vane" ops
+expect 2 'no device "cuda": libvane_cuda.so' "$vane" train good.csv $quick -o never.vane --device cuda --plugins /nowhere
+expect 0 'device      auto: ' "$vane" doctor --device auto --plugins /nowhere
 expect 2 'Commands' "$vane"
 silent out.txt
 expect 2 'did you mean "forecast"?' "$vane" forcast good.csv

@@ -106,6 +106,22 @@ START_TEST(an_unknown_device_is_answered_with_the_known_ones)
 }
 END_TEST
 
+START_TEST(a_plug_in_that_is_not_there_is_told_with_what_to_do)
+{
+    vn_device *dev;
+    vn_device_config config = { .plugins = "/nowhere" };
+    vn_device_info info;
+    ck_assert_int_eq(vn_device_open("cuda", 0, &config, &dev), VN_E_UNSUPPORTED);
+    ck_assert_ptr_null(dev);
+    ck_assert_ptr_nonnull(strstr(vn_last_message(), "/nowhere/libvane_cuda.so"));
+    ck_assert_ptr_nonnull(strstr(vn_last_message(), "VANE_CUDA=ON"));
+    ck_assert_int_eq(vn_device_open("auto", 0, &config, &dev), VN_OK);
+    vn_device_about(dev, &info);
+    ck_assert(info.host_memory);
+    vn_device_close(dev);
+}
+END_TEST
+
 START_TEST(an_unknown_level_is_answered_with_the_known_ones)
 {
     vn_device *dev;
@@ -196,6 +212,7 @@ Suite *vn_suite_device(void)
     tcase_add_test(c, attribute_fields_lie_inside_their_struct);
     tcase_add_test(c, shapes_print_in_brackets);
     tcase_add_test(c, an_unknown_device_is_answered_with_the_known_ones);
+    tcase_add_test(c, a_plug_in_that_is_not_there_is_told_with_what_to_do);
     tcase_add_test(c, an_unknown_level_is_answered_with_the_known_ones);
     tcase_add_test(c, a_level_caps_what_the_device_reports);
     tcase_add_test(c, memory_is_aligned_and_zero);

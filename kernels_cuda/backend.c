@@ -1,0 +1,365 @@
+/* The CUDA backend: devices, memory, streams, and recordings replayed as CUDA graphs.
+ *
+ * A recording keeps its steps. The first time a range of more than one of them is replayed it is
+ * captured and instantiated, so that a plan is one graph launch; single steps (the hunt for a bad
+ * number, the comparison of two plans) are launched as they are. Kernels of one stream run one
+ * after the other, so all steps share the largest scratch. */
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "kernels_cuda/cuda.h"
+
+/* A plan replays its prologue and the rest; more ranges than these are launched step by step. */
+enum { GRAPHS_MAX = 4 };
+
+typedef struct vn_cuda_device {
+    vn_device base;
+    int index, sm; /* sm: 90 for 9.0 */
+    uint64_t caps;
+    struct cudaDeviceProp prop;
+} vn_cuda_device;
+
+typedef struct range_graph {
+    int first, last;
+    cudaGraphExec_t exec;
+} range_graph;
+
+struct vn_exec {
+    vn_cuda_device *dev;
+    void *scratch;
+    int n, n_graphs;
+    range_graph graph[GRAPHS_MAX];
+    vn_step steps[];
+};
+
+static vn_status failed(cudaError_t e, const char *doing, const char *file, int line)
+{
+    vn_status code = e == cudaErrorMemoryAllocation ? VN_E_MEMORY : VN_E_DEVICE;
+    return vn_fail(code, file, line, "cuda: %s: %s", doing, cudaGetErrorString(e));
+}
+
+#define CUDA_TRY(call, doing)                                                                      \
+    do {                                                                                           \
+        cudaError_t e_ = (call);                                                                   \
+        if (e_) return failed(e_, (doing), __FILE__, __LINE__);                                    \
+    } while (0)
+
+/* ---- devices ---- */
+
+/* The last sentence of lack(), which outlives the call. */
+static _Thread_local char lacking[256];
+
+static void say_driver(int driver, int runtime)
+{
+    if (driver == 0)
+        snprintf(lacking, sizeof lacking, "no NVIDIA driver (libcuda.so.1) is installed");
+    else
+        snprintf(lacking, sizeof lacking,
+                 "the NVIDIA driver is too old: it serves CUDA %d.%d, this build needs %d.%d",
+                 driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+}
+
+static const char *lack(void)
+{
+    int driver = 0, runtime = 0, n = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    lacking[0] = 0;
+    if (driver / 1000 < runtime / 1000) {
+        say_driver(driver, runtime);
+        return lacking;
+    }
+    cudaError_t e = cudaGetDeviceCount(&n);
+    if (!e && n > 0) return NULL;
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES"); /* the driver reads it, not Vane */
+    if (e && e != cudaErrorNoDevice)
+        snprintf(lacking, sizeof lacking, "the driver answers: %s", cudaGetErrorString(e));
+    else if (visible)
+        snprintf(lacking, sizeof lacking, "CUDA_VISIBLE_DEVICES=\"%.64s\" hides every GPU",
+                 visible);
+    else
+        snprintf(lacking, sizeof lacking, "the driver finds no GPU");
+    return lacking;
+}
+
+static int count(void)
+{
+    int n = 0;
+    return cudaGetDeviceCount(&n) ? 0 : n;
+}
+
+static uint64_t caps_of(int sm)
+{
+    return (sm >= 80 ? VN_CUDA_SM80 : 0) | (sm >= 90 ? VN_CUDA_SM90 : 0) |
+           (sm >= 100 ? VN_CUDA_SM100 : 0) | (sm >= 120 ? VN_CUDA_SM120 : 0);
+}
+
+static vn_status open_device(int index, const vn_device_config *config, vn_device **out)
+{
+    struct cudaDeviceProp prop;
+    (void)config; /* threads and levels are the CPU's */
+    CUDA_TRY(cudaGetDeviceProperties(&prop, index), "reading the device's properties");
+    int sm = prop.major * 10 + prop.minor;
+    if (sm < 80)
+        return VN_FAIL(VN_E_UNSUPPORTED,
+                       "%s is of generation sm_%d; the kernels need sm_80 or later", prop.name, sm);
+    CUDA_TRY(cudaSetDevice(index), "opening the device");
+    vn_cuda_device *dev = vn_calloc(1, sizeof *dev);
+    if (!dev) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    dev->base.backend = &vn_backend_cuda;
+    dev->index = index;
+    dev->prop = prop;
+    dev->sm = sm;
+    dev->caps = caps_of(sm);
+    *out = &dev->base;
+    return VN_OK;
+}
+
+static void close_device(vn_device *dev)
+{
+    vn_free(dev);
+}
+
+static void info(const vn_device *base, vn_device_info *out)
+{
+    const vn_cuda_device *dev = (const vn_cuda_device *)base;
+    size_t free_bytes, total;
+    snprintf(out->name, sizeof out->name, "%.64s (sm_%d)", dev->prop.name, dev->sm);
+    snprintf(out->level, sizeof out->level, "sm_%d", dev->sm);
+    out->caps = dev->caps;
+    out->lanes = dev->prop.multiProcessorCount;
+    out->mem_bytes = (int64_t)dev->prop.totalGlobalMem;
+    if (!cudaSetDevice(dev->index) && !cudaMemGetInfo(&free_bytes, &total))
+        out->free_bytes = (int64_t)free_bytes;
+}
+
+/* ---- memory ---- */
+
+static vn_status fail_memory(const vn_cuda_device *dev, vn_mem kind, size_t bytes)
+{
+    size_t free_bytes = 0, total = 0;
+    if (kind == VN_MEM_PINNED)
+        return VN_FAIL(VN_E_MEMORY, "cannot get %zu bytes of pinned memory", bytes);
+    cudaMemGetInfo(&free_bytes, &total);
+    return VN_FAIL(VN_E_MEMORY, "%s cannot give %.1f MB: %.1f of its %.1f MB are free",
+                   dev->prop.name, (double)bytes / 1e6, (double)free_bytes / 1e6,
+                   (double)total / 1e6);
+}
+
+static vn_status zero(void *block, vn_mem kind, size_t bytes)
+{
+    if (kind == VN_MEM_PINNED) {
+        memset(block, 0, bytes);
+        return VN_OK;
+    }
+    /* Our streams do not wait for the stream that clears: wait here. */
+    CUDA_TRY(cudaMemset(block, 0, bytes), "clearing memory");
+    CUDA_TRY(cudaStreamSynchronize(NULL), "clearing memory");
+    return VN_OK;
+}
+
+static void release(vn_device *dev, vn_mem kind, void *block, size_t bytes)
+{
+    (void)dev, (void)bytes;
+    if (kind == VN_MEM_PINNED)
+        cudaFreeHost(block);
+    else
+        cudaFree(block);
+}
+
+static vn_status alloc(vn_device *base, vn_mem kind, size_t bytes, void **block)
+{
+    vn_cuda_device *dev = (vn_cuda_device *)base;
+    if (!bytes) bytes = 1;
+    CUDA_TRY(cudaSetDevice(dev->index), "choosing the device");
+    cudaError_t e = kind == VN_MEM_PINNED ? cudaHostAlloc(block, bytes, cudaHostAllocDefault)
+                                          : cudaMalloc(block, bytes);
+    if (e == cudaErrorMemoryAllocation) {
+        cudaGetLastError(); /* told here; it must not surface at the next launch */
+        return fail_memory(dev, kind, bytes);
+    }
+    CUDA_TRY(e, "allocating memory");
+    vn_status st = zero(*block, kind, bytes);
+    if (st) release(base, kind, *block, bytes);
+    return st;
+}
+
+/* ---- streams ---- */
+
+static void close_stream(vn_stream *base)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    if (s->event) cudaEventDestroy(s->event);
+    if (s->handle) cudaStreamDestroy(s->handle);
+    vn_free(s);
+}
+
+static vn_status open_handles(vn_cuda_stream *s)
+{
+    CUDA_TRY(cudaSetDevice(s->dev->index), "choosing the device");
+    CUDA_TRY(cudaStreamCreateWithFlags(&s->handle, cudaStreamNonBlocking), "opening a stream");
+    CUDA_TRY(cudaEventCreateWithFlags(&s->event, cudaEventDisableTiming), "making an event");
+    return VN_OK;
+}
+
+static vn_status open_stream(vn_device *dev, vn_stream **out)
+{
+    vn_cuda_stream *s = vn_calloc(1, sizeof *s);
+    if (!s) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    s->base.backend = &vn_backend_cuda;
+    s->dev = (vn_cuda_device *)dev;
+    vn_status st = open_handles(s);
+    if (st)
+        close_stream(&s->base);
+    else
+        *out = &s->base;
+    return st;
+}
+
+static vn_status copy(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir)
+{
+    static const enum cudaMemcpyKind kind[] = { [VN_TO_DEVICE] = cudaMemcpyHostToDevice,
+                                                [VN_TO_HOST] = cudaMemcpyDeviceToHost,
+                                                [VN_ON_DEVICE] = cudaMemcpyDeviceToDevice };
+    CUDA_TRY(cudaMemcpyAsync(dst, src, bytes, kind[dir], ((vn_cuda_stream *)s)->handle), "copying");
+    return VN_OK;
+}
+
+static vn_status fill(vn_stream *s, void *dst, int byte, size_t bytes)
+{
+    CUDA_TRY(cudaMemsetAsync(dst, byte, bytes, ((vn_cuda_stream *)s)->handle), "filling memory");
+    return VN_OK;
+}
+
+static vn_status after(vn_stream *base, vn_stream *other_base)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base, *other = (vn_cuda_stream *)other_base;
+    CUDA_TRY(cudaEventRecord(other->event, other->handle), "marking a stream");
+    CUDA_TRY(cudaStreamWaitEvent(s->handle, other->event, 0), "waiting for a stream");
+    return VN_OK;
+}
+
+static vn_status wait(vn_stream *s)
+{
+    CUDA_TRY(cudaStreamSynchronize(((vn_cuda_stream *)s)->handle), "running kernels");
+    return VN_OK;
+}
+
+/* ---- recordings ---- */
+
+static void drop(vn_exec *exec)
+{
+    for (int i = 0; i < exec->n_graphs; i++) cudaGraphExecDestroy(exec->graph[i].exec);
+    if (exec->scratch) cudaFree(exec->scratch);
+    vn_free(exec);
+}
+
+static size_t most_scratch(const vn_step *steps, int n)
+{
+    size_t most = 0;
+    for (int i = 0; i < n; i++) {
+        if (!steps[i].kernel->scratch) continue;
+        vn_scratch want = steps[i].kernel->scratch(&steps[i].call);
+        if (want.shared > most) most = want.shared;
+    }
+    return most;
+}
+
+static vn_status record(vn_stream *base, const vn_step *steps, int n, double flops, vn_exec **out)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    (void)flops;
+    if (n < 0) return VN_FAIL(VN_E_BUG, "record: %d steps", n);
+    vn_exec *exec = vn_calloc(1, sizeof *exec + (size_t)n * sizeof *steps);
+    if (!exec) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    exec->dev = s->dev;
+    exec->n = n;
+    if (n) memcpy(exec->steps, steps, (size_t)n * sizeof *steps);
+    size_t bytes = most_scratch(steps, n);
+    vn_status st = bytes ? alloc(&s->dev->base, VN_MEM_DEVICE, bytes, &exec->scratch) : VN_OK;
+    if (st) {
+        drop(exec);
+        return vn_trail(st, __FILE__, __LINE__);
+    }
+    for (int i = 0; i < n; i++) exec->steps[i].call.scratch = exec->scratch;
+    *out = exec;
+    return VN_OK;
+}
+
+static void launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
+{
+    for (int i = first; i < last; i++)
+        exec->steps[i].kernel->launch(&exec->steps[i].call, &s->base);
+}
+
+static vn_status capture(vn_cuda_stream *s, vn_exec *exec, int first, int last,
+                         cudaGraphExec_t *out)
+{
+    cudaGraph_t graph = NULL;
+    CUDA_TRY(cudaStreamBeginCapture(s->handle, cudaStreamCaptureModeThreadLocal),
+             "beginning a recording");
+    launch_range(s, exec, first, last);
+    CUDA_TRY(cudaStreamEndCapture(s->handle, &graph), "recording the steps");
+    cudaError_t e = cudaGraphInstantiate(out, graph, 0);
+    cudaGraphDestroy(graph);
+    CUDA_TRY(e, "making a graph of the steps");
+    return VN_OK;
+}
+
+/* The graph of a range, made at its first use; *out NULL where there is room for no more. */
+static vn_status graph_of(vn_cuda_stream *s, vn_exec *exec, int first, int last,
+                          cudaGraphExec_t *out)
+{
+    *out = NULL;
+    for (int i = 0; i < exec->n_graphs; i++)
+        if (exec->graph[i].first == first && exec->graph[i].last == last)
+            *out = exec->graph[i].exec;
+    if (*out || exec->n_graphs == GRAPHS_MAX) return VN_OK;
+    VN_TRY(capture(s, exec, first, last, out));
+    exec->graph[exec->n_graphs++] = (range_graph){ first, last, *out };
+    return VN_OK;
+}
+
+static vn_status replay(vn_stream *base, vn_exec *exec, int first, int last)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    cudaGraphExec_t graph = NULL;
+    if (first < 0 || first > last || last > exec->n)
+        return VN_FAIL(VN_E_BUG, "replay of steps %d to %d, but %d were recorded", first, last,
+                       exec->n);
+    CUDA_TRY(cudaSetDevice(exec->dev->index), "choosing the device");
+    if (last - first > 1) VN_TRY(graph_of(s, exec, first, last, &graph));
+    if (graph) {
+        CUDA_TRY(cudaGraphLaunch(graph, s->handle), "replaying the steps");
+        return VN_OK;
+    }
+    launch_range(s, exec, first, last);
+    CUDA_TRY(cudaGetLastError(), "launching kernels");
+    return VN_OK;
+}
+
+const vn_backend vn_backend_cuda = {
+    .abi = VN_BACKEND_ABI,
+    .name = "cuda",
+    .kernels = vn_cuda_kernels,
+    .caps = vn_cuda_cap_names,
+    .lack = lack,
+    .count = count,
+    .open = open_device,
+    .close = close_device,
+    .info = info,
+    .alloc = alloc,
+    .free = release,
+    .stream_open = open_stream,
+    .stream_close = close_stream,
+    .copy = copy,
+    .fill = fill,
+    .after = after,
+    .wait = wait,
+    .record = record,
+    .replay = replay,
+    .drop = drop,
+};

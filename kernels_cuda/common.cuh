@@ -1,0 +1,150 @@
+/* The one gate to CUDA: every .cu file includes this first, and nothing of NVIDIA's itself. nvcc
+ * reads the toolkit's header; a host compiler the emulation's (emu/include), under which the same
+ * file runs on fibers. What the two spell differently is here: launches, shared variables, accesses
+ * of 16 bytes.
+ *
+ * No cooperative_groups and no CUB: a file with them compiles 3 to 8 s longer. No float atomics:
+ * sums are made in two stages of fixed order, so that results never depend on the schedule. */
+#ifndef VN_KERNELS_CUDA_COMMON_CUH
+#define VN_KERNELS_CUDA_COMMON_CUH
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cuda_runtime.h>
+
+/* Functions shared with the CPU: scalar.h, dist.h, interp.h, philox.h. */
+#define VN_SHARED __host__ __device__ static inline
+
+extern "C" {
+#include "kernels_cuda/cuda.h"
+}
+
+/* The kernel record of op and method `name`; C linkage, so that table.c finds it. */
+#define VN_CUDA_KERNEL(name)                                                                       \
+    extern "C" const vn_kernel vn_##name;                                                          \
+    const vn_kernel vn_##name
+
+/* ---- launches and shared memory ---- */
+
+/* VN_LAUNCH(kernel, grid, block, shared bytes, vn_stream *, arguments...) */
+#define VN_LAUNCH(kernel, grid, block, shared, stream, ...)                                        \
+    vn_launch(#kernel, kernel, grid, block, shared, ((vn_cuda_stream *)(stream))->handle,          \
+              __VA_ARGS__)
+
+#ifdef __CUDACC__
+template <class... P, class... A>
+static inline void vn_launch(const char *, void (*kernel)(P...), dim3 grid, dim3 block,
+                             size_t shared, cudaStream_t stream, A... a)
+{
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.dynamicSmemBytes = shared;
+    config.stream = stream;
+    if (shared > 48 * 1024) /* more must be asked for */
+        cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             (int)shared);
+    cudaLaunchKernelEx(&config, kernel, P(a)...);
+}
+#define VN_SHARED_DYNAMIC(T, name)                                                                 \
+    extern __shared__ __align__(128) unsigned char vn_dynamic_[];                                  \
+    T *name = reinterpret_cast<T *>(vn_dynamic_)
+#define VN_SHARED_VAR(T, name, dims) __shared__ __align__(16) T name dims
+#else
+template <class... P, class... A>
+static inline void vn_launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
+                             size_t shared, cudaStream_t stream, A... a)
+{
+    emu::launch(name, kernel, grid, block, shared, stream, a...);
+}
+#define VN_SHARED_DYNAMIC(T, name) T *name = reinterpret_cast<T *>(emu::dynamic_shared())
+#define VN_SHARED_VAR(T, name, dims)                                                               \
+    static const char name##_key = 0;                                                              \
+    auto &name = *reinterpret_cast<T(*) dims>(                                                     \
+        emu::named_shared(&name##_key, sizeof(T dims), alignof(T) < 16 ? 16 : alignof(T), #name))
+#endif
+
+/* Blocks of `per_block` elements for n of them; n of a launch is at least 1. */
+static inline dim3 vn_blocks(int64_t n, int64_t per_block)
+{
+    return dim3((unsigned)((n + per_block - 1) / per_block));
+}
+
+/* ---- four floats at a time: one load or store of 16 bytes ---- */
+
+static inline bool vn_aligned16(const void *p)
+{
+    return (uintptr_t)p % 16 == 0;
+}
+
+__device__ __forceinline__ float4 vn_load4(const float *p)
+{
+#ifdef __CUDACC__
+    return *reinterpret_cast<const float4 *>(p);
+#else
+    emu::note_vector(p, sizeof(float4), false);
+    float4 v;
+    emu::quiet++;
+    memcpy(&v, p, sizeof v);
+    emu::quiet--;
+    return v;
+#endif
+}
+
+__device__ __forceinline__ void vn_store4(float *p, float4 v)
+{
+#ifdef __CUDACC__
+    *reinterpret_cast<float4 *>(p) = v;
+#else
+    emu::note_vector(p, sizeof v, true);
+    emu::quiet++;
+    memcpy(p, &v, sizeof v);
+    emu::quiet--;
+#endif
+}
+
+/* ---- sums of a warp and of a block ---- */
+
+#define VN_ALL_LANES 0xffffffffu
+
+__device__ __forceinline__ float vn_warp_sum(float v)
+{
+    for (int by = 16; by; by >>= 1) v += __shfl_xor_sync(VN_ALL_LANES, v, by);
+    return v;
+}
+
+__device__ __forceinline__ double vn_warp_sum(double v)
+{
+    for (int by = 16; by; by >>= 1) v += __shfl_xor_sync(VN_ALL_LANES, v, by);
+    return v;
+}
+
+/* The sum over a block of whole warps, in every thread. T: float or double. */
+template <class T> __device__ __forceinline__ T vn_block_sum(T v)
+{
+    VN_SHARED_VAR(T, part, [32]);
+    int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    v = vn_warp_sum(v);
+    __syncthreads(); /* a second call must not overwrite what others still read */
+    if (lane == 0) part[warp] = v;
+    __syncthreads();
+    return vn_warp_sum(lane < warps ? part[lane] : T(0));
+}
+
+/* ---- unfit ---- */
+
+/* Why a call with other numbers than f32 is not for these kernels; NULL if all are f32. */
+static inline const char *vn_not_f32(const vn_call *c)
+{
+    for (int i = 0; i < c->n_in; i++)
+        if (c->in[i].dtype == VN_F64) return "numbers are not f32";
+    for (int i = 0; i < c->n_out; i++)
+        if (c->out[i].dtype == VN_F64) return "numbers are not f32";
+    return NULL;
+}
+
+#endif

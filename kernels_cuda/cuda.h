@@ -1,0 +1,29 @@
+/* What the files of the CUDA backend share: capability bits and the stream a launcher sees. */
+#ifndef VN_KERNELS_CUDA_CUDA_H
+#define VN_KERNELS_CUDA_CUDA_H
+
+#include "device/backend.h"
+
+/* Capability bits of vn_kernel.need: the GPU's generation, each with those before it. */
+#define VN_CUDA_SM80 ((uint64_t)1 << 0)
+#define VN_CUDA_SM90 ((uint64_t)1 << 1)
+#define VN_CUDA_SM100 ((uint64_t)1 << 2)
+#define VN_CUDA_SM120 ((uint64_t)1 << 3)
+
+/* The names of the bits, NULL-ended. */
+extern const char *const vn_cuda_cap_names[];
+
+/* What a launcher is handed: VN_LAUNCH of common.cuh takes it. */
+typedef struct vn_cuda_stream {
+    vn_stream base;
+    struct CUstream_st *handle;
+    struct CUevent_st *event; /* for other streams to wait for this one */
+    struct vn_cuda_device *dev;
+} vn_cuda_stream;
+
+/* [VN_OP_COUNT] lists, fastest first, NULL-ended (table.c, from kernels.def). */
+extern const vn_kernel *const *const vn_cuda_kernels[VN_OP_COUNT];
+
+extern const vn_backend vn_backend_cuda;
+
+#endif

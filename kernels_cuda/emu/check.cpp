@@ -1,0 +1,342 @@
+/* Races, uninitialised reads and bounds, byte by byte. Kernels are compiled with -fsanitize=thread,
+ * which makes the compiler call __tsan_read4 and the like for every access; these calls come here
+ * instead of to the sanitizer's own library, which knows threads but neither blocks nor barriers.
+ *
+ * Two accesses of one byte, one of them a write, are a race if they belong to two blocks of one
+ * launch, or to two threads of a block with no barrier between them (nor, in one warp, a
+ * collective), unless both are atomic. compute-sanitizer sees races in shared memory only; here
+ * global memory counts too. Each pair of source lines is told once. */
+#include <cstdio>
+#include <dlfcn.h>
+#include <map>
+#include <set>
+#include <string>
+#include <sys/mman.h>
+
+#include "kernels_cuda/emu/engine.h"
+
+namespace emu
+{
+
+namespace
+{
+
+/* Who touched a byte pair last. `mask`: which of the two bytes. */
+struct Trace {
+    uint32_t epoch; /* 0: nobody */
+    uint16_t thread, warp_epoch;
+    uint32_t pc;
+    uint8_t mask;
+    bool atomic;
+};
+struct Cell {
+    Trace write, read;
+};
+
+/* Readers of one cell in one epoch are remembered as one thread, as lanes of one warp, or as many.
+ */
+constexpr uint16_t MANY = 0xffff, LANES = 0x8000;
+
+uint8_t *state; /* RangeState of each byte of space */
+Cell *cells;    /* of each two bytes */
+uint32_t epoch = 1, launch_first = 1;
+std::vector<unsigned> &epoch_block = *new std::vector<unsigned>(1, 0); /* of this launch's epochs */
+
+void *reserve(size_t bytes)
+{
+    return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0);
+}
+
+void open_once()
+{
+    if (state || !space) return;
+    state = (uint8_t *)reserve(SPACE);
+    cells = (Cell *)reserve(SPACE / 2 * sizeof(Cell));
+}
+
+/* ---- telling ---- */
+
+/* Where this library lies: by what a pc is relative to. */
+const Dl_info &own_image()
+{
+    static Dl_info info;
+    if (!info.dli_fbase) dladdr((void *)&open_once, &info);
+    return info;
+}
+
+std::string source_line(uintptr_t pc)
+{
+    static auto &known = *new std::map<uintptr_t, std::string>;
+    auto found = known.find(pc);
+    if (found != known.end()) return found->second;
+    char command[1024], line[512] = "?";
+    snprintf(command, sizeof command, "addr2line -e '%s' -s 0x%lx 2>/dev/null",
+             own_image().dli_fname, (unsigned long)(pc - 1 - (uintptr_t)own_image().dli_fbase));
+    if (FILE *f = popen(command, "r")) {
+        if (!fgets(line, sizeof line, f)) snprintf(line, sizeof line, "?");
+        pclose(f);
+    }
+    line[strcspn(line, " \n")] = 0;
+    return known[pc] = line;
+}
+
+std::string place(const char *p)
+{
+    char text[256];
+    const Block &b = block;
+    if (p >= b.shared && p < b.shared + SHARED_BYTES) {
+        for (const Named &n : b.named)
+            if (p + 32 >= n.data && p < n.data + n.bytes + 32) {
+                snprintf(text, sizeof text, "shared %s, byte %td of %zu", n.name, p - n.data,
+                         n.bytes);
+                return text;
+            }
+        snprintf(text, sizeof text, "dynamic shared memory, byte %td of %zu", p - b.dynamic,
+                 b.dynamic_bytes);
+        return b.dynamic ? text : "shared memory";
+    }
+    const Allocation *a = memory_near(p, 64);
+    if (!a) return "no allocation";
+    snprintf(text, sizeof text, "allocation %d, byte %td of %zu%s", a->id, p - a->data, a->bytes,
+             a->live ? "" : ", freed");
+    return text;
+}
+
+void tell(const char *what, const char *p, uintptr_t pc, uintptr_t other, const std::string &who)
+{
+    static auto &told = *new std::set<std::tuple<std::string, uintptr_t, uintptr_t>>;
+    if (!told.insert({ what, pc, other }).second) return;
+    std::string lines = source_line(pc) + (other ? " and " + source_line(other) : "");
+    error("%s at %s: %s%s", what, lines.c_str(), place(p).c_str(), who.c_str());
+}
+
+/* ---- order ---- */
+
+/* Relative to this library, so that 32 bits are enough. */
+uint32_t pack_pc(const void *pc)
+{
+    return (uint32_t)((uintptr_t)pc - (uintptr_t)own_image().dli_fbase);
+}
+
+uintptr_t unpack_pc(uint32_t pc)
+{
+    return pc + (uintptr_t)own_image().dli_fbase;
+}
+
+bool of_other_block(const Trace &t)
+{
+    return t.epoch >= launch_first && epoch_block[t.epoch - launch_first] != block.linear;
+}
+
+/* Has what `t` tells happened before this thread goes on? */
+bool ordered(const Trace &t, bool global)
+{
+    if (t.epoch < launch_first) return true;
+    if (of_other_block(t)) return !global; /* shared memory is a block's own: an old trace */
+    if (t.epoch != block.epoch || t.thread == current->linear) return true;
+    if (t.thread == MANY) return false;
+    unsigned warp = t.thread & LANES ? t.thread & 31u : t.thread >> 5;
+    return warp == current->warp && t.warp_epoch < (uint16_t)current->warp_epoch;
+}
+
+void test_race(const char *what, const Trace &t, uint8_t mask, bool global, bool atomic,
+               const char *p, const void *pc)
+{
+    if (!t.epoch || !(t.mask & mask) || (atomic && t.atomic) || ordered(t, global)) return;
+    char who[96];
+    if (of_other_block(t))
+        snprintf(who, sizeof who, " (block %u against block %u)",
+                 epoch_block[t.epoch - launch_first], block.linear);
+    else if (t.thread & LANES)
+        snprintf(who, sizeof who, " (several threads against %u)", current->linear);
+    else
+        snprintf(who, sizeof who, " (thread %u against %u)", t.thread, current->linear);
+    tell(what, p, (uintptr_t)pc, unpack_pc(t.pc), who);
+}
+
+void note_write(Trace &t, uint8_t mask, bool atomic, const void *pc)
+{
+    t = { block.epoch, (uint16_t)current->linear, (uint16_t)current->warp_epoch, pack_pc(pc), mask,
+          atomic };
+}
+
+void note_read(Trace &t, uint8_t mask, bool atomic, const void *pc)
+{
+    bool again = t.epoch == block.epoch;
+    auto me = (uint16_t)current->linear, now = (uint16_t)current->warp_epoch;
+    if (again && t.thread != me) {
+        unsigned warp = t.thread & LANES ? t.thread & 31u : t.thread >> 5;
+        bool many = t.thread == MANY || warp != current->warp;
+        t.thread = many ? MANY : (uint16_t)(LANES | current->warp);
+        if (now > t.warp_epoch) t.warp_epoch = now;
+    } else {
+        t.thread = me;
+        t.warp_epoch = now;
+    }
+    t.atomic = again ? t.atomic && atomic : atomic;
+    t.mask = (uint8_t)(again ? t.mask | mask : mask);
+    t.epoch = block.epoch;
+    t.pc = pack_pc(pc);
+}
+
+/* ---- accesses ---- */
+
+/* False: out of bounds, and told. */
+bool test_state(const char *p, size_t bytes, Access kind, const void *pc)
+{
+    size_t at = (size_t)(p - space);
+    for (size_t i = 0; i < bytes; i++) {
+        if (state[at + i] == RANGE_WRITTEN) continue;
+        if (state[at + i] == RANGE_NONE) {
+            tell("access outside memory", p + i, (uintptr_t)pc, 0, "");
+            return false;
+        }
+        if (kind == ACCESS_WRITE)
+            state[at + i] = RANGE_WRITTEN;
+        else
+            tell("read of memory that nobody wrote", p + i, (uintptr_t)pc, 0, "");
+    }
+    return true;
+}
+
+void access(const void *address, size_t bytes, Access kind, const void *pc)
+{
+    auto *p = (const char *)address;
+    if (quiet || !current || !space || (size_t)(p - space) >= SPACE) return;
+    if (!test_state(p, bytes, kind, pc)) return;
+    bool global = (size_t)(p - block.shared) >= SHARED_BYTES, atomic = kind == ACCESS_ATOMIC;
+    size_t first = (size_t)(p - space), last = first + bytes;
+    for (size_t at = first & ~(size_t)1; at < last; at += 2) {
+        Cell &c = cells[at / 2];
+        auto mask = (uint8_t)((at >= first) | (at + 1 >= first && at + 1 < last) << 1);
+        test_race(kind == ACCESS_READ ? "race: read of a concurrent write" : "race: two writes",
+                  c.write, mask, global, atomic, p, pc);
+        if (kind != ACCESS_READ)
+            test_race("race: write after a concurrent read", c.read, mask, global, atomic, p, pc);
+        if (kind != ACCESS_READ) note_write(c.write, mask, atomic, pc);
+        if (kind != ACCESS_WRITE) note_read(c.read, mask, atomic, pc);
+    }
+}
+
+void new_epoch(Block *b)
+{
+    b->epoch = ++epoch;
+    epoch_block.resize(epoch - launch_first + 1);
+    epoch_block[epoch - launch_first] = b->linear;
+}
+
+void begin_launch()
+{
+    open_once();
+    launch_first = ++epoch;
+    epoch_block.assign(1, 0);
+}
+
+void set_range(const void *p, size_t bytes, RangeState s)
+{
+    open_once();
+    size_t at = (size_t)((const char *)p - space);
+    if (at < SPACE) memset(state + at, s, bytes);
+}
+
+Hooks own_hooks = { set_range, begin_launch, new_epoch, new_epoch, access };
+
+__attribute__((constructor)) void install()
+{
+    hooks = &own_hooks;
+}
+
+} // namespace
+} // namespace emu
+
+/* ---- what the compiler calls ---- */
+
+using namespace emu;
+
+#define PC __builtin_return_address(0)
+#define EXPORT extern "C" __attribute__((visibility("hidden")))
+
+EXPORT void __tsan_init() {}
+EXPORT void __tsan_func_entry(void *) {}
+EXPORT void __tsan_func_exit() {}
+
+#define EMU_READ_WRITE(n)                                                                          \
+    EXPORT void __tsan_read##n(void *p)                                                            \
+    {                                                                                              \
+        access(p, n, ACCESS_READ, PC);                                                             \
+    }                                                                                              \
+    EXPORT void __tsan_write##n(void *p)                                                           \
+    {                                                                                              \
+        access(p, n, ACCESS_WRITE, PC);                                                            \
+    }                                                                                              \
+    EXPORT void __tsan_unaligned_read##n(void *p)                                                  \
+    {                                                                                              \
+        access(p, n, ACCESS_READ, PC);                                                             \
+    }                                                                                              \
+    EXPORT void __tsan_unaligned_write##n(void *p)                                                 \
+    {                                                                                              \
+        access(p, n, ACCESS_WRITE, PC);                                                            \
+    }                                                                                              \
+    EXPORT void __tsan_volatile_read##n(void *p)                                                   \
+    {                                                                                              \
+        access(p, n, ACCESS_READ, PC);                                                             \
+    }                                                                                              \
+    EXPORT void __tsan_volatile_write##n(void *p)                                                  \
+    {                                                                                              \
+        access(p, n, ACCESS_WRITE, PC);                                                            \
+    }
+EMU_READ_WRITE(1)
+EMU_READ_WRITE(2)
+EMU_READ_WRITE(4)
+EMU_READ_WRITE(8)
+EMU_READ_WRITE(16)
+
+EXPORT void __tsan_read_range(void *p, size_t n)
+{
+    access(p, n, ACCESS_READ, PC);
+}
+EXPORT void __tsan_write_range(void *p, size_t n)
+{
+    access(p, n, ACCESS_WRITE, PC);
+}
+EXPORT void __tsan_vptr_update(void **, void *) {}
+EXPORT void __tsan_vptr_read(void **) {}
+EXPORT void *__tsan_memcpy(void *to, const void *from, size_t n)
+{
+    access(from, n, ACCESS_READ, PC);
+    access(to, n, ACCESS_WRITE, PC);
+    return memcpy(to, from, n);
+}
+EXPORT void *__tsan_memset(void *to, int byte, size_t n)
+{
+    access(to, n, ACCESS_WRITE, PC);
+    return memset(to, byte, n);
+}
+EXPORT void *__tsan_memmove(void *to, const void *from, size_t n)
+{
+    access(from, n, ACCESS_READ, PC);
+    access(to, n, ACCESS_WRITE, PC);
+    return memmove(to, from, n);
+}
+/* shared_ptr counts, in the launchers' host code */
+#define EMU_COUNT(bits, T)                                                                         \
+    EXPORT T __tsan_atomic##bits##_load(const volatile T *p, int)                                  \
+    {                                                                                              \
+        return __atomic_load_n(p, 5);                                                              \
+    }                                                                                              \
+    EXPORT void __tsan_atomic##bits##_store(volatile T *p, T v, int)                               \
+    {                                                                                              \
+        __atomic_store_n(p, v, 5);                                                                 \
+    }                                                                                              \
+    EXPORT T __tsan_atomic##bits##_fetch_add(volatile T *p, T v, int)                              \
+    {                                                                                              \
+        return __atomic_fetch_add(p, v, 5);                                                        \
+    }                                                                                              \
+    EXPORT T __tsan_atomic##bits##_fetch_sub(volatile T *p, T v, int)                              \
+    {                                                                                              \
+        return __atomic_fetch_sub(p, v, 5);                                                        \
+    }
+EMU_COUNT(8, uint8_t)
+EMU_COUNT(32, uint32_t)
+EMU_COUNT(64, uint64_t)

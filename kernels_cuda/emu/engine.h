@@ -1,0 +1,142 @@
+/* What the files of the emulation share. Not for kernels. */
+#ifndef VN_EMU_ENGINE_H
+#define VN_EMU_ENGINE_H
+
+#include <vector>
+
+#include "kernels_cuda/emu/emu.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define EMU_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EMU_ASAN 1
+#endif
+#endif
+
+namespace emu
+{
+
+/* Addresses set aside: the device's heap, then the shared memory of the block that runs. One range,
+ * so that the check build finds the state of a byte by its offset. */
+constexpr size_t SPACE = (size_t)1 << 31;
+constexpr size_t SHARED_BYTES = (size_t)1 << 20;
+constexpr size_t SHARED_MAX = 227 << 10;   /* a block's on sm_90 */
+constexpr size_t SHARED_STATIC = 48 << 10; /* variables of fixed size */
+
+struct Arrival {
+    void *arg;
+    WarpFn fn;
+    const char *site;
+    unsigned mask;
+    int op;
+};
+
+struct Warp {
+    Arrival arrival[32];
+    Thread *thread[32];
+    unsigned exist, exited, arrived; /* lanes, as masks */
+};
+
+/* A shared variable of a block. */
+struct Named {
+    const void *key;
+    char *data;
+    size_t bytes;
+    const char *name;
+};
+
+struct Block {
+    uint3 index;
+    unsigned linear, n_threads, n_alive, n_exited;
+    unsigned epoch; /* of the check build: moves at every barrier */
+    Barrier barrier;
+    int votes, result; /* of the barrier threads are coming to, of the last one */
+    std::vector<Thread> threads;
+    std::vector<Warp> warps;
+    std::vector<Thread *> waiting; /* at the barrier */
+    std::vector<Named> named;
+    char *shared, *dynamic;
+    size_t shared_used, dynamic_bytes;
+};
+
+extern Block block; /* the one that runs: blocks run one after the other */
+extern const char *kernel_name;
+
+/* ---- fiber.cpp: stacks and switching between them ---- */
+
+struct Fiber {
+    void *sp;
+    char *low;
+    size_t bytes;
+    void *sanitizer; /* the address sanitizer's fake stack */
+};
+Fiber *fiber_take(void (*entry)());
+void fiber_give(Fiber *f);
+/* Every fiber but the host's is abandoned where it stands. */
+void fiber_abandon_all();
+extern Fiber *fiber_now, host_fiber;
+/* `last`: the fiber left is never returned to. */
+void fiber_switch(Fiber *to, bool last);
+bool fiber_overflowed(const char *address);
+/* First thing on a new fiber. */
+void fiber_begun();
+
+/* ---- schedule.cpp ---- */
+
+void schedule_reset();
+void schedule_add(Thread *t);
+void schedule_mix(size_t from); /* the order of those added since `from` were ready */
+size_t schedule_size();
+/* Run all threads of `block` to their end; false: deadlock, and all fibers are abandoned. */
+bool schedule_run(const std::function<void()> &body);
+enum Order { RANDOM, FORWARD, REVERSE };
+Order schedule_order();
+
+/* ---- memory.cpp ---- */
+
+struct Allocation {
+    char *data;
+    size_t bytes;
+    bool live, pinned;
+    int id;
+};
+extern char *space;
+void memory_open();
+/* NULL if the device has no more: EMU_MEMORY bytes, or all of SPACE. */
+void *memory_take(size_t bytes, bool pinned);
+bool memory_give(void *p);
+void memory_about(size_t *free_bytes, size_t *total);
+/* The allocation that holds p, or ends or begins within `slack` bytes of it; NULL if none. */
+const Allocation *memory_near(const void *p, size_t slack);
+/* Forget the shared variables of the block before. */
+void shared_open(Block *b, size_t dynamic_bytes);
+/* On the address sanitizer's map. */
+void poison(void *p, size_t bytes, bool on);
+
+/* ---- report.cpp ---- */
+
+void report_open();
+cudaError_t take_error(bool clear);
+uint64_t error_count();
+
+/* ---- launch.cpp ---- */
+
+void run_launch(const Launch &l);
+
+/* ---- check.cpp, only in the check build ---- */
+
+enum RangeState { RANGE_NONE, RANGE_UNWRITTEN, RANGE_WRITTEN };
+enum Access { ACCESS_READ, ACCESS_WRITE, ACCESS_ATOMIC };
+struct Hooks {
+    void (*range)(const void *p, size_t bytes, RangeState state);
+    void (*launch_begin)();
+    void (*block_begin)(Block *b);
+    void (*barrier)(Block *b);
+    void (*access)(const void *p, size_t bytes, Access kind, const void *pc);
+};
+extern Hooks *hooks; /* NULL in other builds */
+
+} // namespace emu
+
+#endif

@@ -1,0 +1,104 @@
+/* Running a launch: its blocks in random order, one after the other, each from fresh shared memory.
+ */
+#include <cstdlib>
+#include <utility>
+
+#include "kernels_cuda/emu/engine.h"
+
+namespace emu
+{
+
+Block block;
+Hooks *hooks;
+
+namespace
+{
+
+bool sensible(const Launch &l)
+{
+    const dim3 &g = l.grid, &b = l.block;
+    size_t threads = (size_t)b.x * b.y * b.z;
+    return g.x > 0 && g.y > 0 && g.z > 0 && g.x <= INT32_MAX && g.y <= 65535 && g.z <= 65535 &&
+           threads > 0 && threads <= 1024 && b.z <= 64 && l.shared <= SHARED_MAX;
+}
+
+/* Blocks in the order they run. */
+std::vector<unsigned> block_order(size_t n)
+{
+    std::vector<unsigned> order(n);
+    for (size_t i = 0; i < n; i++)
+        order[i] = (unsigned)(schedule_order() == REVERSE ? n - 1 - i : i);
+    if (schedule_order() == RANDOM)
+        for (size_t i = n; i > 1; i--) std::swap(order[i - 1], order[random_bits() % i]);
+    return order;
+}
+
+void open_thread(unsigned i)
+{
+    Thread &t = block.threads[i];
+    t = Thread();
+    t.tid = { i % block_dim.x, i / block_dim.x % block_dim.y, i / (block_dim.x * block_dim.y) };
+    t.lane = i & 31;
+    t.warp = i >> 5;
+    t.linear = i;
+    t.block = &block;
+    t.site = "";
+    Warp &w = block.warps[t.warp];
+    w.exist |= 1u << t.lane;
+    w.thread[t.lane] = &t;
+}
+
+void open_block(unsigned linear, size_t shared)
+{
+    unsigned n = block_dim.x * block_dim.y * block_dim.z;
+    block.linear = linear;
+    block.index = { linear % grid_dim.x, linear / grid_dim.x % grid_dim.y,
+                    linear / (grid_dim.x * grid_dim.y) };
+    block.n_threads = block.n_alive = n;
+    block.n_exited = 0;
+    block.waiting.clear();
+    block.threads.resize(n);
+    block.warps.assign((n + 31) / 32, Warp());
+    shared_open(&block, shared);
+    if (hooks) hooks->block_begin(&block);
+    schedule_reset();
+    for (unsigned i = 0; i < n; i++) open_thread(i);
+    for (unsigned i = 0; i < n; i++)
+        schedule_add(&block.threads[schedule_order() == REVERSE ? n - 1 - i : i]);
+    schedule_mix(0);
+}
+
+} // namespace
+
+void run_launch(const Launch &l)
+{
+    memory_open();
+    kernel_name = l.name;
+    grid_dim = l.grid;
+    block_dim = l.block;
+    if (!sensible(l)) {
+        error("no such launch: grid %ux%ux%u, block %ux%ux%u, %zu bytes of shared memory", l.grid.x,
+              l.grid.y, l.grid.z, l.block.x, l.block.y, l.block.z, l.shared);
+        return;
+    }
+    if (hooks) hooks->launch_begin();
+    for (unsigned linear : block_order((size_t)l.grid.x * l.grid.y * l.grid.z)) {
+        open_block(linear, l.shared);
+        if (!schedule_run(l.body)) return;
+    }
+    kernel_name = "";
+}
+
+void note_atomic(const void *p, size_t bytes)
+{
+    if (hooks && current) hooks->access(p, bytes, ACCESS_ATOMIC, __builtin_return_address(0));
+}
+
+void note_vector(const void *p, size_t bytes, bool write)
+{
+    if ((uintptr_t)p % bytes) error("misaligned access of %zu bytes at %p", bytes, p);
+    if (hooks && current)
+        hooks->access(p, bytes, write ? ACCESS_WRITE : ACCESS_READ, __builtin_return_address(0));
+}
+
+} // namespace emu

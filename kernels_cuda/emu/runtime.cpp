@@ -1,0 +1,431 @@
+/* CUDA's runtime without a GPU. A stream is a queue; nothing of it runs before somebody waits, and
+ * then in a random order that streams and events allow, so that a missing wait shows. Pinned memory
+ * is read when a copy runs, as a GPU would; other memory when it is asked for.
+ *
+ * EMU_DRIVER: version of the driver, 0: none. EMU_DEVICES: how many there are. EMU_MEMORY: bytes.
+ */
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "kernels_cuda/emu/engine.h"
+
+using emu::Allocation;
+
+namespace
+{
+
+/* What an event counts: records asked for, records that ran. */
+struct Counter {
+    uint64_t asked = 0, done = 0;
+};
+
+struct Work {
+    std::function<void()> run;
+    std::shared_ptr<Counter> awaited; /* runs when awaited->done >= ticket */
+    uint64_t ticket;
+};
+
+std::recursive_mutex &lock = *new std::recursive_mutex;
+using Guard = std::lock_guard<std::recursive_mutex>;
+
+} // namespace
+
+struct CUgraph_st {
+    std::vector<Work> work;
+};
+struct CUgraphExec_st {
+    std::vector<Work> work;
+};
+struct CUstream_st {
+    std::deque<Work> queue;
+    CUgraph_st *capture = nullptr;
+    bool capture_broken = false;
+};
+struct CUevent_st {
+    std::shared_ptr<Counter> counter = std::make_shared<Counter>();
+};
+
+namespace
+{
+
+CUstream_st &legacy = *new CUstream_st;
+std::vector<CUstream_st *> &streams = *new std::vector<CUstream_st *>{ &legacy };
+
+CUstream_st *stream_of(cudaStream_t s)
+{
+    return s ? s : &legacy;
+}
+
+bool known(const CUstream_st *s)
+{
+    for (const CUstream_st *k : streams)
+        if (k == s) return true;
+    return false;
+}
+
+/* A call that a capture does not allow ends the capture of every stream, as CUDA's does. */
+cudaError_t refuse_in_capture(const char *call)
+{
+    bool capturing = false;
+    for (CUstream_st *s : streams) {
+        capturing |= s->capture != nullptr;
+        s->capture_broken |= s->capture != nullptr;
+    }
+    if (!capturing) return cudaSuccess;
+    emu::error("%s while a stream is captured", call);
+    emu::take_error(true); /* the capture fails, not the device */
+    return cudaErrorStreamCaptureUnsupported;
+}
+
+void put(CUstream_st *s, Work work)
+{
+    if (s->capture)
+        s->capture->work.push_back(std::move(work));
+    else
+        s->queue.push_back(std::move(work));
+}
+
+bool runnable(const CUstream_st *s)
+{
+    if (s->queue.empty()) return false;
+    const Work &w = s->queue.front();
+    return !w.awaited || w.awaited->done >= w.ticket;
+}
+
+/* One piece of work of one stream, drawn among those that may run. */
+bool run_one()
+{
+    std::vector<CUstream_st *> able;
+    for (CUstream_st *s : streams)
+        if (runnable(s)) able.push_back(s);
+    if (able.empty()) return false;
+    CUstream_st *s = able[emu::random_bits() % able.size()];
+    Work w = std::move(s->queue.front());
+    s->queue.pop_front();
+    if (w.run && emu::take_error(false) == cudaSuccess) w.run();
+    return true;
+}
+
+cudaError_t drain(CUstream_st *s)
+{
+    while (!s->queue.empty())
+        if (!run_one()) {
+            emu::error("a stream waits for an event that nothing records");
+            s->queue.clear();
+        }
+    return emu::take_error(false);
+}
+
+bool on_device(const void *p, size_t bytes)
+{
+    const Allocation *a = emu::memory_near(p, 0);
+    return a && a->live && !a->pinned && (const char *)p + bytes <= a->data + a->bytes;
+}
+
+bool is_pinned(const void *p)
+{
+    const Allocation *a = emu::memory_near(p, 0);
+    return a && a->live && a->pinned;
+}
+
+void written(const void *p, size_t bytes)
+{
+    if (emu::hooks) emu::hooks->range(p, bytes, emu::RANGE_WRITTEN);
+}
+
+int number_of(const char *name, int preset)
+{
+    const char *s = getenv(name);
+    return s ? atoi(s) : preset;
+}
+
+cudaError_t allocate(void **p, size_t bytes, bool pinned, const char *call)
+{
+    Guard guard(lock);
+    if (cudaError_t e = refuse_in_capture(call)) return e;
+    *p = emu::memory_take(bytes, pinned);
+    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t release(void *p, const char *call)
+{
+    Guard guard(lock);
+    if (!p) return cudaSuccess;
+    if (cudaError_t e = refuse_in_capture(call)) return e;
+    for (CUstream_st *s : streams) drain(s); /* freeing waits for the device */
+    return emu::memory_give(p) ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+} // namespace
+
+namespace emu
+{
+
+void enqueue(cudaStream_t stream, Launch launch)
+{
+    Guard guard(lock);
+    auto kept = std::make_shared<Launch>(std::move(launch));
+    put(stream_of(stream), { [kept] { run_launch(*kept); }, nullptr, 0 });
+}
+
+} // namespace emu
+
+/* ---- device ---- */
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    *version = number_of("EMU_DRIVER", CUDART_VERSION);
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    *count = 0;
+    if (number_of("EMU_DRIVER", CUDART_VERSION) < CUDART_VERSION)
+        return cudaErrorInsufficientDriver;
+    *count = number_of("EMU_DEVICES", 1);
+    return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
+{
+    size_t free_bytes, total;
+    if (device < 0 || device >= number_of("EMU_DEVICES", 1)) return cudaErrorInvalidValue;
+    emu::memory_about(&free_bytes, &total);
+    *prop = cudaDeviceProp();
+    strcpy(prop->name, "emulated GPU");
+    prop->totalGlobalMem = total;
+    prop->major = 9;
+    prop->multiProcessorCount = 4;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    return device >= 0 && device < number_of("EMU_DEVICES", 1) ? cudaSuccess
+                                                               : cudaErrorInvalidValue;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    Guard guard(lock);
+    emu::memory_about(free_bytes, total);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    Guard guard(lock);
+    return emu::take_error(false); /* what a kernel did stays */
+}
+
+const char *cudaGetErrorString(cudaError_t error)
+{
+    switch (error) {
+    case cudaSuccess:
+        return "no error";
+    case cudaErrorInvalidValue:
+        return "invalid argument";
+    case cudaErrorMemoryAllocation:
+        return "out of memory";
+    case cudaErrorInsufficientDriver:
+        return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice:
+        return "no CUDA-capable device is detected";
+    case cudaErrorInvalidResourceHandle:
+        return "invalid resource handle";
+    case cudaErrorStreamCaptureUnsupported:
+        return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+        return "operation failed due to a previous error during capture";
+    default:
+        return "unspecified launch failure";
+    }
+}
+
+/* ---- memory ---- */
+
+cudaError_t cudaMalloc(void **p, size_t bytes)
+{
+    return allocate(p, bytes, false, "cudaMalloc");
+}
+
+cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned)
+{
+    return allocate(p, bytes, true, "cudaHostAlloc");
+}
+
+cudaError_t cudaFree(void *p)
+{
+    return release(p, "cudaFree");
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    return release(p, "cudaFreeHost");
+}
+
+cudaError_t cudaMemsetAsync(void *p, int byte, size_t bytes, cudaStream_t stream)
+{
+    Guard guard(lock);
+    if (!on_device(p, bytes)) return cudaErrorInvalidValue;
+    put(stream_of(stream), { [=] {
+                                memset(p, byte, bytes);
+                                written(p, bytes);
+                            },
+                             nullptr, 0 });
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemset(void *p, int byte, size_t bytes)
+{
+    Guard guard(lock);
+    if (cudaError_t e = refuse_in_capture("cudaMemset")) return e;
+    return cudaMemsetAsync(p, byte, bytes, nullptr);
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t stream)
+{
+    Guard guard(lock);
+    CUstream_st *s = stream_of(stream);
+    bool in = kind == cudaMemcpyHostToDevice, out = kind == cudaMemcpyDeviceToHost;
+    if (on_device(to, bytes) == out || on_device(from, bytes) == in) return cudaErrorInvalidValue;
+    bool pageable = (in && !is_pinned(from)) || (out && !is_pinned(to));
+    if (pageable && s->capture) return refuse_in_capture("a copy of memory that is not pinned");
+    std::shared_ptr<std::vector<char>> staged;
+    if (in && pageable)
+        staged =
+            std::make_shared<std::vector<char>>((const char *)from, (const char *)from + bytes);
+    put(s, { [=] {
+                memmove(to, staged ? staged->data() : from, bytes);
+                if (!out) written(to, bytes);
+            },
+             nullptr, 0 });
+    return out && pageable ? drain(s) : cudaSuccess;
+}
+
+/* ---- streams and events ---- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
+{
+    Guard guard(lock);
+    *stream = new CUstream_st;
+    streams.push_back(*stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+    Guard guard(lock);
+    if (!stream || !known(stream)) return cudaErrorInvalidResourceHandle;
+    drain(stream);
+    for (size_t i = 0; i < streams.size(); i++)
+        if (streams[i] == stream) streams.erase(streams.begin() + (ptrdiff_t)i);
+    delete stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    Guard guard(lock);
+    CUstream_st *s = stream_of(stream);
+    if (!known(s)) return cudaErrorInvalidResourceHandle;
+    if (cudaError_t e = refuse_in_capture("cudaStreamSynchronize")) return e;
+    return drain(s);
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
+{
+    *event = new CUevent_st;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    delete event;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    Guard guard(lock);
+    CUstream_st *s = stream_of(stream);
+    if (s->capture)
+        return refuse_in_capture("cudaEventRecord, which the emulation does not capture,");
+    std::shared_ptr<Counter> counter = event->counter;
+    uint64_t ticket = ++counter->asked;
+    put(s, { [=] { counter->done = ticket; }, nullptr, 0 });
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned)
+{
+    Guard guard(lock);
+    CUstream_st *s = stream_of(stream);
+    if (s->capture)
+        return refuse_in_capture("cudaStreamWaitEvent, which the emulation does not capture,");
+    put(s, { nullptr, event->counter, event->counter->asked });
+    return cudaSuccess;
+}
+
+/* ---- graphs ---- */
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
+{
+    Guard guard(lock);
+    if (!stream || stream->capture) return cudaErrorStreamCaptureUnsupported;
+    stream->capture = new CUgraph_st;
+    stream->capture_broken = false;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
+{
+    Guard guard(lock);
+    *graph = nullptr;
+    if (!stream || !stream->capture) return cudaErrorInvalidValue;
+    CUgraph_st *captured = stream->capture;
+    stream->capture = nullptr;
+    if (stream->capture_broken) {
+        delete captured;
+        return cudaErrorStreamCaptureInvalidated;
+    }
+    *graph = captured;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
+{
+    *exec = new CUgraphExec_st{ graph->work };
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
+{
+    Guard guard(lock);
+    CUstream_st *s = stream_of(stream);
+    if (s->capture) return refuse_in_capture("cudaGraphLaunch");
+    for (const Work &w : exec->work) put(s, w);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
+{
+    delete exec;
+    return cudaSuccess;
+}

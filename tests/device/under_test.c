@@ -1,0 +1,188 @@
+/* The backend of the device under test (VANE_TEST_DEVICE): memory, streams, recordings, and what it
+ * says when something is missing. Nothing runs where no device is named. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/ops/device.h"
+
+static int64_t free_bytes(vn_device *dev)
+{
+    vn_device_info info;
+    vn_device_about(dev, &info);
+    return info.free_bytes;
+}
+
+static bool emulated(void)
+{
+    vn_device *dev = vn_test_device_open();
+    vn_device_info info;
+    vn_device_about(dev, &info);
+    vn_device_close(dev);
+    return strstr(info.name, "emulated") != NULL;
+}
+
+/* y = 2 x + 1 of n numbers of a block, from one half to the other. */
+static vn_call affine_call(float *block, int64_t n, const vn_attr_affine *attr)
+{
+    return (vn_call){ .op = VN_OP_AFFINE,
+                      .n_in = 1,
+                      .n_out = 1,
+                      .attr = attr,
+                      .in = { { block, VN_F32, 1, { n } } },
+                      .out = { { block + n, VN_F32, 1, { n } } } };
+}
+
+START_TEST(memory_is_aligned_zero_and_given_back)
+{
+    vn_device *dev = vn_test_device_open();
+    vn_stream *s;
+    void *block, *none, *pinned;
+    char back[1000];
+    int64_t before = free_bytes(dev);
+    ck_assert_int_eq(vn_stream_open(dev, &s), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, sizeof back, &block), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, 0, &none), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_PINNED, sizeof back, &pinned), VN_OK);
+    ck_assert_ptr_nonnull(none);
+    ck_assert_uint_eq((uintptr_t)block % 256, 0);
+    memset(back, 1, sizeof back);
+    ck_assert_int_eq(vn_stream_copy(s, back, block, sizeof back, VN_TO_HOST), VN_OK);
+    ck_assert_int_eq(vn_stream_wait(s), VN_OK);
+    for (size_t i = 0; i < sizeof back; i++) ck_assert(back[i] == 0 && ((char *)pinned)[i] == 0);
+    vn_device_free(dev, VN_MEM_DEVICE, block, sizeof back);
+    vn_device_free(dev, VN_MEM_DEVICE, none, 0);
+    vn_device_free(dev, VN_MEM_PINNED, pinned, sizeof back);
+    vn_stream_close(s);
+    ck_assert_int_eq(free_bytes(dev), before);
+    vn_device_close(dev);
+}
+END_TEST
+
+/* Two steps replay as one graph, parts of them as launches; the same numbers either way. */
+START_TEST(a_recording_replays_whole_and_in_parts)
+{
+    enum { N = 100 };
+    vn_device *dev = vn_test_device_open();
+    vn_stream *s;
+    vn_exec *exec;
+    void *block;
+    float host[3 * N];
+    vn_attr_affine attr = { 2, 1 };
+    ck_assert_int_eq(vn_stream_open(dev, &s), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, sizeof host, &block), VN_OK);
+    vn_step steps[2] = { { .call = affine_call(block, N, &attr) },
+                         { .call = affine_call((float *)block + N, N, &attr) } };
+    for (int i = 0; i < 2; i++) steps[i].kernel = vn_select(dev, &steps[i].call, NULL);
+    ck_assert_msg(vn_record(s, steps, 2, 0, &exec) == VN_OK, "%s", vn_last_message());
+    for (int i = 0; i < N; i++) host[i] = (float)i;
+    ck_assert_int_eq(vn_stream_copy(s, block, host, sizeof host, VN_TO_DEVICE), VN_OK);
+    for (int way = 0; way < 3; way++) {
+        ck_assert_int_eq(vn_stream_fill(s, (float *)block + N, 0, 2 * N * sizeof *host), VN_OK);
+        ck_assert_int_eq(vn_replay(s, exec, 0, way == 2 ? 1 : 2), VN_OK);
+        if (way == 2) ck_assert_int_eq(vn_replay(s, exec, 1, 2), VN_OK);
+        ck_assert_int_eq(vn_stream_copy(s, host, block, sizeof host, VN_TO_HOST), VN_OK);
+        ck_assert_int_eq(vn_stream_wait(s), VN_OK);
+        for (int i = 0; i < N; i++) ck_assert_float_eq(host[2 * N + i], 4 * (float)i + 3);
+    }
+    ck_assert_int_eq(vn_replay(s, exec, 1, 3), VN_E_BUG);
+    vn_exec_drop(s, exec);
+    vn_device_free(dev, VN_MEM_DEVICE, block, sizeof host);
+    vn_stream_close(s);
+    vn_device_close(dev);
+}
+END_TEST
+
+START_TEST(a_stream_waits_for_another)
+{
+    vn_device *dev = vn_test_device_open();
+    vn_stream *a, *b;
+    void *block;
+    int host[2] = { 0, 0 };
+    ck_assert_int_eq(vn_stream_open(dev, &a), VN_OK);
+    ck_assert_int_eq(vn_stream_open(dev, &b), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, sizeof host, &block), VN_OK);
+    for (int i = 1; i <= 50; i++) {
+        ck_assert_int_eq(vn_stream_fill(a, block, i, sizeof host), VN_OK);
+        ck_assert_int_eq(vn_stream_after(b, a), VN_OK);
+        ck_assert_int_eq(vn_stream_copy(b, host, block, sizeof host, VN_TO_HOST), VN_OK);
+        ck_assert_int_eq(vn_stream_wait(b), VN_OK);
+        ck_assert_int_eq(host[1], i * 0x01010101);
+    }
+    vn_stream_close(a);
+    vn_stream_close(b);
+    vn_device_free(dev, VN_MEM_DEVICE, block, sizeof host);
+    vn_device_close(dev);
+}
+END_TEST
+
+START_TEST(too_much_memory_is_refused_with_what_is_free)
+{
+    vn_device *dev = vn_test_device_open();
+    void *block;
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, (size_t)1 << 45, &block), VN_E_MEMORY);
+    ck_assert_ptr_null(block);
+    ck_assert_msg(strstr(vn_last_message(), "MB are free"), "%s", vn_last_message());
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, 1000, &block), VN_OK); /* none the worse */
+    vn_device_free(dev, VN_MEM_DEVICE, block, 1000);
+    vn_device_close(dev);
+}
+END_TEST
+
+/* What the machine must look like, and what is said of it. */
+static const struct {
+    const char *variable, *value, *words;
+} missing[] = {
+    { "EMU_DRIVER", "0", "no NVIDIA driver" },
+    { "EMU_DRIVER", "12040", "it serves CUDA 12.4, this build needs 13.0" },
+    { "EMU_DEVICES", "0", "the driver finds no GPU" },
+};
+enum { N_MISSING = sizeof missing / sizeof *missing };
+
+START_TEST(what_is_missing_is_said_in_one_sentence)
+{
+    vn_device *dev;
+    vn_device_info info;
+    vn_device_config config = { .plugins = getenv("VANE_TEST_PLUGINS") };
+    if (!emulated()) return; /* a real machine cannot be asked to lose its driver */
+    unsetenv("CUDA_VISIBLE_DEVICES");
+    setenv(missing[_i].variable, missing[_i].value, 1);
+    ck_assert_int_eq(vn_device_open(vn_test_device(), 0, &config, &dev), VN_E_DEVICE);
+    ck_assert_ptr_null(dev);
+    ck_assert_msg(strstr(vn_last_message(), missing[_i].words), "%s", vn_last_message());
+    ck_assert_int_eq(vn_device_open("auto", 0, &config, &dev), VN_OK); /* the CPU, as allowed */
+    vn_device_about(dev, &info);
+    ck_assert(info.host_memory);
+    vn_device_close(dev);
+}
+END_TEST
+
+START_TEST(auto_takes_the_device)
+{
+    vn_device *dev;
+    vn_device_info info;
+    vn_device_config config = { .plugins = getenv("VANE_TEST_PLUGINS") };
+    ck_assert_int_eq(vn_device_open("auto", 0, &config, &dev), VN_OK);
+    vn_device_about(dev, &info);
+    ck_assert(!info.host_memory);
+    vn_device_close(dev);
+}
+END_TEST
+
+Suite *vn_suite_under_test(void);
+
+Suite *vn_suite_under_test(void)
+{
+    Suite *s = suite_create("under_test");
+    TCase *c = tcase_create("under_test");
+    if (vn_test_device()) {
+        tcase_add_test(c, memory_is_aligned_zero_and_given_back);
+        tcase_add_test(c, a_recording_replays_whole_and_in_parts);
+        tcase_add_test(c, a_stream_waits_for_another);
+        tcase_add_test(c, too_much_memory_is_refused_with_what_is_free);
+        tcase_add_loop_test(c, what_is_missing_is_said_in_one_sentence, 0, N_MISSING);
+        tcase_add_test(c, auto_takes_the_device);
+    }
+    suite_add_tcase(s, c);
+    return s;
+}

@@ -1,0 +1,366 @@
+/* Does the emulated GPU notice? Every kernel and call sequence here but the first two is wrong on
+ * purpose. Each runs in processes of its own: the builds named in its line must notice it under all
+ * of 3 seeds, or at least one of 20 where chance has a part, and the right ones never. */
+#include "kernels_cuda/common.cuh"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace
+{
+
+enum { SEEDS = 20, SEEDS_SURE = 3, N = 64 };
+enum : unsigned { PLAIN = 1, ASAN = 2, CHECK = 4, ALL = 7 };
+
+#if defined(VN_EMU_CHECK)
+constexpr unsigned this_build = CHECK;
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr unsigned this_build = ASAN;
+#else
+constexpr unsigned this_build = PLAIN;
+#endif
+
+bool wrong; /* a result is not what the kernel should have made */
+
+} // namespace
+
+/* ---- kernels ---- */
+
+/* The sum of each block; `first` and `second`: are its two barriers there? */
+template <bool first, bool second> __global__ void sums(float *out)
+{
+    VN_SHARED_VAR(float, part, [32]);
+    for (int round = 0; round < 2; round++) {
+        float v = vn_warp_sum((float)(threadIdx.x + round));
+        if (first) __syncthreads();
+        if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = v;
+        if (second) __syncthreads();
+        v = vn_warp_sum(threadIdx.x % 32 < blockDim.x / 32 ? part[threadIdx.x % 32] : 0);
+        if (threadIdx.x == 0) out[2 * blockIdx.x + round] = v;
+    }
+}
+
+__global__ void over_shared(float *out)
+{
+    VN_SHARED_VAR(float, s, [32]);
+    s[threadIdx.x + 1] = 1;
+    __syncthreads();
+    out[threadIdx.x] = s[1];
+}
+
+__global__ void over_dynamic(float *out)
+{
+    VN_SHARED_DYNAMIC(float, s);
+    s[threadIdx.x + 1] = 1;
+    __syncthreads();
+    out[threadIdx.x] = s[1];
+}
+
+__global__ void over_global(float *out, int by)
+{
+    out[threadIdx.x + by] = 1;
+}
+
+__global__ void divergent(float *out)
+{
+    if (threadIdx.x < 16) {
+        __syncthreads();
+    } else {
+        out[0] = 1;
+        __syncthreads();
+    }
+}
+
+__global__ void deadlock(float *out)
+{
+    if (threadIdx.x < 16)
+        __syncthreads();
+    else
+        __syncwarp();
+    out[threadIdx.x] = 1;
+}
+
+__global__ void early_return(float *out)
+{
+    if (threadIdx.x == 5) return;
+    __syncthreads();
+    out[threadIdx.x] = 1;
+}
+
+__global__ void outside_mask(float *out)
+{
+    float v = (float)threadIdx.x;
+    if (threadIdx.x < 16) v += __shfl_down_sync(0xffffu, v, 16);
+    out[threadIdx.x] = v;
+}
+
+__global__ void not_initialised(float *out)
+{
+    VN_SHARED_VAR(float, s, [32]);
+    if (threadIdx.x < 31) s[threadIdx.x] = 1;
+    __syncthreads();
+    out[threadIdx.x] = s[threadIdx.x];
+}
+
+__global__ void warp_race(float *out)
+{
+    VN_SHARED_VAR(float, s, [32]);
+    s[threadIdx.x] = 1; /* a __syncwarp is missing */
+    out[threadIdx.x] = s[threadIdx.x ^ 1];
+}
+
+__global__ void block_race(float *out)
+{
+    out[threadIdx.x] = (float)blockIdx.x;
+}
+
+__global__ void misaligned(float *out)
+{
+    vn_store4(out + 1, make_float4(1, 1, 1, 1));
+}
+
+__global__ void add_one(const float *from, float *to)
+{
+    to[threadIdx.x] = from[threadIdx.x] + 1;
+}
+
+/* ---- runs ---- */
+
+static float *device_memory()
+{
+    void *p = nullptr;
+    cudaMalloc(&p, N * sizeof(float));
+    cudaMemset(p, 0, N * sizeof(float));
+    cudaStreamSynchronize(nullptr);
+    return (float *)p;
+}
+
+static void fetch(const float *from, float *to)
+{
+    cudaMemcpyAsync(to, from, N * sizeof(float), cudaMemcpyDeviceToHost, nullptr);
+    cudaStreamSynchronize(nullptr);
+}
+
+template <class... P, class... A>
+static void run(void (*kernel)(P...), unsigned blocks, unsigned threads, size_t shared, A... a)
+{
+    vn_launch("fault", kernel, dim3(blocks), dim3(threads), shared, nullptr, a...);
+    wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
+}
+
+/* Results of the first n numbers must be one. */
+static void expect_ones(const float *p, int n)
+{
+    float host[N];
+    fetch(p, host);
+    for (int i = 0; i < n; i++) wrong |= !(host[i] == 1);
+}
+
+template <bool first, bool second> static void run_sums()
+{
+    float *out = device_memory(), host[N];
+    run(sums<first, second>, 2, 128, 0, out);
+    fetch(out, host);
+    for (int i = 0; i < 4; i++) wrong |= host[i] != (float)(127 * 64 + i % 2 * 128);
+}
+
+static void run_sums_right()
+{
+    run_sums<true, true>();
+}
+static void run_sums_reuse()
+{
+    run_sums<false, true>();
+}
+static void run_sums_unordered()
+{
+    run_sums<true, false>();
+}
+static void run_over_shared()
+{
+    run(over_shared, 1, 32, 0, device_memory());
+}
+static void run_over_dynamic()
+{
+    run(over_dynamic, 1, 32, 32 * sizeof(float), device_memory());
+}
+static void run_over_global()
+{
+    run(over_global, 1, N, 0, device_memory(), 1);
+}
+static void run_far_over_global()
+{
+    run(over_global, 1, N, 0, device_memory(), 64);
+}
+static void run_divergent()
+{
+    run(divergent, 1, 32, 0, device_memory());
+}
+static void run_deadlock()
+{
+    run(deadlock, 1, 32, 0, device_memory());
+}
+static void run_early_return()
+{
+    run(early_return, 1, 32, 0, device_memory());
+}
+static void run_outside_mask()
+{
+    run(outside_mask, 1, 32, 0, device_memory());
+}
+static void run_block_race()
+{
+    run(block_race, 4, 32, 0, device_memory());
+}
+static void run_misaligned()
+{
+    run(misaligned, 1, 1, 0, device_memory());
+}
+static void run_no_launch()
+{
+    run(block_race, 1, 2048, 0, device_memory());
+}
+
+static void run_not_initialised()
+{
+    float *out = device_memory();
+    run(not_initialised, 1, 32, 0, out);
+    expect_ones(out, 32);
+}
+
+static void run_warp_race()
+{
+    float *out = device_memory();
+    run(warp_race, 1, 32, 0, out);
+    expect_ones(out, 32);
+}
+
+/* Two streams, one of which reads what the other wrote. */
+template <bool waits> static void run_streams()
+{
+    float *a = device_memory(), *b = device_memory();
+    cudaStream_t s, t;
+    cudaEvent_t event;
+    cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
+    cudaStreamCreateWithFlags(&t, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    vn_launch("first", add_one, dim3(1), dim3(N), 0, s, b, a);
+    if (waits) {
+        cudaEventRecord(event, s);
+        cudaStreamWaitEvent(t, event, 0);
+    }
+    vn_launch("second", add_one, dim3(1), dim3(N), 0, t, a, b);
+    cudaStreamSynchronize(t);
+    cudaStreamSynchronize(s);
+    float host[N];
+    fetch(b, host);
+    wrong |= host[0] != 2;
+}
+
+static void run_streams_right()
+{
+    run_streams<true>();
+}
+static void run_streams_unordered()
+{
+    run_streams<false>();
+}
+
+/* Pinned memory that the host changes before the copy has run. */
+static void run_early_reuse()
+{
+    void *pinned;
+    float *a = device_memory();
+    cudaStream_t s;
+    cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
+    cudaHostAlloc(&pinned, N * sizeof(float), cudaHostAllocDefault);
+    for (int i = 0; i < N; i++) ((float *)pinned)[i] = 1;
+    cudaMemcpyAsync(a, pinned, N * sizeof(float), cudaMemcpyHostToDevice, s);
+    memset(pinned, 0, N * sizeof(float)); /* a wait is missing */
+    cudaStreamSynchronize(s);
+    expect_ones(a, N);
+}
+
+static void run_capture_allocates()
+{
+    cudaStream_t s;
+    cudaGraph_t graph;
+    void *p;
+    cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
+    cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
+    bool refused = cudaMalloc(&p, 4) == cudaErrorStreamCaptureUnsupported;
+    wrong |= refused && cudaStreamEndCapture(s, &graph) == cudaErrorStreamCaptureInvalidated;
+}
+
+static void run_freed()
+{
+    float *a = device_memory(), *b = device_memory();
+    cudaFree(a);
+    run(add_one, 1, N, 0, a, b);
+}
+
+static const struct {
+    const char *name;
+    void (*run)();
+    unsigned noticed_by; /* 0: it is right */
+    bool always;         /* under every seed, not only some */
+} faults[] = {
+    { "sums, as they should be", run_sums_right, 0, false },
+    { "streams, as they should be", run_streams_right, 0, false },
+    { "a barrier missing before a shared array is used again", run_sums_reuse, ALL, false },
+    { "a barrier missing before a shared array is read", run_sums_unordered, ALL, false },
+    { "beyond a shared variable", run_over_shared, ASAN | CHECK, true },
+    { "beyond dynamic shared memory", run_over_dynamic, ASAN | CHECK, true },
+    { "one element beyond an allocation", run_over_global, ALL, true },
+    { "far beyond an allocation", run_far_over_global, ALL, true },
+    { "an allocation that is freed", run_freed, ALL, true },
+    { "a barrier met at two places", run_divergent, ALL, true },
+    { "a deadlock", run_deadlock, ALL, true },
+    { "a barrier after some returned", run_early_return, ALL, true },
+    { "a lane outside the mask", run_outside_mask, ALL, true },
+    { "shared memory that nobody wrote", run_not_initialised, ALL, true },
+    { "a race in a warp", run_warp_race, ALL, false },
+    { "a race of blocks", run_block_race, CHECK, true },
+    { "a misaligned vector", run_misaligned, ALL, true },
+    { "more threads than a block has", run_no_launch, ALL, true },
+    { "a stream that does not wait", run_streams_unordered, ALL, false },
+    { "pinned memory changed before it is copied", run_early_reuse, ALL, true },
+    { "an allocation while a stream is captured", run_capture_allocates, ALL, true },
+};
+
+/* In a child: did anything tell? */
+static bool noticed(void (*body)(), int seed)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", seed);
+        setenv("EMU_SEED", text, 1);
+        int nowhere = open("/dev/null", O_WRONLY);
+        dup2(nowhere, STDERR_FILENO);
+        body();
+        _exit(wrong || cudaGetLastError() != cudaSuccess);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+int main()
+{
+    int bad = 0;
+    for (const auto &f : faults) {
+        int n = 0;
+        int seeds = f.always ? SEEDS_SURE : SEEDS;
+        for (int seed = 1; seed <= seeds; seed++) n += noticed(f.run, seed);
+        bool must = f.noticed_by & this_build;
+        bool fine = !f.noticed_by ? n == 0 : !must || (f.always ? n == seeds : n > 0);
+        printf("%-4s %-56s noticed under %d of %d seeds%s\n", fine ? "ok" : "FAIL", f.name, n,
+               seeds, must || !f.noticed_by ? "" : " (not asked of this build)");
+        bad += !fine;
+    }
+    return bad != 0;
+}
