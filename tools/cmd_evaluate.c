@@ -152,7 +152,8 @@ const command command_evaluate = {
              "--test_size or\n"
              "--test the test part is the model's own, else the last h rows. The baselines are the "
              "last\n"
-             "value, the value one season before, Naive2, and a closed-form ridge regression.",
+             "value, the value one season before, Naive2, and a closed-form ridge regression.\n"
+             "To score a validation part instead, give it as the test part: --split TRAIN:0:VAL.",
     .groups = " run data evaluate ",
     .options = " h split val_size test_size num_samples ",
     .flags = flags,

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# How the settings of the accuracy protocol were chosen: every candidate is trained and scored on the validation
+# part alone (ETT and Exchange: the validation rows, and where one part left two candidates level, the rows
+# before them as a second part; M3 and M4: the last H rows of every training series, held back). The test part is
+# not read. Criterion: MAE, for the M competitions their sMAPE.
+#
+#   bench/choose.sh --list             every choice with its criterion and candidates
+#   bench/choose.sh CHOICE [SEEDS]     a table of scores, means over SEEDS seeds (default 3), the choice in bold
+#
+# VANE names the command to run (default build/release/vane).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+vane=${VANE:-build/release/vane}
+# shellcheck source=bench/tasks.sh
+source bench/tasks.sh
+
+# A line a candidate: choice | task | parts | options after the task's own, which they replace
+candidates() {
+    local loss rate steps task
+    for loss in mae mse huber; do
+        for rate in 0.001 0.005; do
+            echo "linear|ETTh1-96-linear|valid early|--loss $loss --learning_rate $rate"
+        done
+        echo "linear|ETTh1-96-linear|valid early|--loss $loss --learning_rate 0.005 --scaler_type identity"
+    done
+    for task in M3-Yearly-nbeats M3-Quarterly-nbeats M3-Monthly-nbeats; do
+        for steps in 100 200 400 800 1600 3200; do echo "$task|$task|valid|--max_steps $steps"; done
+    done
+    for task in M4-Hourly-nbeats M4-Hourly-nhits; do
+        for steps in 500 1000 2000 4000; do echo "$task|$task|valid|--max_steps $steps"; done
+    done
+}
+
+# Means over the seeds of every part, then over the parts, of a candidate: "0.65 0.54".
+score() {
+    local task=$1 seeds=$2 parts=$3 metrics=$4 report=$5 part all=""
+    shift 5
+    for part in $parts; do
+        fit_and_score "$task" "$seeds" "$part" "$report" "$@" || return
+        all+="$(scores "$report" models "$metrics" | sed 's/[a-z]*=//g')"$'\n'
+    done
+    awk 'NF { for (i = 1; i <= NF; i++) sum[i] += $i; n++; k = NF }
+        END { for (i = 1; i <= k; i++) printf("%s%.6f", (i > 1 ? " " : ""), sum[i] / n) }' <<<"$all"
+}
+
+choose() {
+    local seeds=$2 line choice task parts options metrics report=$work/choice-$1.json got best all=() i
+    while read -r line; do
+        IFS='|' read -r choice task parts options <<<"$line"
+        metrics="mae mse"
+        if [[ $task == M[34]* ]]; then metrics="smape mase"; fi
+        # shellcheck disable=SC2086
+        got=$(score "$task" "$seeds" "$parts" "$metrics" "$report" $options) || return
+        all+=("$got|$options")
+        echo "$choice $options: ${metrics// / / } ${got// / / }" >&2
+    done < <(candidates | grep "^$1|")
+    ((${#all[@]})) || { echo "choose: no choice \"$1\"; see bench/choose.sh --list" >&2; return 2; }
+    best=$(printf '%s\n' "${all[@]}" | sort -g | head -1)
+    printf '| %s, %d seeds, %s | %s |\n| --- | --- |\n' "$task" "$seeds" "${parts// / and }" "${metrics// / / }"
+    for i in "${all[@]}"; do
+        IFS='|' read -r got options <<<"$i"
+        got=${got// / / }
+        if [[ $i == "$best" ]]; then printf '| **%s** | **%s** |\n' "$options" "$got"; else printf '| %s | %s |\n' "$options" "$got"; fi
+    done
+}
+
+case ${1-} in
+--list) candidates | awk -F'|' '{ printf "%-22s %-22s %-12s %s\n", $1, $2, $3, $4 }' ;;
+"" | -*)
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+*) choose "$1" "${2:-3}" ;;
+esac
