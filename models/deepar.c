@@ -162,15 +162,19 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
     return draw(g, hp, t, vn_slice(g, other, 1, past, t->H), &state);
 }
 
-/* GluonTS's, but the rate: it halves on a plateau of the training loss, here three times. */
+/* GluonTS's, but the rate: it halves on a plateau of the training loss, here seven times. What noise
+ * the last steps leave in the weights is a bias of every step of a path and grows along it: with
+ * three, 66 % of the values that M4-Hourly's validation rows hold lay below the median of the paths,
+ * with seven 48 %. */
 static const char *const presets[][2] = { { "loss", "studentt" },
                                           { "scaler_type", "mean_abs" },
-                                          { "calendar", "age" },
+                                          { "calendar", "auto, age" },
                                           { "start_padding", "always" },
                                           { "weight_decay", "1e-8" },
                                           { "gradient_clip_val", "10" },
                                           { "windows_batch_size", "32" },
                                           { "max_steps", "5000" },
+                                          { "num_lr_decays", "7" },
                                           { NULL, NULL } };
 
 const vn_model_def vn_model_deepar = {

@@ -96,22 +96,23 @@ static int choose_by_freq(vn_freq freq, int *which)
     return n;
 }
 
-static vn_status choose_by_name(const char *option, int *which, int *n)
+/* The features of one word of the option, each once. */
+static vn_status add_feature(const char *option, const char *word, size_t size, vn_freq freq,
+                             int *which, int *n)
 {
-    bool seen[VN_CALENDAR_COUNT] = { false };
-    for (const char *p = option; *p;) {
-        p += strspn(p, ", \t");
-        size_t size = strcspn(p, ", \t");
-        if (!size) break;
-        int feature = vn_calendar_find(p, size);
-        if (feature < 0 || seen[feature])
+    int more[VN_CALENDAR_COUNT], n_more = 1, first = *n;
+    bool all = size == 4 && !memcmp(word, "auto", 4);
+    more[0] = vn_calendar_find(word, size);
+    if (all) n_more = freq.unit == VN_FREQ_STEP ? 0 : choose_by_freq(freq, more);
+    for (int k = 0; k < n_more; k++) {
+        bool seen = false;
+        for (int i = 0; i < first; i++) seen |= which[i] == more[k];
+        if (more[k] < 0 || seen)
             return VN_FAIL(VN_E_ARGUMENT,
                            "calendar \"%s\": \"%.*s\" %s; expected none, auto, or some of second, "
                            "minute, hour, weekday, day, doy, month, week, age",
-                           option, (int)size, p, feature < 0 ? "is no feature" : "stands twice");
-        seen[feature] = true;
-        which[(*n)++] = feature;
-        p += size;
+                           option, (int)size, word, seen ? "stands twice" : "is no feature");
+        which[(*n)++] = more[k];
     }
     return VN_OK;
 }
@@ -120,15 +121,19 @@ vn_status vn_calendar_choose(const char *option, vn_freq freq, int which[VN_CALE
 {
     *n = 0;
     if (!strcmp(option, "none")) return VN_OK;
-    if (strcmp(option, "auto")) VN_TRY(choose_by_name(option, which, n));
-    bool stamps = !strcmp(option, "auto");
+    for (const char *p = option; *p;) {
+        p += strspn(p, ", \t");
+        size_t size = strcspn(p, ", \t");
+        if (size) VN_TRY(add_feature(option, p, size, freq, which, n));
+        p += size;
+    }
+    bool stamps = *n == 0;
     for (int i = 0; i < *n; i++) stamps = stamps || which[i] != AGE;
     if (freq.unit == VN_FREQ_STEP && stamps)
         return VN_FAIL(VN_E_ARGUMENT,
                        "calendar \"%s\" needs time stamps, but the data count integer steps; give "
                        "calendar = none",
                        option);
-    if (!strcmp(option, "auto")) *n = choose_by_freq(freq, which);
     return VN_OK;
 }
 

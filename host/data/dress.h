@@ -13,7 +13,7 @@ int vn_calendar_find(const char *s, size_t n); /* -1: none */
 float vn_calendar_at(int feature, int64_t stamp);
 
 /* Read the option `calendar` for data of this frequency: which[0 .. *n). ARGUMENT if a name is
- * unknown or the data count integer steps. */
+ * unknown or the data count integer steps, of which only the age is known: "auto, age" is that. */
 vn_status vn_calendar_choose(const char *option, vn_freq freq, int which[VN_CALENDAR_COUNT],
                              int *n);
 

@@ -171,6 +171,22 @@ START_TEST(auto_chooses_by_the_frequency)
 }
 END_TEST
 
+/* As GluonTS has it for DeepAR; integer steps have no calendar, but an age. */
+START_TEST(auto_and_age_stand_together)
+{
+    static const char *const cases[][2] = { { "D", "weekday day doy age " }, { "1", "age " } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vn_freq freq;
+        int which[VN_CALENDAR_COUNT], n;
+        char names[128] = "";
+        ck_assert(vn_freq_parse(cases[i][0], &freq));
+        ck_assert_int_eq(vn_calendar_choose("auto, age", freq, which, &n), VN_OK);
+        for (int k = 0; k < n; k++) strcat(strcat(names, vn_calendar_name(which[k])), " ");
+        ck_assert_str_eq(names, cases[i][1]);
+    }
+}
+END_TEST
+
 START_TEST(a_calendar_that_cannot_be_is_refused)
 {
     static const char *const cases[][3] = {
@@ -178,6 +194,8 @@ START_TEST(a_calendar_that_cannot_be_is_refused)
         { "hour, month, hour", "H", "\"hour\" stands twice" },
         { "auto", "1", "the data count integer steps" },
         { "month", "step 2", "the data count integer steps" },
+        { "auto, day", "D", "\"day\" stands twice" },
+        { "age, hour", "1", "the data count integer steps" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         vn_freq freq;
@@ -272,6 +290,7 @@ Suite *vn_suite_exog_data(void)
     tcase_add_test(tc, dressing_takes_the_models_codes_and_reports_what_it_does_not_know);
     tcase_add_test(tc, calendar_features_are_those_of_the_reference);
     tcase_add_test(tc, auto_chooses_by_the_frequency);
+    tcase_add_test(tc, auto_and_age_stand_together);
     tcase_add_test(tc, a_calendar_that_cannot_be_is_refused);
     tcase_add_test(tc, the_calendar_reaches_past_the_end_of_every_series);
     tcase_add_test(tc, bad_columns_are_refused_in_one_sentence);
