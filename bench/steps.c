@@ -21,6 +21,7 @@ typedef struct workload {
     const char *options[6][2]; /* name, value; ended by NULL */
     int64_t L, H, B;
     vn_kit_mode mode;
+    int64_t paths; /* of a model that draws them */
 } workload;
 
 #define LSTM(units) "lstm-attention", { { "attention", "none" }, { "encoder_hidden_size", units } }
@@ -29,6 +30,9 @@ typedef struct workload {
 #define TCN                                                                                        \
     "tcn", { { "variant", "nixtla" }, { "kernel_size", "2" }, { "dilations", "[1, 2, 4, 8, 16]" }, \
              { "encoder_hidden_size", "128" } }
+#define DEEPAR                                                                                  \
+    "deepar", { { "lags", "[1, 2, 3, 4, 5, 6, 7, 23, 24, 25, 47, 48, 49, 71, 72, 73, 95, 96, 97, " \
+                          "119, 120, 121, 143, 144, 145, 167, 168, 169]" } }
 #define TRANSFORMER "transformer", { { "compat", "nixtla" } }
 
 static const workload workloads[] = {
@@ -54,6 +58,8 @@ static const workload workloads[] = {
     { "transformer_nixtla_train_b32", TRANSFORMER, 168, 24, 32, VN_KIT_TRAIN },
     { "transformer_infer_b32", "transformer", { { NULL } }, 168, 24, 32, VN_KIT_FORWARD },
     { "transformer_train_b32", "transformer", { { NULL } }, 168, 24, 32, VN_KIT_TRAIN },
+    { "deepar_paths1000_b16", DEEPAR, 216, 48, 16, VN_KIT_FORWARD, 1000 },
+    { "deepar_train_b32", DEEPAR, 216, 48, 32, VN_KIT_TRAIN, 0 },
 };
 enum { N_WORKLOADS = sizeof workloads / sizeof *workloads, WARM = 3, LEAST = 5 };
 
@@ -91,7 +97,7 @@ static vn_status set_up(const workload *w, const setting *s, void *hparams, vn_k
     vn_kit_config config = { .model = def, .hparams = hparams, .B = w->B, .L = w->L, .H = w->H,
                              .real = VN_F32, .loss = VN_LOSS_MAE, .mode = w->mode,
                              .dropout = w->mode == VN_KIT_TRAIN, .threads = s->threads,
-                             .level = s->level };
+                             .level = s->level, .dist = VN_DIST_STUDENTT, .paths = w->paths };
     VN_TRY(vn_options_preset(def->options, hparams));
     for (int i = 0; w->options[i][0]; i++)
         VN_TRY(vn_option_set(vn_option_find(def->options, w->options[i][0]), hparams,
