@@ -1,0 +1,135 @@
+/* Whole models on the device under test (VANE_TEST_DEVICE) and on the CPU, side by side: every step
+ * of a training plan in turn, then some optimizer steps. In strict f32 both are within 1e-4. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "tests/model_kit.h"
+#include "tests/ops/device.h"
+
+enum { STEPS = 3 };
+static const double near_by = 1e-4;
+
+/* Sizes off every tile, so that the emulation takes seconds. */
+static const struct {
+    const char *model;
+    const char *options[8][2]; /* name, value; ended by NULL */
+    int64_t X, F, S;
+} variants[] = {
+    { "linear", { { NULL } }, 2, 1, 3 },
+    { "linear", { { "variant", "dlinear" }, { "moving_avg_window", "5" } }, 0, 0, 0 },
+    { "nhits", { { "mlp_units", "[20, 9]" }, { "dropout_prob_theta", "0.25" } }, 0, 0, 0 },
+    { "nhits",
+      { { "mlp_units", "[8]" }, { "pooling_mode", "avg" }, { "interpolation_mode", "cubic" } },
+      2,
+      1,
+      3 },
+    { "nbeats", { { "mlp_units", "[12, 9]" } }, 2, 1, 3 },
+    { "gru", { { "encoder_hidden_size", "9" }, { "decoder_hidden_size", "7" } }, 2, 1, 3 },
+    { "lstm-attention", { { "encoder_hidden_size", "9" } }, 2, 1, 3 },
+    { "lstm-attention", { { "encoder_hidden_size", "9" }, { "score", "additive" } }, 0, 0, 0 },
+    { "tcn", { { "encoder_hidden_size", "9" }, { "decoder_hidden_size", "7" } }, 2, 1, 3 },
+    { "transformer",
+      { { "hidden_size", "12" }, { "n_head", "2" }, { "conv_hidden_size", "9" } },
+      2,
+      1,
+      3 },
+};
+enum { N_VARIANTS = sizeof variants / sizeof *variants };
+
+static void *hparams_of(int i, const vn_model_def *def)
+{
+    void *hp = vn_calloc(1, def->options_bytes);
+    ck_assert_msg(vn_options_preset(def->options, hp) == VN_OK, "%s", vn_last_message());
+    for (int k = 0; variants[i].options[k][0]; k++) {
+        const vn_option *o = vn_option_find(def->options, variants[i].options[k][0]);
+        ck_assert_msg(o && vn_option_set(o, hp, variants[i].options[k][1]) == VN_OK, "%s",
+                      variants[i].options[k][0]);
+    }
+    return hp;
+}
+
+static vn_kit_config config_of(int i, const void *hparams, vn_device *dev)
+{
+    return (vn_kit_config){ .model = vn_model_find(variants[i].model),
+                            .hparams = hparams,
+                            .B = 5,
+                            .L = 14,
+                            .H = 6,
+                            .X = variants[i].X,
+                            .F = variants[i].F,
+                            .S = variants[i].S,
+                            .real = VN_F32,
+                            .loss = VN_LOSS_HUBER,
+                            .mode = VN_KIT_TRAIN,
+                            .dropout = true,
+                            .dev = dev };
+}
+
+static void feed(vn_kit *kit)
+{
+    float mask[5 * 14];
+    for (int k = 0; k < 5 * 14; k++) mask[k] = k % 14 >= k / 14 % 4;
+    vn_kit_feed(kit, kit->mask, mask);
+    vn_kit_feed_random(kit, 7);
+    vn_plan_set(kit->plan, VN_LR, 1e-3f);
+}
+
+static void compare_training(const char *model, vn_kit *a, vn_kit *b)
+{
+    size_t n = (size_t)a->params->n_block;
+    double *p = vn_calloc(2 * n, sizeof *p);
+    for (int step = 0; step < STEPS; step++) {
+        vn_plan_set_step(a->plan, step);
+        vn_plan_set_step(b->plan, step);
+        ck_assert_msg(vn_kit_run(a) == VN_OK && vn_kit_run(b) == VN_OK, "%s: %s", model,
+                      vn_last_message());
+    }
+    ck_assert_int_eq(vn_kit_block(a, VN_HOME_PARAM, p), VN_OK);
+    ck_assert_int_eq(vn_kit_block(b, VN_HOME_PARAM, p + n), VN_OK);
+    double worst = vn_worst(p, p + n, (int64_t)n);
+    ck_assert_msg(worst <= near_by, "%s: after %d steps the parameters differ by %g", model, STEPS,
+                  worst);
+    vn_free(p);
+}
+
+START_TEST(a_training_step_is_that_of_the_cpu)
+{
+    const vn_model_def *def = vn_model_find(variants[_i].model);
+    vn_device *dev = vn_test_device_open();
+    void *hp = hparams_of(_i, def);
+    vn_kit_config device = config_of(_i, hp, dev), cpu = config_of(_i, hp, NULL);
+    vn_kit a = { 0 }, b = { 0 };
+    vn_status st = vn_kit_open(&device, &a);
+    ck_assert_msg(!st || st == VN_E_UNSUPPORTED, "%s: %s", def->name, vn_last_message());
+    if (st) {
+        printf("skipped: %s on %s: %s\n", def->name, vn_test_device(), vn_last_message());
+    } else {
+        char where[256];
+        ck_assert_msg(vn_kit_open(&cpu, &b) == VN_OK, "%s", vn_last_message());
+        feed(&a);
+        feed(&b);
+        ck_assert_msg(vn_plan_compare(b.plan, a.plan, near_by, where, sizeof where) == VN_OK,
+                      "%s: %s", def->name, vn_last_message());
+        ck_assert_msg(!where[0], "%s: %s is not what it is on the CPU", def->name, where);
+        compare_training(def->name, &a, &b);
+    }
+    vn_kit_close(&a);
+    vn_kit_close(&b);
+    vn_free(hp);
+    vn_device_close(dev);
+}
+END_TEST
+
+Suite *vn_suite_models_device(void);
+
+Suite *vn_suite_models_device(void)
+{
+    Suite *s = suite_create("models_device");
+    TCase *c = tcase_create("models_device");
+    tcase_set_timeout(c, 120);
+    if (vn_test_device()) tcase_add_loop_test(c, a_training_step_is_that_of_the_cpu, 0, N_VARIANTS);
+    suite_add_tcase(s, c);
+    return s;
+}
