@@ -1,0 +1,163 @@
+/* The end of a training step: gradient norm, Adam over the flat block, the flag of a bad step.
+ *
+ * gradnorm reads 4 bytes an element in two stages of fixed order: a block sums CHUNK elements into
+ * scratch, one block sums those. adam reads 16 and writes 12 bytes an element, four at a time, and
+ * is bound by memory. Learning rate and step are read from device memory: a graph freezes
+ * arguments. */
+#include "kernels_cuda/common.cuh"
+
+enum { THREADS = 256, EACH = 4, CHUNK = 4096 };
+
+/* ---- gradient norm ---- */
+
+/* part[block] = sum of squares of CHUNK elements, in double: squares of f32 are exact there. */
+__global__ void __launch_bounds__(THREADS)
+    vn_square_sums_kernel(const float *g, double *part, int64_t n, bool aligned)
+{
+    int64_t first = (int64_t)blockIdx.x * CHUNK;
+    double sum = 0;
+    for (int at = threadIdx.x * EACH; at < CHUNK && first + at < n; at += THREADS * EACH) {
+        int64_t i = first + at;
+        if (aligned && i + EACH <= n) {
+            float4 v = vn_load4(g + i);
+            sum += (double)v.x * v.x + (double)v.y * v.y + (double)v.z * v.z + (double)v.w * v.w;
+        } else {
+            for (int64_t k = i; k < n && k < i + EACH; k++) sum += (double)g[k] * g[k];
+        }
+    }
+    sum = vn_block_sum(sum);
+    if (threadIdx.x == 0) part[blockIdx.x] = sum;
+}
+
+/* The root of all parts, by one block. */
+__global__ void __launch_bounds__(THREADS)
+    vn_norm_kernel(const double *part, int64_t n_parts, float *norm)
+{
+    double sum = 0;
+    for (int64_t i = threadIdx.x; i < n_parts; i += THREADS) sum += part[i];
+    sum = vn_block_sum(sum);
+    if (threadIdx.x == 0) *norm = (float)sqrt(sum);
+}
+
+static int64_t parts_of(const vn_call *c)
+{
+    return (vn_count(&c->in[0]) + CHUNK - 1) / CHUNK;
+}
+
+static vn_scratch gradnorm_scratch(const vn_call *c)
+{
+    return vn_scratch{ (size_t)parts_of(c) * sizeof(double), 0 };
+}
+
+static void gradnorm(const vn_call *c, vn_stream *s)
+{
+    const float *g = (const float *)c->in[0].data;
+    double *part = (double *)c->scratch;
+    if (!c->out[0].data) return;
+    VN_LAUNCH(vn_square_sums_kernel, dim3((unsigned)parts_of(c)), dim3(THREADS), 0, s, g, part,
+              vn_count(&c->in[0]), vn_aligned16(g));
+    VN_LAUNCH(vn_norm_kernel, dim3(1), dim3(THREADS), 0, s, part, parts_of(c),
+              (float *)c->out[0].data);
+}
+
+/* ---- Adam ---- */
+
+/* beta^step by squaring: pow() in double is a call of some 200 instructions and a stack frame. */
+__device__ __forceinline__ double power(double beta, int64_t step)
+{
+    double result = 1;
+    for (; step > 0; step >>= 1, beta *= beta)
+        if (step & 1) result *= beta;
+    return result;
+}
+
+/* What all elements share. */
+struct adam_facts {
+    float clip, rate, fix2,
+        decay; /* rate: lr over the first moment's bias; decay: lr times decay */
+    bool skip;
+};
+
+__device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm, double lr,
+                                               int64_t step)
+{
+    double clip = a.clip > 0 ? fmin(1.0, a.clip / ((double)norm + 1e-6)) : 1;
+    return adam_facts{ (float)clip, (float)(lr / (1 - power(a.beta1, step))),
+                       (float)(1 / (1 - power(a.beta2, step))),
+                       (float)(a.decoupled ? lr * a.weight_decay : a.weight_decay),
+                       !isfinite(norm) };
+}
+
+__device__ __forceinline__ void adam_one(const vn_attr_adam &a, const adam_facts &f, bool decays,
+                                         float g, float &p, float &m, float &v)
+{
+    float b1 = (float)a.beta1, b2 = (float)a.beta2, w = p, decay = decays ? f.decay : 0;
+    float grad = g * f.clip + (a.decoupled ? 0 : decay * w);
+    if (a.decoupled) w -= decay * w;
+    m = b1 * m + (float)(1 - a.beta1) * grad;
+    v = b2 * v + (float)(1 - a.beta2) * grad * grad;
+    p = w - f.rate * m / (sqrtf(v * f.fix2) + (float)a.eps);
+}
+
+struct adam_blocks {
+    const float *g, *norm, *lr;
+    const int64_t *step;
+    float *p, *m, *v;
+};
+
+__global__ void __launch_bounds__(THREADS)
+    vn_adam_kernel(vn_attr_adam a, adam_blocks b, int64_t n, bool aligned)
+{
+    VN_SHARED_VAR(adam_facts, shared, [1]);
+    if (threadIdx.x == 0) shared[0] = facts_of(a, *b.norm, (double)*b.lr, *b.step + 1);
+    __syncthreads();
+    adam_facts f = shared[0];
+    int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
+    if (f.skip) return;
+    if (aligned && i + EACH <= n) {
+        float4 g = vn_load4(b.g + i), p = vn_load4(b.p + i), m = vn_load4(b.m + i);
+        float4 v = vn_load4(b.v + i);
+        adam_one(a, f, i < a.n_decay, g.x, p.x, m.x, v.x);
+        adam_one(a, f, i + 1 < a.n_decay, g.y, p.y, m.y, v.y);
+        adam_one(a, f, i + 2 < a.n_decay, g.z, p.z, m.z, v.z);
+        adam_one(a, f, i + 3 < a.n_decay, g.w, p.w, m.w, v.w);
+        vn_store4(b.p + i, p);
+        vn_store4(b.m + i, m);
+        vn_store4(b.v + i, v);
+        return;
+    }
+    for (int64_t k = i; k < n && k < i + EACH; k++)
+        adam_one(a, f, k < a.n_decay, b.g[k], b.p[k], b.m[k], b.v[k]);
+}
+
+static void adam(const vn_call *c, vn_stream *s)
+{
+    adam_blocks b = { (const float *)c->in[1].data, (const float *)c->in[4].data,
+                      c->run->scalar + VN_LR,       c->run->step,
+                      (float *)c->out[0].data,      (float *)c->out[1].data,
+                      (float *)c->out[2].data };
+    int64_t n = vn_count(&c->in[0]);
+    bool aligned = vn_aligned16(b.g) && vn_aligned16(b.p) && vn_aligned16(b.m) && vn_aligned16(b.v);
+    VN_LAUNCH(vn_adam_kernel, vn_blocks(n, THREADS * EACH), dim3(THREADS), 0, s,
+              *(const vn_attr_adam *)c->attr, b, n, aligned);
+}
+
+/* ---- the first bad step ---- */
+
+__global__ void vn_guard_kernel(const float *loss, const float *norm, int64_t *bad,
+                                const int64_t *step)
+{
+    if (*bad < 0 && !(isfinite(*loss) && isfinite(*norm))) *bad = *step;
+}
+
+static void guard(const vn_call *c, vn_stream *s)
+{
+    if (!c->out[0].data) return;
+    VN_LAUNCH(vn_guard_kernel, dim3(1), dim3(1), 0, s, (const float *)c->in[0].data,
+              (const float *)c->in[1].data, (int64_t *)c->out[0].data, c->run->step);
+}
+
+VN_CUDA_KERNEL(gradnorm_f32_cuda) = { "gradnorm_f32_cuda", 0, vn_not_f32, gradnorm_scratch,
+                                      gradnorm };
+VN_CUDA_KERNEL(adam_f32_cuda) = { "adam_f32_cuda", 0, vn_not_f32, NULL, adam };
+VN_CUDA_KERNEL(guard_f32_cuda) = { "guard_f32_cuda", 0, vn_not_f32, NULL, guard };
