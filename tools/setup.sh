@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 # "command-or-file package": the package is installed when the first word is not found.
 needs=(
     "gcc gcc"
+    "c++ g++"
     "cmake cmake"
     "ninja ninja-build"
     "pkg-config pkg-config"
