@@ -303,7 +303,8 @@ typedef struct vane_train_report {
 /* Train the model of `config` (default nhits). `hooks`, `init` and `report` may be NULL; `init` is
  * a trained model of the same kind and sizes to go on from. NUMERIC: the loss left the finite
  * numbers; the message names the step and the first bad node, and *model, if not NULL, holds the
- * best weights before. A stop asked for by the hook is no failure: report->interrupted is 1. */
+ * best weights before: by validation, or else those after the val_check_steps steps with the lowest
+ * mean loss. A stop asked for by the hook is no failure: report->interrupted is 1. */
 VANE_API vane_status vane_train(const vane_config *config, const vane_dataset *data,
                                 const vane_hooks *hooks, const vane_model *init, vane_model **model,
                                 vane_train_report *report);

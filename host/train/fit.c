@@ -1,9 +1,10 @@
 /* The training loop.
  *
  * One run owns the device's blocks (parameters, gradients, moments, flag) and two plans over them,
- * training and validation. m->params->block on the host is where the best weights so far are kept;
- * without validation the last ones are copied there at the end. After the plans are made nothing
- * allocates; a checkpoint does, while it is written. */
+ * training and validation. m->params->block on the host is where the best weights so far are kept:
+ * by validation, or else by the mean training loss of every val_check_steps steps, which counts only
+ * if the run diverges later; a run that ends well without validation keeps its last weights. After the
+ * plans are made nothing allocates; a checkpoint does, while it is written. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -43,6 +44,9 @@ typedef struct run {
     double first_loss;           /* of that step */
     double begun_s, told_s, sum; /* clock; losses since the last report */
     int64_t n_sum;
+    double span, span_best; /* without validation: losses since the last look; the lowest mean,
+                               at first the first loss: more than that is no learning */
+    int64_t span_first;     /* steps done at the last look */
     bool interrupted;
 } run;
 
@@ -189,7 +193,7 @@ static vn_status open_run(run *r)
         VN_TRY(move_blocks(r, VN_TO_DEVICE));
     }
     r->m->params->version++;
-    r->first = r->at.step;
+    r->first = r->span_first = r->at.step;
     r->begun_s = r->told_s = vn_now_s();
     return VN_OK;
 }
@@ -228,7 +232,7 @@ static vn_status name_bad_step(run *r, int64_t bad)
 {
     char where[256];
     VN_TRY(vn_plan_hunt(r->train, where, sizeof where));
-    return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s", bad,
+    return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s", bad + 1,
                    where[0] ? "first bad node " : "every node is, but not the gradient's norm",
                    where);
 }
@@ -248,12 +252,25 @@ static vn_status train_step(run *r)
     if (bad >= 0) return name_bad_step(r, bad);
     const float *num = vn_plan_read(r->train, r->tg.num), *den = vn_plan_read(r->train, r->tg.den);
     r->at.loss = *den > 0 ? vn_head_mean(&r->head, (double)*num, (double)*den) : 0;
-    if (step == r->first) r->first_loss = r->at.loss;
+    if (step == r->first) r->first_loss = r->span_best = r->at.loss;
     r->at.step++;
     r->m->params->version++;
     r->sum += r->at.loss;
+    r->span += r->at.loss;
     r->n_sum++;
     return VN_OK;
+}
+
+/* Without validation: what a divergence later in the run would leave. */
+static vn_status look_back(run *r)
+{
+    double mean = r->span / (double)(r->at.step - r->span_first);
+    r->span = 0;
+    r->span_first = r->at.step;
+    if (!(mean < r->span_best)) return VN_OK;
+    r->span_best = mean;
+    r->at.best_step = r->at.step;
+    return keep_weights(r);
 }
 
 static vn_status validate(run *r)
@@ -319,8 +336,10 @@ static vn_status loop(run *r)
     while (r->at.step < o->max_steps && !out_of_patience(r) && !r->interrupted) {
         VN_TRY(train_step(r));
         bool last = r->at.step == o->max_steps;
-        bool check = r->valid && (r->at.step % o->val_check_steps == 0 || last);
+        bool due_look = r->at.step % o->val_check_steps == 0;
+        bool check = r->valid && (due_look || last);
         if (check) VN_TRY(validate(r));
+        if (due_look && !r->valid) VN_TRY(look_back(r));
         report(r, check);
         r->interrupted = !last && hooks->stop && hooks->stop(hooks->ctx);
         bool due = hooks->checkpoint_steps > 0 && r->at.step % hooks->checkpoint_steps == 0;
@@ -348,7 +367,7 @@ static void sum_up(const run *r, vn_fit_report *report)
     vn_plan_info info;
     vn_plan_about(r->train, &info);
     *report = (vn_fit_report){ .steps = r->at.step,
-                               .best_step = r->at.best_step < 0 ? r->at.step : r->at.best_step,
+                               .best_step = r->at.best_step < 0 ? 0 : r->at.best_step,
                                .loss = r->at.loss,
                                .valid = r->at.valid,
                                .best = r->at.best,
@@ -370,9 +389,9 @@ vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_f
     vn_status st = open_run(&r);
     if (!st) {
         st = loop(&r);
-        if (r.at.best_step < 0) { /* nothing was validated: the last weights are the best */
-            vn_status kept = keep_weights(&r);
-            if (!st) st = kept;
+        if (!st && (!r.valid || r.at.best_step < 0)) { /* nothing was validated: the last ones */
+            st = keep_weights(&r);
+            r.at.best_step = r.at.step;
         }
         sum_up(&r, report ? report : &unused);
         if (!st) warn_blown_up(&r);

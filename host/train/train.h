@@ -114,7 +114,7 @@ typedef struct vn_fit_hooks {
 
 typedef struct vn_fit_report {
     int64_t steps;            /* done */
-    int64_t best_step;        /* whose weights the model holds */
+    int64_t best_step;        /* whose weights the model holds; 0: of none, it diverged too early */
     double loss, valid, best; /* last training loss; last and best validation loss (NaN: none) */
     double seconds;
     bool stopped_early, interrupted;
@@ -124,7 +124,8 @@ typedef struct vn_fit_report {
 /* Train. `panel` is scaled already (local scaler). `m` arrives with def, hparams, train, schema set
  * and params empty; it leaves trained. The panel must cover m's features. NUMERIC: the loss left
  * the finite numbers; the message names the step and the first bad node, and m holds the best
- * weights so far. */
+ * weights so far: by validation, or else those after the val_check_steps steps with the lowest mean
+ * loss. */
 vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_fit_hooks *hooks,
                  vn_fit_report *report);
 
