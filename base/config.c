@@ -258,7 +258,7 @@ static vn_status take_list(parser *p)
 
 static vn_status take_entry(parser *p, vn_config_entry entry, void *ctx)
 {
-    const char *key;
+    const char *key = NULL;
     size_t key_at = p->at;
     VN_TRY(take_bare(p, "a key", &key));
     skip_blanks(p);
@@ -281,7 +281,7 @@ static vn_status take_entry(parser *p, vn_config_entry entry, void *ctx)
 
 static vn_status take_header(parser *p)
 {
-    const char *section;
+    const char *section = NULL;
     size_t at = p->at++;
     if (peek(p) == '[') return fail(p, at, "lists of tables are not supported");
     skip_blanks(p);

@@ -222,7 +222,7 @@ static vn_status take_value(parser *p, vn_json *v)
 
 static vn_status take_key(parser *p, vn_json *v)
 {
-    size_t at = p->at, n;
+    size_t at = p->at, n = 0;
     if (peek(p) != '"') return fail_expected(p, "a key in quotes");
     VN_TRY(take_string(p, &v->key, &n));
     if (strlen(v->key) != n) return fail(p, at, "a key may not hold a zero byte");

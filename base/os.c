@@ -314,10 +314,13 @@ static long owner_of(const char *entry, const char *name)
 {
     size_t n = strlen(name) < NAME_KEPT ? strlen(name) : NAME_KEPT;
     if (entry[0] != '.' || strncmp(entry + 1, name, n) || entry[n + 1] != '.') return 0;
-    long pid = 0;
-    int number = 0, end = 0;
-    if (sscanf(entry + n + 2, "%ld.%d.tmp%n", &pid, &number, &end) != 2 || end == 0) return 0;
-    return entry[n + 2 + (size_t)end] == 0 && pid > 0 ? pid : 0;
+    const char *pid = entry + n + 2, *dot = strchr(pid, '.'), *end = dot ? strchr(dot + 1, '.') : 0;
+    int64_t owner, number;
+    size_t at;
+    if (!end || strcmp(end, ".tmp") || !vn_parse_i64(pid, (size_t)(dot - pid), &owner, &at) ||
+        !vn_parse_i64(dot + 1, (size_t)(end - dot - 1), &number, &at))
+        return 0;
+    return owner > 0 && owner <= INT32_MAX && number >= 0 ? (long)owner : 0;
 }
 
 void vn_out_sweep(const char *path)

@@ -51,7 +51,7 @@ static int64_t of_clock(int64_t seconds, int64_t most, int64_t *out)
 
 int64_t vn_lags_of(const vn_pace *pace, int64_t most, int64_t out[VN_LAGS_MAX])
 {
-    int64_t far[AROUND_MAX], n = 0, n_far = 0;
+    int64_t far[AROUND_MAX] = { 0 }, n = 0, n_far = 0;
     const cycle season = { pace->season, 1, 7 };
     if (pace->seconds) n_far = of_clock(pace->seconds, most, far);
     else if (pace->business) n_far = add(business_cycles, 4, pace->business, most, far);

@@ -13,10 +13,12 @@ const command *const commands[] = { &command_train,
                                     &command_ops,
                                     NULL };
 
+enum { N_COMMANDS = sizeof commands / sizeof *commands - 1 };
+
 static int unknown(const char *name)
 {
-    const char *names[16] = { "help" };
-    for (int i = 0; commands[i] && i < 14; i++) names[i + 1] = commands[i]->name;
+    const char *names[N_COMMANDS + 2] = { "help" };
+    for (int i = 0; i < N_COMMANDS; i++) names[i + 1] = commands[i]->name;
     const char *near = vane_nearest(name, names);
     fprintf(stderr, "vane: unknown command \"%s\"", name);
     if (near) fprintf(stderr, "; did you mean \"%s\"?", near);

@@ -92,7 +92,7 @@ static vn_status choose_model(vane_config *c)
     const char *near = vn_nearest(name, model_name, vn_models());
     VN_FAIL(VN_E_ARGUMENT, "there is no model \"%s\"%s%s%s", name, near ? "; did you mean \"" : "",
             near ? near : "", near ? "\"?" : "");
-    return *s->where ? vn_fail_in(VN_E_ARGUMENT, "%s", s->where) : VN_E_ARGUMENT;
+    return s && *s->where ? vn_fail_in(VN_E_ARGUMENT, "%s", s->where) : VN_E_ARGUMENT;
 }
 
 static vn_status presets(vane_config *c)
@@ -329,8 +329,9 @@ vane_status vane_config_check(const vane_config *config)
         int at, table;
         /* A file or environment may serve several models. */
         if (s->origin != VANE_FLAG || find(config->def, s->name, &at, &table)) continue;
+        const vn_model_def *of = owner(s->name);
         return vn_public(VN_FAIL(VN_E_ARGUMENT, "\"%s\" is an option of %s, not of %s", s->name,
-                                 owner(s->name)->name, config->def->name));
+                                 of ? of->name : "another model", config->def->name));
     }
     return VANE_OK;
 }

@@ -167,7 +167,7 @@ static vn_status make(const vane_arrays *a, vn_panel **panel)
 vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset **data)
 {
     vane_arrays a = { .size = sizeof a };
-    vn_panel *panel;
+    vn_panel *panel = NULL;
     *data = NULL;
     size_t n = arrays->size < sizeof a ? arrays->size : sizeof a; /* absent fields are 0 */
     memcpy(&a, arrays, n);

@@ -237,7 +237,7 @@ vane_status vane_train(const vane_config *config, const vane_dataset *data, cons
 {
     vane_hooks h = { .size = sizeof h };
     vn_fit_report r = { .loss = NAN, .valid = NAN, .best = NAN };
-    vn_fitted *m;
+    vn_fitted *m = NULL;
     *model = NULL;
     if (hooks) memcpy(&h, hooks, hooks->size < sizeof h ? hooks->size : sizeof h);
     h.size = sizeof h;

@@ -351,7 +351,7 @@ static bool skips_weekends(const int64_t *stamp, const int64_t *at, int64_t n_se
     bool crossed = false;
     for (int64_t i = 0; i < n_series; i++) {
         if (at[i] == at[i + 1]) continue;
-        crossed |= stamp[at[i + 1] - 1] - stamp[at[i]] >= 5 * DAY;
+        crossed |= stamp[at[i + 1] - 1] - stamp[at[i]] >= INT64_C(5) * DAY;
         for (int64_t t = at[i]; t < at[i + 1]; t++)
             if (vn_weekday_of(stamp[t]) >= 5) return false;
     }
@@ -373,7 +373,7 @@ vn_status vn_freq_infer(const int64_t *stamp, const int64_t *at, int64_t n_serie
     *freq = (vn_freq){ .unit = VN_FREQ_SECOND, .n = step, .date_only = kind == VN_STAMP_DATE };
     if (kind == VN_STAMP_STEP) {
         freq->unit = VN_FREQ_STEP;
-    } else if (step >= 28 * DAY &&
+    } else if (step >= INT64_C(28) * DAY &&
                (vn_stamps_end_months(stamp, rows) || same_day_of_month(stamp, rows))) {
         n = differences(stamp, at, n_series, true, sample);
         freq->unit = VN_FREQ_MONTH;

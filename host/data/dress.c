@@ -44,6 +44,7 @@ static int64_t week_of_year(int64_t stamp)
 float vn_calendar_at(int feature, int64_t stamp)
 {
     vn_civil c = vn_civil_of(stamp);
+    int64_t hour = c.second / 3600;
     double x = 0;
     switch (feature) {
     case SECOND:
@@ -53,7 +54,7 @@ float vn_calendar_at(int feature, int64_t stamp)
         x = (double)(c.second / 60 % 60) / 59;
         break;
     case HOUR:
-        x = (double)(c.second / 3600) / 23;
+        x = (double)hour / 23;
         break;
     case WEEKDAY:
         x = vn_weekday_of(stamp) / 6.0;

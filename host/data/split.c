@@ -85,7 +85,7 @@ vn_status vn_panel_scale(vn_panel *p, int64_t type, vn_split split, vn_local_sca
     double *v = vn_malloc((size_t)longest * sizeof *v);
     vn_status st = out->loc && out->scale && v ? VN_OK : VN_E_MEMORY;
     for (int64_t i = 0; !st && i < p->n_series; i++) {
-        int64_t ends[3], n = 0, first = p->indptr[i];
+        int64_t ends[3] = { 0 }, n = 0, first = p->indptr[i];
         out->loc[i] = 0;
         out->scale[i] = 1;
         if (type == IDENTITY) continue;

@@ -59,7 +59,7 @@ static int ascending(const void *a, const void *b)
 
 vn_status vn_picks_of(const vn_head *head, const vn_wish *wish, vn_picks *out)
 {
-    double level[VN_LIST_MAX];
+    double level[VN_LIST_MAX] = { 0 };
     int64_t n = wish->level ? wish->level->n : 0;
     *out = (vn_picks){ .n = 0 };
     if (vn_head_has(head, 0.5)) out->v[out->n++] = (vn_pick){ "median", 0.5 };
