@@ -101,6 +101,7 @@ const vn_dist_info *vn_dist_about(int64_t kind)
 
 int64_t vn_dist_width(int64_t kind, int64_t comps)
 {
-    int64_t params = vn_dist_about(kind)->params;
+    const vn_dist_info *dist = vn_dist_about(kind);
+    int64_t params = dist ? dist->params : 0;
     return comps > 0 ? comps * (params + 1) : params;
 }
