@@ -36,14 +36,14 @@ fi
 if wanted tidy clang-tidy; then
     printf '%s\0' "${sources[@]}" | xargs -0 -P "$jobs" -I{} sh -c '
         f=$1; shift
-        case $f in base/status.c) ;; *) set -- "$@" -include tools/analyze.h ;; esac
+        case $f in base/status.c) ;; *) set -- "$@" -include tests/harden/analyze.h ;; esac
         clang-tidy --quiet "$f" -- "$@" 2>/dev/null' sh {} "${flags[@]}" | grep -E 'error:|warning:' >"$out" || true
     verdict
 fi
 if wanted gcc gcc; then
     printf '%s\0' "${sources[@]}" | xargs -0 -P "$jobs" -I{} sh -c '
         f=$1; shift
-        case $f in base/status.c) ;; *) set -- "$@" -include tools/analyze.h ;; esac
+        case $f in base/status.c) ;; *) set -- "$@" -include tests/harden/analyze.h ;; esac
         gcc -O2 -fopenmp -fanalyzer "$@" -c -o /dev/null "$f" 2>&1' sh {} "${flags[@]}" |
         grep -E 'warning:|error:' >"$out" || true
     verdict

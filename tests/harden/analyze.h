@@ -1,8 +1,8 @@
 /* Forced before every source that tools/analyze.sh looks at: what the analyzers cannot see across
  * files is that VN_FAIL, vn_trail and vn_fail_in return the code they are given, so that after a
  * failure nobody goes on as after a success. */
-#ifndef VN_TOOLS_ANALYZE_H
-#define VN_TOOLS_ANALYZE_H
+#ifndef VN_TESTS_HARDEN_ANALYZE_H
+#define VN_TESTS_HARDEN_ANALYZE_H
 
 #include "base/status.h"
 
