@@ -9,7 +9,7 @@ static const char *const home_names[VN_HOME_COUNT] = {
     [VN_HOME_M] = "m",         [VN_HOME_V] = "v",         [VN_HOME_STATE] = "state",
 };
 
-static void put_shapes(const vn_step *s, vn_text *out)
+void vn_plan_put_shapes(const vn_step *s, vn_text *out)
 {
     char text[VN_SHAPE_TEXT];
     for (int i = 0; i < s->call.n_in; i++)
@@ -48,7 +48,7 @@ void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out)
         const vn_step *s = &plan->steps[k];
         vn_text_printf(out, "%4d%c %-40s %-22s ", k, k < plan->n_prologue ? 'p' : ' ',
                        plan->step_path[k], s->kernel->name);
-        put_shapes(s, out);
+        vn_plan_put_shapes(s, out);
         vn_text_printf(out, "  {");
         vn_attr_print(vn_op_about(s->call.op)->attr, s->call.attr, out);
         vn_text_printf(out, "} ");
@@ -63,7 +63,7 @@ static void put_json_step(const vn_plan *plan, int k, vn_text *out)
 {
     const vn_step *s = &plan->steps[k];
     vn_text shapes = { 0 };
-    put_shapes(s, &shapes);
+    vn_plan_put_shapes(s, &shapes);
     vn_text_printf(out, "{\"step\": %d, \"prologue\": %s, \"path\": ", k,
                    k < plan->n_prologue ? "true" : "false");
     vn_text_json(out, plan->step_path[k]);

@@ -49,6 +49,10 @@ void vn_plan_about(const vn_plan *plan, vn_plan_info *info);
 void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out);
 void vn_plan_dump_json(const vn_plan *plan, vn_text *out);
 
+/* Run the plan step by step for about so many seconds and print, one line a step, the fastest time of
+ * each: with its share of all, rates and shapes. Optimizer steps change the parameters, as in a run. */
+vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out);
+
 /* Run the plan node by node, unrecorded, and name the first step with a result that is not finite:
  * path and op into `where`; "" if all are finite. Optimizer steps are left out. */
 vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n);

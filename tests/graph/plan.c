@@ -1,6 +1,7 @@
 /* Plans: what is kept, where it lies, when it runs, and what the probes find. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -177,6 +178,35 @@ START_TEST(the_dump_shows_kernels_places_and_reasons)
 }
 END_TEST
 
+START_TEST(the_profile_has_a_line_with_a_time_for_every_step)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(5, 6));
+    vn_output(k.g, vn_dense(k.g, "fc", vn_dense(k.g, "in", x, 7, VN_UNARY_RELU), 2, VN_UNARY_NONE));
+    kit_plan(&k);
+    vn_plan_info info;
+    vn_plan_about(k.plan, &info);
+    vn_text out = { 0 };
+    ck_assert_int_eq(vn_plan_profile(k.plan, 0.001, &out), VN_OK);
+    int lines = 0;
+    double us = 0, share = 0, all = 0;
+    for (const char *line = out.s; line && *line; lines++) {
+        ck_assert_int_eq(sscanf(line, "%*d %lf us %lf %%", &us, &share), 2);
+        ck_assert(us > 0 && us < 1e6);
+        ck_assert_ptr_nonnull(strstr(line, "linear_f32"));
+        all += share;
+        line = strchr(line, '\n');
+        line += line != NULL;
+    }
+    ck_assert_int_eq(lines, info.n_steps);
+    ck_assert_double_eq_tol(all, 100, 0.2);
+    ck_assert_ptr_nonnull(strstr(out.s, "[5, 7] [2, 7] [2] -> [5, 2]"));
+    vn_text_close(&out);
+    kit_close(&k);
+}
+END_TEST
+
 START_TEST(planning_survives_every_failed_allocation)
 {
     kit k;
@@ -220,6 +250,7 @@ Suite *vn_suite_plan(void)
     tcase_add_test(t, the_hunt_names_the_first_node_that_is_not_finite);
     tcase_add_test(t, comparing_two_plans_names_the_first_step_that_differs);
     tcase_add_test(t, the_dump_shows_kernels_places_and_reasons);
+    tcase_add_test(t, the_profile_has_a_line_with_a_time_for_every_step);
     tcase_add_test(t, planning_survives_every_failed_allocation);
     suite_add_tcase(s, t);
     return s;
