@@ -2,6 +2,9 @@
  * product with the values, all in the first cache; a later block of keys rescales what the earlier
  * ones gave. */
 #include "kernels_cpu/gemm/attention.h"
+
+#include <string.h>
+
 #include "kernels_cpu/simd/math.h"
 
 /* One lane's work. */
@@ -9,7 +12,7 @@ typedef struct job {
     vn_heads h;
     int64_t width; /* of a row of `acc` */
     float *y, *sums;
-    float *packed, *tail, *score; /* keys, narrow panel of values, a tile of scores */
+    float *packed, *rows, *score; /* keys, rows of values, a tile of scores */
     float *acc;                   /* [VN_QUERIES][panels VN_TILE_COLS]: what was gathered */
     float top[VN_QUERIES], sum[VN_QUERIES]; /* of the block's queries so far */
     vn_side values;
@@ -72,7 +75,7 @@ static void weigh(job *w, float *score, const float *mask, int64_t n, int64_t en
     float sum = exponentials(score, end, w->h.factor, both);
     if (w->top[at] > -INFINITY && w->top[at] < both) {
         float old = expf(w->top[at] - both);
-        multiply_row(acc, acc, w->width, old);
+        multiply_row(acc, acc, w->h.width, old);
         w->sum[at] *= old;
     }
     w->sum[at] += sum;
@@ -96,7 +99,7 @@ static void run_tile(job *w, int64_t b, int64_t head, int64_t first, int64_t i, 
                   .c = w->acc + (i - first) * w->width,
                   .c_row = w->width,
                   .add = keys.at > 0 };
-    if (w->y) vn_side_product(h, t, rows, w->width, &w->values);
+    if (w->y) vn_side_product(h, t, rows, &w->values);
 }
 
 /* Divide by the sums; a query that saw nothing stays 0. */
@@ -119,7 +122,7 @@ static void take_keys(job *w, int64_t b, int64_t head, vn_span keys)
     const vn_heads *h = &w->h;
     int64_t at = (b * h->tk + keys.at) * h->step + head * h->width;
     vn_pack_keys(h, h->k + at, keys.n, w->packed);
-    w->values = vn_side_of(h, h->v + at, keys.n, w->tail);
+    w->values = vn_side_of(h, h->v + at, keys.n, w->rows);
 }
 
 /* Block `index` of queries: of all windows, heads and blocks in this order. */
@@ -151,8 +154,8 @@ static void attention(const vn_call *c, vn_stream *s)
               .y = c->out[0].data,
               .sums = c->out[1].data,
               .packed = vn_cpu_scratch(s) };
-    w.tail = w.packed + vn_packed_size(&w.h);
-    w.score = w.tail + VN_KEYS * VN_TILE_COLS;
+    w.rows = w.packed + vn_packed_size(&w.h);
+    w.score = w.rows + vn_side_size(&w.h, VN_KEYS);
     w.acc = w.score + VN_TILE_ROWS * w.h.row;
     w.width = w.h.panels * VN_TILE_COLS;
     int64_t lo, hi;
@@ -163,7 +166,7 @@ static void attention(const vn_call *c, vn_stream *s)
 static vn_scratch scratch(const vn_call *c)
 {
     vn_heads h = vn_heads_of(c, 0);
-    int64_t floats = vn_packed_size(&h) + VN_KEYS * VN_TILE_COLS + VN_TILE_ROWS * h.row +
+    int64_t floats = vn_packed_size(&h) + vn_side_size(&h, VN_KEYS) + VN_TILE_ROWS * h.row +
                      VN_QUERIES * h.panels * VN_TILE_COLS;
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }

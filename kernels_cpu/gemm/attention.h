@@ -69,34 +69,40 @@ static inline int64_t vn_seen(const vn_heads *h, vn_span keys, int64_t query)
     return n < 0 ? 0 : vn_least(n, keys.n);
 }
 
-/* Rows of one head as the B of a product: whole panels where they lie, a narrow last one packed. */
+/* Rows of one head as the B of a product, packed: [panels][rows][VN_TILE_COLS]. Where they lie, a
+ * power of two apart, they share an eighth of the first cache. */
 typedef struct vn_side {
-    const float *rows;
-    int64_t step;
-    float *tail; /* [rows][VN_TILE_COLS] */
+    const float *packed;
+    int64_t rows;
 } vn_side;
 
-static inline vn_side vn_side_of(const vn_heads *h, const float *rows, int64_t n, float *tail)
+static inline vn_side vn_side_of(const vn_heads *h, const float *rows, int64_t n, float *room)
 {
-    int64_t at = (h->panels - 1) * VN_TILE_COLS;
-    if (at + VN_TILE_COLS > h->width) vn_pack_rows(rows + at, h->step, h->width - at, n, tail);
-    return (vn_side){ rows, h->step, tail };
-}
-
-/* C [rows, cols] (+)= A B over all panels; t gives A, its depth, C and `add`. `cols` is a head's
- * width, or that of whole panels where C has room for them. */
-static inline void vn_side_product(const vn_heads *h, vn_tile t, int rows, int64_t cols,
-                                   const vn_side *side)
-{
-    float *c = t.c;
     for (int64_t p = 0; p < h->panels; p++) {
         int64_t at = p * VN_TILE_COLS;
-        bool whole = at + VN_TILE_COLS <= h->width;
-        t.b = whole ? side->rows + at : side->tail;
-        t.b_k = whole ? side->step : VN_TILE_COLS;
-        t.c = c + at;
-        vn_tile_part(&t, rows, cols - at);
+        vn_pack_rows(rows + at, h->step, vn_least(h->width - at, VN_TILE_COLS), n,
+                     room + at * n);
     }
+    return (vn_side){ room, n };
+}
+
+/* C [rows, width of a head] (+)= A B; t gives A, its depth, C and `add`. */
+static inline void vn_side_product(const vn_heads *h, vn_tile t, int rows, const vn_side *side)
+{
+    float *c = t.c;
+    t.b_k = VN_TILE_COLS;
+    for (int64_t p = 0; p < h->panels; p++) {
+        int64_t at = p * VN_TILE_COLS;
+        t.b = side->packed + at * side->rows;
+        t.c = c + at;
+        vn_tile_part(&t, rows, h->width - at);
+    }
+}
+
+/* Floats of a packed side of at most n rows. */
+static inline int64_t vn_side_size(const vn_heads *h, int64_t n)
+{
+    return h->panels * VN_TILE_COLS * n;
 }
 
 /* Rows of one head transposed: panels of VN_TILE_COLS rows, [width][VN_TILE_COLS] each. */
@@ -116,7 +122,8 @@ static inline void vn_scores(const vn_heads *h, const float *a, int rows, const 
     for (int64_t i = 0; i < n; i += VN_TILE_COLS) {
         t.b = packed + i * h->width;
         t.c = to + i;
-        tile_run(&t, rows);
+        if (n - i <= VF_N) tile_run_half(&t, rows, VF_N);
+        else tile_run(&t, rows);
     }
 }
 
@@ -137,7 +144,7 @@ static inline void vn_hide(float *score, const float *mask, int64_t n, int64_t e
     for (; whole < end; whole += VF_N) vf_store(score + whole, vf_set(-INFINITY));
 }
 
-/* Floats of packed keys, of a tail of n rows. */
+/* Floats of packed keys. */
 static inline int64_t vn_packed_size(const vn_heads *h)
 {
     return vn_tiles(vn_least(h->tk, VN_KEYS), VN_TILE_COLS) * VN_TILE_COLS * h->width;

@@ -2,6 +2,9 @@
  * kept sums. A block of queries against a block of keys gives two matrices, the weights and the
  * slopes of the scores, from which dq, dk and dv are three products. */
 #include "kernels_cpu/gemm/attention.h"
+
+#include <string.h>
+
 #include "kernels_cpu/simd/math.h"
 
 /* One lane's work. */
@@ -11,7 +14,9 @@ typedef struct job {
     float *dq, *dk, *dv;
     float *keys, *values;                   /* transposed */
     float *weight, *slope;                  /* [VN_QUERIES][row] */
-    float *key_tail, *query_tail, *dy_tail; /* narrow panels */
+    float *key_rows, *query_rows, *dy_rows; /* packed */
+    float *sum_k, *sum_v;                   /* [VN_KEYS][width]: dk and dv of a block of keys */
+    int64_t width;                          /* of their rows */
     float mean[VN_QUERIES];                 /* dy y of the block's queries */
 } job;
 
@@ -48,7 +53,7 @@ static void add_queries(const job *w, float *dq, const float *slope, int rows, i
                   .c = dq,
                   .c_row = w->h.step,
                   .add = keys.at > 0 };
-    vn_side_product(&w->h, t, rows, w->h.width, side);
+    vn_side_product(&w->h, t, rows, side);
 }
 
 /* to [n keys, width] += m^T side, m [queries, n]. */
@@ -62,10 +67,10 @@ static void add_keys(const job *w, float *to, const float *m, int64_t queries, i
                       .a_row = 1,
                       .a_k = w->h.row,
                       .k = queries,
-                      .c = to + rows.at * w->h.step,
-                      .c_row = w->h.step,
+                      .c = to + rows.at * w->width,
+                      .c_row = w->width,
                       .add = true };
-        vn_side_product(&w->h, t, (int)rows.n, w->h.width, side);
+        vn_side_product(&w->h, t, (int)rows.n, side);
     }
 }
 
@@ -93,16 +98,26 @@ static void run_block(job *w, int64_t b, int64_t head, vn_span queries, vn_span 
     const vn_heads *h = &w->h;
     int64_t n = vn_seen(h, keys, queries.at + queries.n - 1);
     int64_t at = (b * h->tq + queries.at) * h->step + head * h->width;
-    int64_t to = (b * h->tk + keys.at) * h->step + head * h->width;
     int64_t tiles = vn_tiles(queries.n, VN_TILE_ROWS);
     for (int64_t r = 0; r < queries.n; r++)
         w->mean[r] = dot(w->dy + at + r * h->step, w->y + at + r * h->step, h->width);
     for (int64_t t = 0; t < tiles; t++)
         run_tile(w, b, head, queries, vn_span_of(queries.n, tiles, t), keys, n, side);
-    vn_side q = vn_side_of(h, h->q + at, queries.n, w->query_tail);
-    vn_side dy = vn_side_of(h, w->dy + at, queries.n, w->dy_tail);
-    if (w->dk) add_keys(w, w->dk + to, w->slope, queries.n, n, &q);
-    if (w->dv) add_keys(w, w->dv + to, w->weight, queries.n, n, &dy);
+    if (w->dk) {
+        vn_side q = vn_side_of(h, h->q + at, queries.n, w->query_rows);
+        add_keys(w, w->sum_k, w->slope, queries.n, n, &q);
+    }
+    if (w->dv) {
+        vn_side dy = vn_side_of(h, w->dy + at, queries.n, w->dy_rows);
+        add_keys(w, w->sum_v, w->weight, queries.n, n, &dy);
+    }
+}
+
+/* The sums of n keys to their place. */
+static void deliver(const job *w, const float *sum, int64_t n, float *to)
+{
+    for (int64_t i = 0; to && i < n; i++)
+        memcpy(to + i * w->h.step, sum + i * w->width, (size_t)w->h.width * sizeof *to);
 }
 
 /* One head of one window. */
@@ -114,14 +129,13 @@ static void run_head(job *w, int64_t b, int64_t head)
         int64_t at = (b * h->tk + keys.at) * h->step + head * h->width;
         vn_pack_keys(h, h->k + at, keys.n, w->keys);
         vn_pack_keys(h, h->v + at, keys.n, w->values);
-        vn_side side = vn_side_of(h, h->k + at, keys.n, w->key_tail);
-        for (int64_t i = 0; i < keys.n; i++) {
-            size_t bytes = (size_t)h->width * sizeof(float);
-            if (w->dk) memset(w->dk + at + i * h->step, 0, bytes);
-            if (w->dv) memset(w->dv + at + i * h->step, 0, bytes);
-        }
+        vn_side side = vn_side_of(h, h->k + at, keys.n, w->key_rows);
+        memset(w->sum_k, 0, (size_t)(keys.n * w->width) * sizeof *w->sum_k);
+        memset(w->sum_v, 0, (size_t)(keys.n * w->width) * sizeof *w->sum_v);
         for (int64_t qb = 0; qb < h->query_blocks; qb++)
             run_block(w, b, head, vn_span_of(h->tq, h->query_blocks, qb), keys, &side);
+        deliver(w, w->sum_k, keys.n, w->dk ? w->dk + at : NULL);
+        deliver(w, w->sum_v, keys.n, w->dv ? w->dv + at : NULL);
     }
 }
 
@@ -138,9 +152,12 @@ static void attention_grad(const vn_call *c, vn_stream *s)
     w.values = w.keys + vn_packed_size(&w.h);
     w.weight = w.values + vn_packed_size(&w.h);
     w.slope = w.weight + VN_QUERIES * w.h.row;
-    w.key_tail = w.slope + VN_QUERIES * w.h.row;
-    w.query_tail = w.key_tail + VN_KEYS * VN_TILE_COLS;
-    w.dy_tail = w.query_tail + VN_QUERIES * VN_TILE_COLS;
+    w.key_rows = w.slope + VN_QUERIES * w.h.row;
+    w.query_rows = w.key_rows + vn_side_size(&w.h, VN_KEYS);
+    w.dy_rows = w.query_rows + vn_side_size(&w.h, VN_QUERIES);
+    w.sum_k = w.dy_rows + vn_side_size(&w.h, VN_QUERIES);
+    w.sum_v = w.sum_k + vn_side_size(&w.h, VN_KEYS);
+    w.width = w.h.panels * VN_TILE_COLS;
     int64_t lo, hi;
     vn_lane_share(vn_cpu_lane(s), w.h.batch * w.h.heads, 1, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) run_head(&w, i / w.h.heads, i % w.h.heads);
@@ -149,8 +166,8 @@ static void attention_grad(const vn_call *c, vn_stream *s)
 static vn_scratch scratch(const vn_call *c)
 {
     vn_heads h = vn_heads_of(c, 1);
-    int64_t floats =
-        2 * vn_packed_size(&h) + 2 * VN_QUERIES * h.row + (VN_KEYS + 2 * VN_QUERIES) * VN_TILE_COLS;
+    int64_t floats = 2 * vn_packed_size(&h) + 2 * VN_QUERIES * h.row +
+                     vn_side_size(&h, 3 * VN_KEYS + 2 * VN_QUERIES);
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }
 

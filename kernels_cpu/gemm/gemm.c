@@ -3,20 +3,20 @@
  *
  * B is packed into panels of VN_TILE_COLS columns, at most GROUP of them and BLOCK of k at a time,
  * so that they stay in a lane's second-level cache while all rows of A pass by. A is read where it
- * lies when its rows are contiguous and packed one tile at a time when it is transposed. Every lane
- * packs what it multiplies and no lane waits for another: cut across columns, no panel is packed
- * twice. Measured on 2 cores of Zen 4: 0.77 of the peak at 32 rows, 512 columns, depth 512, where
- * packing is the cost; 0.94 .. 0.98 from 128 rows on. */
+ * lies, transposed or not: packing it costs 10 % and wins nothing. What the next tiles need is
+ * fetched while a tile is computed: activations come from the third cache or from memory, which is
+ * another 10 %. Every lane packs what it multiplies and no lane waits for another: cut across
+ * columns, no panel is packed twice. */
 #include "kernels_cpu/gemm/gemm.h"
-
-#include <string.h>
 
 #include "kernels_cpu/gemm/pack.h"
 #include "kernels_cpu/gemm/tile.h"
 
 enum {
-    BLOCK = 512, /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
-    GROUP = 8,   /* panels: 512 KiB, half of the second-level cache */
+    BLOCK = 512,   /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
+    BLOCK_T = 256, /* where A is transposed and passes by for every panel */
+    GROUP = 8,     /* panels: 512 KiB, half of the second-level cache */
+    LINE = 16,     /* floats of a cache line */
     FEW_TILES = 2, /* rows of tiles below which packing a row-major B is not paid back */
 };
 
@@ -32,17 +32,20 @@ typedef struct job {
     float *c;
     int64_t tiles;      /* of the whole product */
     int64_t k0, depth;  /* the block of k at hand */
-    float *panels, *rows;
+    float *panels;
+    struct { const float *from; int64_t step, lines; } next[2]; /* columns of lines to fetch */
 } job;
 
 /* k is cut into equal blocks: 600 becomes 2 x 300 and not 512 + 88. */
-static int64_t block_depth(int64_t k) { return vn_tiles(k, vn_tiles(k, BLOCK)); }
-
-vn_scratch VN_SIMD(gemm_scratch)(int64_t n, int64_t k)
+static int64_t block_depth(const vn_gemm *g)
 {
-    int64_t panels = vn_least(vn_tiles(n, VN_TILE_COLS), GROUP);
-    int64_t floats = block_depth(k) * (panels * VN_TILE_COLS + VF_N);
-    return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
+    return vn_tiles(g->k, vn_tiles(g->k, g->a_k == 1 ? BLOCK : BLOCK_T));
+}
+
+vn_scratch VN_SIMD(gemm_scratch)(const vn_gemm *g)
+{
+    int64_t panels = vn_least(vn_tiles(g->n, VN_TILE_COLS), GROUP);
+    return (vn_scratch){ 0, (size_t)(block_depth(g) * panels * VN_TILE_COLS) * sizeof(float) };
 }
 
 static int64_t panel_cols(const vn_gemm *g, int64_t panel)
@@ -60,64 +63,96 @@ static void pack_panel(const job *w, int64_t panel, float *out)
         vn_pack_columns(b, g->b_col, panel_cols(g, panel), w->depth, out);
 }
 
-/* A is transposed: the VF_N >= VN_TILE_ROWS floats from `row` on at every k, fewer where the matrix
- * ends before them. */
-static void pack_a(const job *w, int64_t row, float *out)
+static int64_t row_of(const job *w, int64_t tile) { return w->g->m * tile / w->tiles; }
+
+/* The column of lines that tile t is to fetch, if any is left. */
+static void fetch_line(job *w, vn_tile *t)
 {
-    const vn_gemm *g = w->g;
-    const float *a = w->a + w->k0 * g->a_k + row;
-    int64_t left = (g->k - w->k0) * g->a_k - row; /* floats from `a` to the end of A */
-    size_t rest = (size_t)vn_least(g->m - row, VF_N) * sizeof(float);
-    for (int64_t k = 0; k < w->depth; k++, a += g->a_k, left -= g->a_k, out += VF_N) {
-        if (left >= VF_N)
-            vf_store(out, vf_load(a));
-        else
-            memcpy(out, a, rest);
+    for (int i = 0; i < 2; i++) {
+        if (w->next[i].lines <= 0) continue;
+        t->ahead = w->next[i].from;
+        t->ahead_k = w->next[i].step;
+        w->next[i].from += LINE;
+        w->next[i].lines--;
+        return;
     }
 }
 
-/* Row tile `index` times the panels [panel, end), packed one after the other at `packed` or, where
- * that is NULL, read from B itself. */
-static void multiply(const job *w, int64_t index, int64_t panel, int64_t end, const float *packed)
+/* Is a panel read where it lies? Its rows must be contiguous and whole. Packing is not paid back by
+ * a few tiles of rows, nor where A is transposed: B then changes as often as A. */
+static bool in_place(const vn_gemm *g, const part *p, int64_t panel)
+{
+    return g->b_col == 1 && panel_cols(g, panel) == VN_TILE_COLS &&
+           (g->a_k != 1 || p->tile_end - p->tile <= FEW_TILES);
+}
+
+/* Row tile `index` times the panels [panel, end), packed in this order or read where they lie. */
+static void multiply(job *w, const part *p, int64_t index, int64_t panel, int64_t end)
 {
     const vn_gemm *g = w->g;
-    int64_t row = g->m * index / w->tiles;
-    int rows = (int)(g->m * (index + 1) / w->tiles - row);
+    const float *packed = w->panels;
+    bool more = index + 1 < p->tile_end;
+    int64_t row = row_of(w, index);
+    int rows = (int)(row_of(w, index + 1) - row);
     bool last = w->k0 + w->depth == g->k;
-    vn_tile t = { .a = w->a + row * g->a_row + w->k0 * g->a_k, .a_row = g->a_row, .a_k = g->a_k,
-                  .b_k = packed ? VN_TILE_COLS : g->b_k, .k = w->depth, .c_row = g->n,
-                  .add = w->k0 > 0, .relu = last && g->act == VN_UNARY_RELU };
-    if (g->a_k != 1) {
-        pack_a(w, row, w->rows);
-        t.a = w->rows;
-        t.a_row = 1;
-        t.a_k = VF_N;
+    vn_tile t = { .a = w->a + row * g->a_row + w->k0 * g->a_k,
+                  .a_row = g->a_row,
+                  .a_k = g->a_k,
+                  .k = w->depth,
+                  .c_row = g->n,
+                  .add = w->k0 > 0,
+                  .relu = last && g->act == VN_UNARY_RELU };
+    bool contiguous = g->a_k == 1 && g->a_row == w->depth;
+    if (contiguous && more) { /* the next tile's rows, depth lines at most */
+        t.ahead = t.a + rows * g->a_row;
+        t.ahead_k = LINE;
     }
     for (; panel < end; panel++) {
         int64_t col = panel * VN_TILE_COLS, cols = panel_cols(g, panel);
-        t.b = packed ? packed : w->b + w->k0 * g->b_k + col;
+        bool lies = in_place(g, p, panel);
+        if (g->a_k != 1) fetch_line(w, &t);
+        t.b = lies ? w->b + w->k0 * g->b_k + col : packed;
+        t.b_k = lies ? g->b_k : VN_TILE_COLS;
         t.c = w->c + row * g->n + col;
         t.bias = g->bias && last ? g->bias + col : NULL;
         vn_tile_part(&t, rows, cols);
+        t.ahead = NULL;
         if (last && g->act != VN_UNARY_NONE && g->act != VN_UNARY_RELU)
             for (int i = 0; i < rows; i++) VN_SIMD(gemm_activate)(g->act, t.c + i * t.c_row, cols);
-        if (packed) packed += w->depth * VN_TILE_COLS;
+        if (!lies) packed += w->depth * VN_TILE_COLS;
     }
+}
+
+/* A is transposed: what the next block of k reads of it, and of a B whose rows are contiguous from
+ * column `col` on, is fetched while this block is multiplied. */
+static void foresee(job *w, const part *p, int64_t col, int64_t cols)
+{
+    const vn_gemm *g = w->g;
+    int64_t k = w->k0 + w->depth, first = row_of(w, p->tile), end = row_of(w, p->tile_end);
+    bool more = g->a_k != 1 && k < g->k;
+    w->next[0].from = w->a + k * g->a_k + first;
+    w->next[0].step = g->a_k;
+    w->next[0].lines = more ? vn_tiles(end - first, LINE) : 0;
+    w->next[1].from = w->b + k * g->b_k + col;
+    w->next[1].step = g->b_k;
+    w->next[1].lines = more && g->b_col == 1 ? vn_tiles(cols, LINE) : 0;
 }
 
 /* The panels [panel, end) over all of k, for the row tiles of `p`. */
 static void run_group(job *w, const part *p, int64_t panel, int64_t end)
 {
     const vn_gemm *g = w->g;
-    /* A panel read where it lies must be whole. */
-    bool in_place = g->b_col == 1 && p->tile_end - p->tile <= FEW_TILES &&
-                    panel_cols(g, end - 1) == VN_TILE_COLS;
+    int64_t col = panel * VN_TILE_COLS, cols = vn_least(end * VN_TILE_COLS, g->n) - col;
     for (w->k0 = 0; w->k0 < g->k; w->k0 += w->depth) {
-        w->depth = vn_least(block_depth(g->k), g->k - w->k0);
-        for (int64_t i = panel; i < end && !in_place; i++)
-            pack_panel(w, i, w->panels + (i - panel) * w->depth * VN_TILE_COLS);
-        for (int64_t i = p->tile; i < p->tile_end; i++)
-            multiply(w, i, panel, end, in_place ? NULL : w->panels);
+        float *packed = w->panels;
+        w->depth = vn_least(block_depth(g), g->k - w->k0);
+        for (int64_t i = panel; i < end; i++) {
+            if (in_place(g, p, i)) continue;
+            pack_panel(w, i, packed);
+            packed += w->depth * VN_TILE_COLS;
+        }
+        foresee(w, p, col, cols);
+        for (int64_t i = p->tile; i < p->tile_end; i++) multiply(w, p, i, panel, end);
     }
 }
 
@@ -126,8 +161,7 @@ static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *
 {
     job w = { .g = g, .a = g->a + group * g->a_group, .b = g->b + group * g->b_group,
               .c = g->c + group * g->m * g->n, .tiles = vn_tiles(g->m, VN_TILE_ROWS),
-              .rows = vn_cpu_scratch(s) };
-    w.panels = w.rows + block_depth(g->k) * VF_N;
+              .panels = vn_cpu_scratch(s) };
     for (int64_t i = p->panel; i < p->panel_end; i += GROUP)
         run_group(&w, p, i, vn_least(i + GROUP, p->panel_end));
 }

@@ -15,8 +15,8 @@ typedef struct vn_gemm {
     int64_t act;               /* line of unary.def */
 } vn_gemm;
 
-/* Scratch of every lane for a product of n columns and depth k. */
-vn_scratch VN_SIMD(gemm_scratch)(int64_t n, int64_t k);
+/* Scratch of every lane for a product. */
+vn_scratch VN_SIMD(gemm_scratch)(const vn_gemm *g);
 
 /* Called on every lane; does its part and returns without waiting for the others. */
 void VN_SIMD(gemm)(const vn_gemm *g, vn_stream *s);

@@ -56,23 +56,27 @@ static void run_dots(const layer *l, const vn_lane *lane)
         VN_SIMD(gemm_activate)(l->act, l->y + i * l->n + first, last - first);
 }
 
+static vn_gemm product(const layer *l)
+{
+    return (vn_gemm){ .groups = 1, .m = l->m, .n = l->n, .k = l->k, .a = l->x, .b = l->w,
+                      .bias = l->bias, .a_row = l->k, .a_k = 1, .b_k = 1, .b_col = l->k,
+                      .c = l->y, .act = l->act };
+}
+
 static void launch(const vn_call *c, vn_stream *s)
 {
     layer l = describe(c);
+    vn_gemm g = product(&l);
     if (!l.y) return;
-    if (l.m <= FEW_ROWS) {
-        run_dots(&l, vn_cpu_lane(s));
-        return;
-    }
-    vn_gemm g = { .groups = 1, .m = l.m, .n = l.n, .k = l.k, .a = l.x, .b = l.w, .bias = l.bias,
-                  .a_row = l.k, .a_k = 1, .b_k = 1, .b_col = l.k, .c = l.y, .act = l.act };
-    VN_SIMD(gemm)(&g, s);
+    if (l.m <= FEW_ROWS) run_dots(&l, vn_cpu_lane(s));
+    else VN_SIMD(gemm)(&g, s);
 }
 
 static vn_scratch scratch(const vn_call *c)
 {
     layer l = describe(c);
-    return l.m <= FEW_ROWS ? (vn_scratch){ 0, 0 } : VN_SIMD(gemm_scratch)(l.n, l.k);
+    vn_gemm g = product(&l);
+    return l.m <= FEW_ROWS ? (vn_scratch){ 0, 0 } : VN_SIMD(gemm_scratch)(&g);
 }
 
 static const char *unfit(const vn_call *c)

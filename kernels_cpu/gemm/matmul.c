@@ -25,7 +25,7 @@ static void launch(const vn_call *c, vn_stream *s)
 static vn_scratch scratch(const vn_call *c)
 {
     vn_gemm g = describe(c);
-    return VN_SIMD(gemm_scratch)(g.n, g.k);
+    return VN_SIMD(gemm_scratch)(&g);
 }
 
 static const char *unfit(const vn_call *c)

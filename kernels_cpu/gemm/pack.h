@@ -1,4 +1,5 @@
-/* Packing for the tiles of tile.h: panels of VN_TILE_COLS columns, one row of the panel a step of k. */
+/* Packing for the tiles of tile.h: panels of VN_TILE_COLS columns, one row of the panel a step of
+ * k. */
 #ifndef VN_KERNELS_CPU_GEMM_PACK_H
 #define VN_KERNELS_CPU_GEMM_PACK_H
 
@@ -36,15 +37,12 @@ static inline void vn_pack_columns(const float *b, int64_t b_col, int64_t cols, 
 }
 
 /* A panel from rows that are contiguous, zeros past their end. */
-static inline void vn_pack_rows(const float *b, int64_t b_k, int64_t cols, int64_t depth, float *out)
+static inline void vn_pack_rows(const float *b, int64_t b_k, int64_t cols, int64_t depth,
+                                float *out)
 {
     for (int64_t k = 0; k < depth; k++, b += b_k, out += VN_TILE_COLS) {
-        if (cols == VN_TILE_COLS) {
-            vf_store(out, vf_load(b));
-            vf_store(out + VF_N, vf_load(b + VF_N));
-            continue;
-        }
-        for (int64_t j = 0; j < VN_TILE_COLS; j++) out[j] = j < cols ? b[j] : 0;
+        vf_store(out, vf_load_upto(b, cols));
+        vf_store(out + VF_N, cols > VF_N ? vf_load_upto(b + VF_N, cols - VF_N) : vf_zero());
     }
 }
 

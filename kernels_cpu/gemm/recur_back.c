@@ -55,7 +55,7 @@ static void multiply(const vn_back_rows *w)
             vn_tile t = { .a = w->dz + from * depth, .a_row = depth, .a_k = 1,
                           .b = r->pack + p * depth * VN_TILE_COLS, .b_k = VN_TILE_COLS, .k = depth,
                           .c = w->dh + from * r->width + p * VN_TILE_COLS, .c_row = r->width };
-            tile_run(&t, (int)(to - from));
+            vn_tile_part(&t, (int)(to - from), r->H - p * VN_TILE_COLS);
         }
 }
 

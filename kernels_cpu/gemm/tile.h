@@ -7,7 +7,6 @@
 #define VN_KERNELS_CPU_GEMM_TILE_H
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "kernels_cpu/gemm/lanes.h"
 
@@ -22,6 +21,8 @@ typedef struct vn_tile {
     bool add;           /* c += instead of c = */
     bool relu;
     const float *bias;  /* added once the sum is complete; NULL: none */
+    const float *ahead; /* what comes after this tile: one line at every k, ahead_k floats apart, */
+    int64_t ahead_k;    /* is fetched towards the second cache. NULL: nothing */
 } vn_tile;
 
 /* Three rows share a pointer: five pointers and one step address 14 rows without running out of
@@ -39,87 +40,107 @@ typedef struct vn_tile {
     }
 #define VN_TILE_STORE(i, at, n) \
     if (i < rows) tile_store(t, i, c##i##0, c##i##1);
+/* The same for tiles of one vector of columns. */
+#define VN_HALF_ZERO(i, at, n) vf c##i = vf_zero();
+#define VN_HALF_FMA(i, at, n) \
+    if (i < rows) c##i = vf_fma(vf_set(at[n * step]), b0, c##i);
+#define VN_HALF_STORE(i, at, n) \
+    if (i < rows) tile_store_vector(t, i, 0, c##i, cols);
 
-static inline void tile_store(const vn_tile *t, int64_t i, vf v0, vf v1)
+/* Vector `at` of row i, of which `cols` columns exist. */
+VF_INLINE void tile_store_vector(const vn_tile *t, int64_t i, int64_t at, vf v, int64_t cols)
 {
-    float *c = t->c + i * t->c_row;
-    if (t->add) {
-        v0 = vf_add(vf_load(c), v0);
-        v1 = vf_add(vf_load(c + VF_N), v1);
-    }
-    if (t->bias) {
-        v0 = vf_add(v0, vf_load(t->bias));
-        v1 = vf_add(v1, vf_load(t->bias + VF_N));
-    }
-    if (t->relu) {
-        v0 = vf_max(vf_zero(), v0);
-        v1 = vf_max(vf_zero(), v1);
-    }
-    vf_store(c, v0);
-    vf_store(c + VF_N, v1);
+    float *c = t->c + i * t->c_row + at;
+    if (t->add) v = vf_add(vf_load_upto(c, cols), v);
+    if (t->bias) v = vf_add(v, vf_load_upto(t->bias + at, cols));
+    if (t->relu) v = vf_max(vf_zero(), v);
+    vf_store_upto(c, v, cols);
+}
+
+VF_INLINE void tile_store(const vn_tile *t, int64_t i, vf v0, vf v1)
+{
+    tile_store_vector(t, i, 0, v0, VF_N);
+    tile_store_vector(t, i, VF_N, v1, VF_N);
 }
 
 static inline __attribute__((always_inline)) void tile_rows(const vn_tile *t, const int rows)
 {
-    const int64_t step = t->a_row, a_k = t->a_k, b_k = t->b_k;
+    const int64_t step = t->a_row, a_k = t->a_k, b_k = t->b_k, ahead_k = t->ahead ? t->ahead_k : 0;
     const float *a0 = t->a, *a1 = a0 + 3 * step, *a2 = a1 + 3 * step, *a3 = a2 + 3 * step;
-    const float *a4 = a3 + 3 * step, *b = t->b;
+    const float *a4 = a3 + 3 * step, *b = t->b, *ahead = t->ahead ? t->ahead : b;
     VN_TILE_EACH(VN_TILE_ZERO)
     for (int64_t k = t->k; k > 0; k--) {
         vf b0 = vf_load(b), b1 = vf_load(b + VF_N);
         VN_TILE_EACH(VN_TILE_FMA)
-        a0 += a_k, a1 += a_k, a2 += a_k, a3 += a_k, a4 += a_k, b += b_k;
+        __builtin_prefetch(ahead, 0, 2);
+        a0 += a_k, a1 += a_k, a2 += a_k, a3 += a_k, a4 += a_k, b += b_k, ahead += ahead_k;
     }
     VN_TILE_EACH(VN_TILE_STORE)
 }
+
+/* The first `cols` <= VF_N columns alone. */
+static inline __attribute__((always_inline)) void tile_half(const vn_tile *t, const int rows,
+                                                            int64_t cols)
+{
+    const int64_t step = t->a_row, a_k = t->a_k, b_k = t->b_k;
+    const float *a0 = t->a, *a1 = a0 + 3 * step, *a2 = a1 + 3 * step, *a3 = a2 + 3 * step;
+    const float *a4 = a3 + 3 * step, *b = t->b;
+    VN_TILE_EACH(VN_HALF_ZERO)
+    for (int64_t k = t->k; k > 0; k--) {
+        vf b0 = vf_load(b);
+        VN_TILE_EACH(VN_HALF_FMA)
+        a0 += a_k, a1 += a_k, a2 += a_k, a3 += a_k, a4 += a_k, b += b_k;
+    }
+    VN_TILE_EACH(VN_HALF_STORE)
+}
+
+/* X(n) for every height of a tile. */
+#if VN_TILE_ROWS > 6
+#define VN_TILE_HEIGHTS(X) \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif VN_TILE_ROWS > 4
+#define VN_TILE_HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+#define VN_TILE_HEIGHTS(X) X(1) X(2) X(3) X(4)
+#endif
+#define VN_TILE_CASE(n) \
+    case n: tile_rows(t, n); break;
+#define VN_HALF_CASE(n) \
+    case n: tile_half(t, n, cols); break;
 
 /* One tile of 1 .. VN_TILE_ROWS rows. */
 static void tile_run(const vn_tile *t, int rows)
 {
     switch (rows) {
-    case 1: tile_rows(t, 1); break;
-    case 2: tile_rows(t, 2); break;
-    case 3: tile_rows(t, 3); break;
-    case 4: tile_rows(t, 4); break;
-#if VN_TILE_ROWS > 4
-    case 5: tile_rows(t, 5); break;
-    case 6: tile_rows(t, 6); break;
-#endif
-#if VN_TILE_ROWS > 6
-    case 7: tile_rows(t, 7); break;
-    case 8: tile_rows(t, 8); break;
-    case 9: tile_rows(t, 9); break;
-    case 10: tile_rows(t, 10); break;
-    case 11: tile_rows(t, 11); break;
-    case 12: tile_rows(t, 12); break;
-    case 13: tile_rows(t, 13); break;
-    case 14: tile_rows(t, 14); break;
-#endif
+        VN_TILE_HEIGHTS(VN_TILE_CASE)
     default: break;
     }
 }
 
-/* A tile of which only the first `cols` columns of C exist (all of them where there are more): C and
- * the bias are then used aside. B has all its columns. */
+/* A tile of which only the first `cols` <= VF_N columns exist. */
+static inline void tile_run_half(const vn_tile *t, int rows, int64_t cols)
+{
+    switch (rows) {
+        VN_TILE_HEIGHTS(VN_HALF_CASE)
+    default: break;
+    }
+}
+
+/* A tile of which only the first `cols` columns of C exist (all of them where there are more): C
+ * and the bias end with them. B has all its columns. */
 static inline void vn_tile_part(const vn_tile *tile, int rows, int64_t cols)
 {
-    float c[VN_TILE_ROWS * VN_TILE_COLS], bias[VN_TILE_COLS];
     if (cols >= VN_TILE_COLS) {
         tile_run(tile, rows);
         return;
     }
-    vn_tile t = *tile;
-    size_t bytes = (size_t)cols * sizeof(float);
-    memset(bias, 0, sizeof bias);
-    t.c = c;
-    t.c_row = VN_TILE_COLS;
-    if (t.bias) t.bias = memcpy(bias, tile->bias, bytes);
-    if (t.add) {
-        memset(c, 0, sizeof c);
-        for (int i = 0; i < rows; i++) memcpy(c + i * t.c_row, tile->c + i * tile->c_row, bytes);
-    }
-    tile_run(&t, rows);
-    for (int i = 0; i < rows; i++) memcpy(tile->c + i * tile->c_row, c + i * t.c_row, bytes);
+    tile_run_half(tile, rows, cols);
+    if (cols <= VF_N) return;
+    vn_tile rest = *tile;
+    rest.b += VF_N;
+    rest.c += VF_N;
+    if (rest.bias) rest.bias += VF_N;
+    tile_run_half(&rest, rows, cols - VF_N);
 }
 
 /* Tiles of at most `each` that n is cut into. */
