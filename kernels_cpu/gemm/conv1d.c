@@ -1,15 +1,19 @@
 /* Convolution along time as products of shifted rows: tap j of a tile of steps is a product of the
- * same rows further on, read where they lie. Rows outside the series, and inputs of few channels, are
- * gathered first. The weights are packed once by all lanes; tiles never cross windows, so a window's
- * result does not depend on its neighbours. */
+ * same rows further on, read where they lie. Rows outside the series, and inputs of few channels,
+ * are gathered first. The weights are packed once by all lanes; tiles never cross windows, so a
+ * window's result does not depend on its neighbours. */
 #include "kernels_cpu/gemm/conv1d.h"
 
 #include <string.h>
 
 #include "kernels_cpu/gemm/gemm.h"
+#include "kernels_cpu/gemm/pack.h"
 #include "kernels_cpu/gemm/tile.h"
 
-enum { FEW_CHANNELS = 16 }; /* below: one product over all taps instead of one a tap */
+enum {
+    FEW_CHANNELS = 16, /* below: one product over all taps instead of one a tap */
+    LINE = 16,         /* floats of a cache line */
+};
 
 typedef struct conv {
     vn_taps taps;
@@ -32,27 +36,27 @@ static conv describe(const vn_call *c)
     return v;
 }
 
-/* Tap j of a panel of outputs: [n_in][VN_TILE_COLS], zeros past the last output. */
-static void pack_tap(const conv *v, int64_t panel, int64_t j, float *out)
+static int64_t depth_of(const conv *v) { return v->n_in * v->taps.kernel; }
+
+/* A panel of outputs: [n_in][k][VN_TILE_COLS], zeros past the last output. */
+static void pack_panel(const conv *v, int64_t panel, float *out)
 {
-    int64_t k = v->taps.kernel, col = panel * VN_TILE_COLS;
-    int64_t step_i = v->transposed ? v->n_out * k : k, step_o = v->transposed ? k : v->n_in * k;
-    const float *w = v->w + col * step_o + (v->transposed ? k - 1 - j : j);
-    int64_t cols = v->n_out - col < VN_TILE_COLS ? v->n_out - col : VN_TILE_COLS;
-    for (int64_t i = 0; i < v->n_in; i++, out += VN_TILE_COLS)
-        for (int64_t o = 0; o < VN_TILE_COLS; o++)
-            out[o] = o < cols ? w[i * step_i + o * step_o] : 0;
+    int64_t k = v->taps.kernel, depth = depth_of(v), col = panel * VN_TILE_COLS;
+    int64_t cols = vn_least(v->n_out - col, VN_TILE_COLS);
+    if (!v->transposed) {
+        vn_pack_columns(v->w + col * depth, depth, cols, depth, out);
+        return;
+    }
+    for (int64_t n = 0; n < depth; n++, out += VN_TILE_COLS) {
+        const float *w = v->w + (n / k * v->n_out + col) * k + k - 1 - n % k;
+        for (int64_t o = 0; o < VN_TILE_COLS; o++) out[o] = o < cols ? w[o * k] : 0;
+    }
 }
 
-static float *tap_of(const conv *v, float *packed, int64_t panel, int64_t j)
-{
-    return packed + (panel * v->taps.kernel + j) * v->n_in * VN_TILE_COLS;
-}
-
-/* Consecutive rows of A that meet consecutive rows of a packed panel. */
+/* Rows of A that meet rows of a packed panel, from `first` on and `step` apart. */
 typedef struct segment {
     const float *a;
-    int64_t a_row, depth, first; /* first: row of the panel */
+    int64_t a_row, depth, first, step;
 } segment;
 
 /* The inputs of `rows` steps from t on, one segment a tap or one for all; returns how many. */
@@ -65,22 +69,25 @@ static int64_t gather(const conv *v, int64_t b, int64_t t, int64_t rows, float *
         int64_t from = vn_tap(&v->taps, t, j), to = vn_tap(&v->taps, t + rows - 1, j);
         bool apart = from < 0 && to < 0 && !v->taps.wrap && (j < k - 1 || n);
         if (!few && from >= 0 && to == from + rows - 1) {
-            seg[n++] = (segment){ x + from * width, width, width, j * width };
+            seg[n++] = (segment){ x + from * width, width, width, j, k };
             continue;
         }
         /* A tap wholly outside adds nothing. Its ends are outside, but a short series may lie in
          * between. */
         if (!few && apart && !vn_tap_meets(&v->taps, t, rows, j)) continue;
-        float *to_rows = few ? room + j * width : room + j * rows * width;
-        int64_t step = few ? k * width : width;
-        for (int64_t r = 0; r < rows; r++) {
+        float *to_rows = few ? room + j : room + j * rows * width;
+        int64_t step = few ? k : 1;
+        for (int64_t r = 0; r < rows; r++, to_rows += step * width) {
             int64_t at = vn_tap(&v->taps, t + r, j);
-            if (at < 0) memset(to_rows + r * step, 0, (size_t)width * sizeof(float));
-            else memcpy(to_rows + r * step, x + at * width, (size_t)width * sizeof(float));
+            if (at >= 0 && !few)
+                memcpy(to_rows, x + at * width, (size_t)width * sizeof(float));
+            else
+                for (int64_t i = 0; i < width; i++)
+                    to_rows[i * step] = at < 0 ? 0 : x[at * width + i];
         }
-        if (!few) seg[n++] = (segment){ to_rows, width, width, j * width };
+        if (!few) seg[n++] = (segment){ room + j * rows * width, width, width, j, k };
     }
-    if (few) seg[n++] = (segment){ room, k * width, k * width, 0 };
+    if (few) seg[n++] = (segment){ room, k * width, k * width, 0, 1 };
     return n;
 }
 
@@ -91,16 +98,22 @@ static void run_tile(const conv *v, int64_t index, float *packed, float *room, s
     int64_t rows = v->len * (index % v->tiles + 1) / v->tiles - t;
     int64_t n = gather(v, b, t, rows, room, seg);
     float *y = v->y + (b * v->len + t) * v->n_out;
+    /* What the last tap of the next tile reads, depth lines at most. */
+    int64_t after = b * v->len + t + rows + (v->taps.kernel - 1) * v->taps.dilation - v->taps.pad;
+    const float *ahead = v->n_in >= FEW_CHANNELS && after >= 0 ? v->x + after * v->n_in : NULL;
     for (int64_t p = 0; p < v->panels; p++) {
         int64_t col = p * VN_TILE_COLS;
+        const float *panel = packed + p * depth_of(v) * VN_TILE_COLS;
         for (int64_t s = 0; s < n; s++) {
             bool last = s == n - 1;
             vn_tile tile = { .a = seg[s].a, .a_row = seg[s].a_row, .a_k = 1,
-                             .b = tap_of(v, packed, p, 0) + seg[s].first * VN_TILE_COLS,
-                             .b_k = VN_TILE_COLS, .k = seg[s].depth, .c = y + col,
+                             .b = panel + seg[s].first * VN_TILE_COLS,
+                             .b_k = seg[s].step * VN_TILE_COLS, .k = seg[s].depth, .c = y + col,
                              .c_row = v->n_out, .add = s > 0,
                              .relu = last && v->act == VN_UNARY_RELU,
-                             .bias = last && v->bias ? v->bias + col : NULL };
+                             .bias = last && v->bias ? v->bias + col : NULL,
+                             .ahead = p ? NULL : ahead, .ahead_k = LINE };
+            ahead = NULL;
             vn_tile_part(&tile, (int)rows, v->n_out - col);
         }
     }
@@ -116,10 +129,8 @@ static void conv1d(const vn_call *c, vn_stream *s)
     float *packed = c->scratch, *room = (float *)(seg + v.taps.kernel);
     int64_t lo, hi;
     if (!v.y) return;
-    vn_lane_share(lane, v.panels * v.taps.kernel, 1, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++)
-        pack_tap(&v, i / v.taps.kernel, i % v.taps.kernel,
-                 tap_of(&v, packed, i / v.taps.kernel, i % v.taps.kernel));
+    vn_lane_share(lane, v.panels, 1, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) pack_panel(&v, i, packed + i * depth_of(&v) * VN_TILE_COLS);
     vn_team_meet(lane);
     vn_lane_share(lane, v.batch * v.tiles, 1, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) run_tile(&v, i, packed, room, seg);
@@ -128,7 +139,7 @@ static void conv1d(const vn_call *c, vn_stream *s)
 static vn_scratch scratch(const vn_call *c)
 {
     conv v = describe(c);
-    int64_t depth = v.taps.kernel * v.n_in;
+    int64_t depth = depth_of(&v);
     return (vn_scratch){ (size_t)(v.panels * VN_TILE_COLS * depth) * sizeof(float),
                          (size_t)v.taps.kernel * sizeof(segment) +
                              (size_t)(VN_TILE_ROWS * depth) * sizeof(float) };
