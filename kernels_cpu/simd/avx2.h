@@ -80,7 +80,10 @@ VF_INLINE vf vf_take(vf a, vf_places places) { return _mm256_permutevar8x32_ps(a
 /* Products of 32-bit words: VU_N lanes of 64 bits, of which a factor is the lower half. */
 enum { VU_N = 4 };
 typedef __m256i vu;
-VF_INLINE vu vu_load(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+VF_INLINE vu vu_load(const uint64_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
 VF_INLINE void vu_store(uint64_t *p, vu v) { _mm256_storeu_si256((__m256i *)(void *)p, v); }
 VF_INLINE vu vu_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
 VF_INLINE vu vu_mul(vu a, vu b) { return _mm256_mul_epu32(a, b); }
@@ -88,6 +91,14 @@ VF_INLINE vu vu_xor(vu a, vu b) { return _mm256_xor_si256(a, b); }
 VF_INLINE vu vu_upper(vu a) { return _mm256_srli_epi64(a, 32); }
 /* The lower half of a, then that of b. */
 VF_INLINE vu vu_pair(vu a, vu b) { return _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa); }
+
+/* a[0] b[0] a[1] b[1] ... */
+VF_INLINE void vu_store_zipped(uint64_t *p, vu a, vu b)
+{
+    vu even = _mm256_unpacklo_epi64(a, b), odd = _mm256_unpackhi_epi64(a, b);
+    vu_store(p, _mm256_permute2x128_si256(even, odd, 0x20));
+    vu_store(p + VU_N, _mm256_permute2x128_si256(even, odd, 0x31));
+}
 
 /* Sums in double, one per lane. */
 typedef struct vf_acc {

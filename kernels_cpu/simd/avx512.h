@@ -70,7 +70,18 @@ VF_INLINE vu vu_mul(vu a, vu b) { return _mm512_mul_epu32(a, b); }
 VF_INLINE vu vu_xor(vu a, vu b) { return _mm512_xor_si512(a, b); }
 VF_INLINE vu vu_upper(vu a) { return _mm512_srli_epi64(a, 32); }
 /* The lower half of a, then that of b. */
-VF_INLINE vu vu_pair(vu a, vu b) { return _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32)); }
+VF_INLINE vu vu_pair(vu a, vu b)
+{
+    return _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32));
+}
+
+/* a[0] b[0] a[1] b[1] ... */
+VF_INLINE void vu_store_zipped(uint64_t *p, vu a, vu b)
+{
+    vu_store(p, _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b));
+    vu_store(p + VU_N,
+             _mm512_permutex2var_epi64(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b));
+}
 
 /* Sums in double, one per lane. */
 typedef struct vf_acc {

@@ -1,36 +1,44 @@
 /* Dropout by the counter-based stream: a Philox block gives four elements, where the reference
- * computes it anew for each. Bound by Philox's ten rounds of integer products; a vector of blocks
- * runs abreast. */
+ * computes it anew for each. Bound by Philox's ten rounds of integer products, each of which waits
+ * for the one before: some vectors of blocks run abreast. */
 #include <math.h>
 #include <string.h>
 
 #include "base/philox.h"
 #include "kernels_cpu/simd/simd.h"
 
-enum { GROUP = 4 * VU_N }; /* elements of VU_N blocks */
+enum {
+    ABREAST = VU_N > 4 ? 4 : 2, /* vectors of blocks: four words each fill half of the registers */
+    GROUP = 4 * VU_N * ABREAST, /* elements of a draw */
+};
 
-/* vn_philox4x32 of blocks first .. first + VU_N - 1 of the stream, in the order of their elements.
- */
+/* vn_philox4x32 of the blocks from `first` on of the stream, in the order of their elements. */
 static void draw(const vn_run *run, uint64_t stream, uint64_t first, uint32_t out[GROUP])
 {
-    uint64_t block[VU_N], pair[2][VU_N];
+    uint64_t block[VU_N * ABREAST], words[GROUP / 2];
     uint32_t key0 = (uint32_t)run->seed, key1 = (uint32_t)(run->seed >> 32);
-    for (int i = 0; i < VU_N; i++) block[i] = first + (uint64_t)i;
-    vu a = vu_load(block), b = vu_upper(a), c = vu_set(stream ^ stream >> 32);
-    vu d = vu_set((uint64_t)*run->step);
+    vu a[ABREAST], b[ABREAST], c[ABREAST], d[ABREAST];
+    for (int i = 0; i < VU_N * ABREAST; i++) block[i] = first + (uint64_t)i;
+    for (int v = 0; v < ABREAST; v++) {
+        a[v] = vu_load(block + v * VU_N);
+        b[v] = vu_upper(a[v]);
+        c[v] = vu_set(stream ^ stream >> 32);
+        d[v] = vu_set((uint64_t)*run->step);
+    }
     for (int round = 0; round < 10; round++) {
-        vu p = vu_mul(vu_set(0xD2511F53u), a), q = vu_mul(vu_set(0xCD9E8D57u), c);
-        a = vu_xor(vu_xor(vu_upper(q), b), vu_set(key0));
-        c = vu_xor(vu_xor(vu_upper(p), d), vu_set(key1));
-        b = q;
-        d = p;
+        for (int v = 0; v < ABREAST; v++) {
+            vu p = vu_mul(vu_set(0xD2511F53u), a[v]), q = vu_mul(vu_set(0xCD9E8D57u), c[v]);
+            a[v] = vu_xor(vu_xor(vu_upper(q), b[v]), vu_set(key0));
+            c[v] = vu_xor(vu_xor(vu_upper(p), d[v]), vu_set(key1));
+            b[v] = q;
+            d[v] = p;
+        }
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
-    vu_store(pair[0], vu_pair(a, b));
-    vu_store(pair[1], vu_pair(c, d));
-    for (int i = 0; i < VU_N; i++)
-        for (int k = 0; k < 2; k++) memcpy(out + 4 * i + 2 * k, &pair[k][i], sizeof pair[k][i]);
+    for (int v = 0; v < ABREAST; v++)
+        vu_store_zipped(words + 2 * v * VU_N, vu_pair(a[v], b[v]), vu_pair(c[v], d[v]));
+    memcpy(out, words, sizeof words);
 }
 
 static void dropout(const vn_call *c, vn_stream *s)

@@ -111,6 +111,13 @@ VF_INLINE vu vu_pair(vu a, vu b)
     return a;
 }
 
+/* a[0] b[0] a[1] b[1] ... */
+VF_INLINE void vu_store_zipped(uint64_t *p, vu a, vu b)
+{
+    vu_store(p, a);
+    vu_store(p + VU_N, b);
+}
+
 /* Sums in double, one per lane. */
 typedef double vf_pair __attribute__((vector_size(16)));
 typedef struct vf_acc {

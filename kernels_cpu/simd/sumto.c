@@ -1,12 +1,17 @@
-/* Sums over one group of neighbouring axes: bias gradients ([B, N] to [N]), totals, sums over time.
- * Sums are in double; the order depends on the shape alone. */
+/* Sums over one group of neighbouring axes: bias gradients ([B, N] to [N]), totals, sums over time;
+ * or over the first and the last axes ([B, H, C] to [H]: the bias of a layer along time). Sums are
+ * in double; the order depends on the shape alone. */
 #include "kernels_cpu/simd/simd.h"
 
-enum { COLUMNS = 64 }; /* columns a lane takes at a time: 256 bytes of each row */
+enum {
+    COLUMNS = 64, /* a lane takes at a time: 256 bytes of each row */
+    ABREAST = 4,  /* vectors of columns summed at a time */
+    AHEAD = 16,   /* rows fetched before they are summed: rows may be pages apart */
+};
 
-/* x as [outer, mid, inner], summed over mid. */
+/* x as [front, outer, mid, inner], summed over front and mid. Either front or inner is 1. */
 typedef struct shape {
-    int64_t outer, mid, inner;
+    int64_t front, outer, mid, inner;
 } shape;
 
 static bool summed(const vn_tensor *x, const vn_tensor *y, int axis)
@@ -15,21 +20,21 @@ static bool summed(const vn_tensor *x, const vn_tensor *y, int axis)
     return own < 0 || y->dim[own] != x->dim[axis];
 }
 
-/* False if the axes summed over (of length above 1) are not neighbours. */
+/* False if the axes summed over (of length above 1) lie otherwise. */
 static bool shape_of(const vn_call *c, shape *s)
 {
     const vn_tensor *x = &c->in[0], *y = &c->out[0];
-    int phase = 0; /* 0 before, 1 within, 2 after the summed axes */
-    *s = (shape){ 1, 1, 1 };
+    int64_t len[4] = { 1, 1, 1, 1 }; /* of neighbours: kept, summed, kept, summed */
+    int at = 0;
     for (int i = 0; i < x->rank; i++) {
         if (x->dim[i] == 1) continue;
-        bool sum = summed(x, y, i);
-        if (sum && phase == 2) return false;
-        if (sum) phase = 1;
-        else if (phase == 1) phase = 2;
-        *(phase == 0 ? &s->outer : phase == 1 ? &s->mid : &s->inner) *= x->dim[i];
+        if (summed(x, y, i) != (at & 1)) at++;
+        if (at > 3) return false;
+        len[at] *= x->dim[i];
     }
-    return true;
+    *s = (shape){ 1, len[0], len[1], len[2] };
+    if (at == 3) *s = (shape){ len[1], len[2], len[3], 1 };
+    return at < 3 || len[0] == 1;
 }
 
 static int64_t tiles_of(int64_t n) { return (n + VN_TILE - 1) / VN_TILE; }
@@ -61,19 +66,38 @@ static void sum_all(const vn_call *c, int64_t n, vn_lane *lane)
     *(float *)c->out[0].data = (float)sum;
 }
 
+/* ABREAST vectors of columns of `mid` rows. */
+static void sum_abreast(const float *x, const shape *s, float *y)
+{
+    vf_acc sum[ABREAST];
+    for (int v = 0; v < ABREAST; v++) sum[v] = vf_acc_zero();
+    for (int64_t i = 0; i < s->mid; i++, x += s->inner)
+        for (int v = 0; v < ABREAST; v++) {
+            __builtin_prefetch(x + AHEAD * s->inner + v * VF_N);
+            sum[v] = vf_acc_add(sum[v], vf_load(x + v * VF_N));
+        }
+    for (int v = 0; v < ABREAST; v++) vf_store(y + v * VF_N, vf_acc_round(sum[v]));
+}
+
 /* Columns [lo, hi) of one [mid, inner] matrix. */
 static void sum_columns(const float *x, const shape *s, int64_t lo, int64_t hi, float *y)
 {
-    for (int64_t j = lo; j < hi; j += VF_N) {
-        vf_acc a = vf_acc_zero(), b = a;
-        int64_t i = 0;
-        for (; i + 2 <= s->mid; i += 2) {
-            a = vf_acc_add(a, vf_load_upto(x + i * s->inner + j, hi - j));
-            b = vf_acc_add(b, vf_load_upto(x + (i + 1) * s->inner + j, hi - j));
-        }
-        if (i < s->mid) a = vf_acc_add(a, vf_load_upto(x + i * s->inner + j, hi - j));
-        vf_store_upto(y + j, vf_acc_round(vf_acc_both(a, b)), hi - j);
+    int64_t j = lo;
+    for (; j + ABREAST * VF_N <= hi; j += ABREAST * VF_N) sum_abreast(x + j, s, y + j);
+    for (; j < hi; j += VF_N) {
+        vf_acc sum = vf_acc_zero();
+        for (int64_t i = 0; i < s->mid; i++)
+            sum = vf_acc_add(sum, vf_load_upto(x + i * s->inner + j, hi - j));
+        vf_store_upto(y + j, vf_acc_round(sum), hi - j);
     }
+}
+
+/* Row `outer` of every front. */
+static double sum_fronts(const float *x, const shape *s)
+{
+    double sum = 0;
+    for (int64_t f = 0; f < s->front; f++) sum += total(x + f * s->outer * s->mid, s->mid);
+    return sum;
 }
 
 static void sumto(const vn_call *c, vn_stream *stream)
@@ -85,11 +109,12 @@ static void sumto(const vn_call *c, vn_stream *stream)
     int64_t lo, hi;
     if (!y) return;
     shape_of(c, &s);
-    if (s.outer == 1 && s.inner == 1) {
+    if (s.front == 1 && s.outer == 1 && s.inner == 1) {
         sum_all(c, s.mid, lane);
     } else if (s.inner == 1) {
-        vn_lane_share(lane, s.outer, s.mid < VN_TILE ? VN_TILE / s.mid : 1, &lo, &hi);
-        for (int64_t o = lo; o < hi; o++) y[o] = (float)total(x + o * s.mid, s.mid);
+        int64_t each = s.front * s.mid;
+        vn_lane_share(lane, s.outer, each < VN_TILE ? VN_TILE / each : 1, &lo, &hi);
+        for (int64_t o = lo; o < hi; o++) y[o] = (float)sum_fronts(x + o * s.mid, &s);
     } else {
         int64_t tiles = (s.inner + COLUMNS - 1) / COLUMNS;
         vn_lane_share(lane, s.outer * tiles, 1, &lo, &hi);
@@ -111,7 +136,8 @@ static const char *unfit(const vn_call *c)
     shape s;
     if (vn_not_f32(c)) return vn_not_f32(c);
     if (vn_count(&c->in[0]) == 0) return "nothing to sum";
-    return shape_of(c, &s) ? NULL : "the axes summed over are not neighbours";
+    return shape_of(c, &s) ? NULL
+                           : "the axes summed over are neither neighbours nor the first and last";
 }
 
 const vn_kernel VN_SIMD(sumto) = { VN_SIMD_NAME(sumto), VN_SIMD_NEED, unfit, scratch, sumto };
