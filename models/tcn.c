@@ -1,9 +1,9 @@
-/* TCN (Bai, Kolter and Koltun, "An Empirical Evaluation of Generic Convolutional and Recurrent Networks
- * for Sequence Modeling", 2018): causal dilated convolutions over the window.
+/* TCN (Bai, Kolter and Koltun, "An Empirical Evaluation of Generic Convolutional and Recurrent
+ * Networks for Sequence Modeling", 2018): causal dilated convolutions over the window.
  *
  *     x_t      = [ y_t | hist_t | stat | futr_t ]
- *     residual   block i: two convolutions of dilation d_i, weights g v / |v|, each with ReLU and dropout;
- *                x = ReLU(block(x) + skip x), skip a matrix where the width changes
+ *     residual   block i: two convolutions of dilation d_i, weights g v / |v|, each with ReLU and
+ *                dropout; x = ReLU(block(x) + skip x), skip a matrix where the width changes
  *     nixtla     one convolution a layer with ReLU, as neuralforecast's TCN, whose weights it takes
  *     context  = A x over time, [L] -> [H] for every channel
  *     yhat     = MLP([ context | futr of the horizon ])
@@ -75,8 +75,8 @@ static void advise(const void *hparams, const vn_task *task, vn_text *out)
                        seen, task->L);
 }
 
-/* A causal convolution from `n_in` channels with parameters "<name>.*", its weights normalised a channel
- * or plain. */
+/* A causal convolution from `n_in` channels with parameters "<name>.*", its weights normalised a
+ * channel or plain. */
 static vn_val convolve(vn_graph *g, const tcn *hp, const char *name, vn_val x, int64_t n_in,
                        int64_t dil)
 {
@@ -89,7 +89,8 @@ static vn_val convolve(vn_graph *g, const tcn *hp, const char *name, vn_val x, i
     if (normed) {
         snprintf(path, sizeof path, "%s.weight_g", name);
         /* 1 / sqrt 3 is the length of such a v, from its variance: g v / |v| begins as v. */
-        vn_val gain = vn_param(g, path, VN_DIMS(n_out), (vn_init){ VN_INIT_CONSTANT, sqrt(1 / 3.0) });
+        vn_val gain =
+            vn_param(g, path, VN_DIMS(n_out), (vn_init){ VN_INIT_CONSTANT, sqrt(1 / 3.0) });
         vn_val square = vn_sumto(g, vn_apply(g, VN_UNARY_SQUARE, w), VN_DIMS(n_out, 1, 1));
         gain = vn_reshape(g, gain, VN_DIMS(n_out, 1, 1));
         w = vn_mul(g, w, vn_div(g, gain, vn_apply(g, VN_UNARY_SQRT, square)));
@@ -124,7 +125,8 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
         n_in = hp->encoder_hidden_size;
         vn_pop(g);
     }
-    return vn_sequence_decode(g, t, vn_sequence_adapt(g, t, x), hp->decoder_layers, hp->decoder_hidden_size);
+    return vn_sequence_decode(g, t, vn_sequence_adapt(g, t, x), hp->decoder_layers,
+                              hp->decoder_hidden_size);
 }
 
 /* neuralforecast's. */

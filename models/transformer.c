@@ -1,20 +1,22 @@
-/* Transformer (Vaswani et al., "Attention Is All You Need", NeurIPS 2017), encoder and decoder, as the
- * Informer family uses it for series (Zhou et al., AAAI 2021) and neuralforecast's VanillaTransformer
- * defines it:
+/* Transformer (Vaswani et al., "Attention Is All You Need", NeurIPS 2017), encoder and decoder, as
+ * the Informer family uses it for series (Zhou et al., AAAI 2021) and neuralforecast's
+ * VanillaTransformer defines it:
  *
  *     embed(y, z)  = dropout(conv_3(y) going round + position + W z)
  *     encoder      x = embed(y, [futr | hist | stat]);  layers of attention and feed-forward
- *     decoder      x = embed([the last part of y | H zeros], [futr | stat]);  layers of attention to
- *                  itself and to the encoder, and feed-forward
+ *     decoder      x = embed([the last part of y | H zeros], [futr | stat]);  layers of attention
+ *                  to itself and to the encoder, and feed-forward
  *     yhat         = W norm(the last H steps)
  *
- * Sums and norms around a part f: x = norm(x + f(x)) (post) or x + f(norm(x)) (pre). Only the last H
- * steps leave the last decoder layer, so only they are queries and feed-forward rows there.
+ * Sums and norms around a part f: x = norm(x + f(x)) (post) or x + f(norm(x)) (pre). Only the last
+ * H steps leave the last decoder layer, so only they are queries and feed-forward rows there.
  *
- *     head=time    no decoder: yhat = MLP([ A encoder's x over time, [L] -> [H] | futr ]), as the TCN
+ *     head=time    no decoder: yhat = MLP([ A encoder's x over time, [L] -> [H] | futr ]), as in
+ *                  the TCN
  *
  * By default the decoder attends causally and nobody to steps that are not observed; compat=nixtla
- * attends to all of them, as the original does when it runs. Left out: dropout of attention weights. */
+ * attends to all of them, as the original does when it runs. Left out: dropout of attention
+ * weights. */
 #include "models/sequence.h"
 
 #include <math.h>
@@ -25,22 +27,23 @@ enum { DECODER, TIME }; /* head */
 
 static const double eps = 1e-5; /* of every norm, PyTorch's */
 
-#define HPARAMS(X) \
-    X(INT, hidden_size, "128", 2, 16384, NULL, "width of a step, a multiple of n_head") \
-    X(INT, n_head, "4", 1, 256, NULL, "heads of attention") \
-    X(INT, conv_hidden_size, "32", 1, 65536, NULL, "width inside the feed-forward part") \
-    X(INT, encoder_layers, "2", 1, 64, NULL, "layers of the encoder") \
-    X(INT, decoder_layers, "1", 1, 64, NULL, "layers of the decoder") \
-    X(FLOAT, dropout, "0.05", 0, 0.99, NULL, "after embeddings, attention and both feed-forward layers") \
-    X(ENUM, activation, "gelu", 0, 0, "gelu|relu", "inside the feed-forward part") \
-    X(ENUM, norm, "post", 0, 0, "post|pre", "normalise each sum, or what goes into each part") \
-    X(ENUM, head, "decoder", 0, 0, "decoder|time", \
+#define HPARAMS(X)                                                                                 \
+    X(INT, hidden_size, "128", 2, 16384, NULL, "width of a step, a multiple of n_head")            \
+    X(INT, n_head, "4", 1, 256, NULL, "heads of attention")                                        \
+    X(INT, conv_hidden_size, "32", 1, 65536, NULL, "width inside the feed-forward part")           \
+    X(INT, encoder_layers, "2", 1, 64, NULL, "layers of the encoder")                              \
+    X(INT, decoder_layers, "1", 1, 64, NULL, "layers of the decoder")                              \
+    X(FLOAT, dropout, "0.05", 0, 0.99, NULL,                                                       \
+      "after embeddings, attention and both feed-forward layers")                                  \
+    X(ENUM, activation, "gelu", 0, 0, "gelu|relu", "inside the feed-forward part")                 \
+    X(ENUM, norm, "post", 0, 0, "post|pre", "normalise each sum, or what goes into each part")     \
+    X(ENUM, head, "decoder", 0, 0, "decoder|time",                                                 \
       "decoder: attention from the steps of the horizon; time: the encoder alone, and one matrix " \
-      "over time, which learns in far fewer steps") \
-    X(FLOAT, decoder_input_size_multiplier, "0.5", 0.001, 0.999, NULL, \
-      "part of the input that the decoder begins with") \
-    X(ENUM, compat, "none", 0, 0, "none|nixtla", \
-      "nixtla: the decoder is not causal and steps that are not observed are attended to, as in " \
+      "over time, which learns in far fewer steps")                                                \
+    X(FLOAT, decoder_input_size_multiplier, "0.5", 0.001, 0.999, NULL,                             \
+      "part of the input that the decoder begins with")                                            \
+    X(ENUM, compat, "none", 0, 0, "none|nixtla",                                                   \
+      "nixtla: the decoder is not causal and steps that are not observed are attended to, as in "  \
       "neuralforecast, whose weights then fit")
 
 typedef struct transformer {
@@ -81,8 +84,8 @@ typedef struct spec {
     vn_val seen; /* [B, L]: steps of the input that may be attended to; 0: all */
 } spec;
 
-/* sin and cos of t / 10000^(2 i / D) at columns 2 i and 2 i + 1. Angles are rounded to float, as where
- * imported weights were trained. */
+/* sin and cos of t / 10000^(2 i / D) at columns 2 i and 2 i + 1. Angles are rounded to float, as
+ * where imported weights were trained. */
 static vn_val positions(vn_graph *g, int64_t T, int64_t D)
 {
     double *table = vn_arena_array(&g->arena, (size_t)(T * D), sizeof *table);
