@@ -58,6 +58,13 @@ static void tell(const vn_table *t, const vn_log *log)
         t->name, formats[t->format], (long long)p->n_series, (long long)p->n_rows,
         vn_freq_text(p->freq, freq), (long long)p->season, (long long)p->n_gap_rows,
         (long long)p->n_missing);
+    int64_t future = p->n_rows;
+    for (int64_t i = 0; i < p->n_series; i++) future -= p->n_past[i];
+    if (future && future < p->n_rows)
+        vn_log_printf(log, VN_LOG_INFO,
+                      "%s: %lld rows lie after the last target of their series and are taken as its "
+                      "future: forecasts begin there",
+                      t->name, (long long)future);
 }
 
 vn_status vn_panel_read(const char *path, const vn_data_options *options, const vn_log *log,

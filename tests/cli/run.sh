@@ -290,6 +290,10 @@ code=$?
 check "SIGTERM exits with 143, not $code" test "$code" -eq 143
 check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
 
+# ---- rows without a target at the end are the future ----
+sed '$s/,[^,]*$/,/' good.csv > open_end.csv
+expect 0 '1 rows lie after the last target' "$vane" forecast open_end.csv -m m.vane -o open_end.out
+
 # ---- divergence: the step and the node are named, what was there is intact ----
 sed '2,$s/$/e30/' good.csv > huge.csv
 cp m.vane before.vane
