@@ -24,7 +24,7 @@ typedef struct parser {
     const char *section;
     seen *seen;
     vn_arena arena;
-    vn_text value;
+    vn_text value, where;
 } parser;
 
 static vn_status fail(const parser *p, size_t at, const char *fmt, ...) VN_PRINTF(3, 4);
@@ -229,7 +229,7 @@ static vn_status take_element(parser *p)
     size_t at = p->at, first = p->value.n;
     if (peek(p) == '[') return fail(p, at, "lists of lists are not supported");
     VN_TRY(take_scalar(p));
-    if (p->value.failed) return VN_OK;
+    if (p->value.failed || p->where.failed) return VN_OK;
     if (p->value.n == first || strcspn(p->value.s + first, " \t,[]\n") < p->value.n - first)
         return fail(p, at, "a text in a list may not be empty or hold blanks, commas or brackets");
     return VN_OK;
@@ -267,16 +267,15 @@ static vn_status take_entry(parser *p, vn_config_entry entry, void *ctx)
     p->at++;
     skip_blanks(p);
     VN_TRY(remember(p, key_at, p->section, key));
-    size_t value_at = p->at - p->line_start + 1;
-    int line = p->line;
+    p->where.n = 0;
+    vn_text_printf(&p->where, "%s:%d:%zu", p->name, p->line, p->at - p->line_start + 1);
     p->value.n = 0;
     vn_text_put(&p->value, "", 0);
     VN_TRY(peek(p) == '[' ? take_list(p) : take_scalar(p));
-    if (p->value.failed) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    if (p->value.failed || p->where.failed) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY(finish_line(p));
-    vn_status st = entry(ctx, p->section, key, p->value.s, line);
-    if (!st) return VN_OK;
-    return vn_fail_in(vn_trail(st, __FILE__, __LINE__), "%s:%d:%zu", p->name, line, value_at);
+    vn_status st = entry(ctx, p->section, key, p->value.s, p->where.s);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
 static vn_status take_header(parser *p)
@@ -312,6 +311,7 @@ vn_status vn_config_parse(const char *name, const char *text, size_t n, vn_confi
     vn_status st = VN_OK;
     while (!st && p.at < p.n) st = take_line(&p, entry, ctx);
     vn_text_close(&p.value);
+    vn_text_close(&p.where);
     vn_arena_close(&p.arena);
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }

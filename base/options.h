@@ -78,9 +78,10 @@ void vn_option_accepts(const vn_option *o, vn_text *out);
 
 /* One `key = value` of a config file in a strict TOML subset: comments, blank lines, [section]
  * headers, bare keys, and values that are integers, floats, booleans, basic or literal strings or
- * one-line arrays of them. `value` is given unquoted as option text. */
+ * one-line arrays of them. `value` is given unquoted as option text; `where` is "name:line:col" of
+ * it, which an entry that fails puts before its message. */
 typedef vn_status (*vn_config_entry)(void *ctx, const char *section, const char *key,
-                                     const char *value, int line);
+                                     const char *value, const char *where);
 
 /* Read a config text. Errors are "name:line:col: ...". Duplicate keys are errors. */
 vn_status vn_config_parse(const char *name, const char *text, size_t n, vn_config_entry entry,

@@ -273,25 +273,13 @@ static bool known_section(const char *section)
     return vn_model_find(section);
 }
 
-typedef struct file_context {
-    vane_config *config;
-    const char *path;
-} file_context;
-
 static vn_status file_entry(void *ctx, const char *section, const char *key, const char *value,
-                            int line)
+                            const char *where)
 {
-    file_context *f = ctx;
-    char where[512];
-    vn_text text = { 0 };
-    vn_text_printf(&text, "%s:%d", f->path, line);
-    size_t n = text.n < sizeof where ? text.n : sizeof where - 1;
-    if (text.s) memcpy(where, text.s, n);
-    where[n] = 0;
-    vn_text_close(&text);
+    vane_config *config = ctx;
     if (section && !known_section(section))
         return VN_FAIL(VN_E_ARGUMENT, "%s: unknown section [%s]", where, section);
-    return (vn_status)vane_config_set(f->config, VANE_FILE, where, key, value);
+    return (vn_status)vane_config_set(config, VANE_FILE, where, key, value);
 }
 
 vane_status vane_config_set_file(vane_config *config, const char *path)
@@ -300,8 +288,8 @@ vane_status vane_config_set_file(vane_config *config, const char *path)
     size_t n;
     vn_status st = vn_file_read(path, 1 << 20, &text, &n);
     if (st) return vn_public(vn_trail(st, __FILE__, __LINE__));
-    file_context f = { config, strcmp(path, "-") ? path : "standard input" };
-    st = vn_config_parse(f.path, text, n, file_entry, &f);
+    const char *name = strcmp(path, "-") ? path : "standard input";
+    st = vn_config_parse(name, text, n, file_entry, config);
     vn_free(text);
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }

@@ -1,5 +1,6 @@
 /* Forecasts of whole data sets. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -264,6 +265,25 @@ static vn_status forecast_of(const vane_config *config, const vn_fitted *m, cons
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
+/* A window may leave the range of f32 without any fault of the others: they are not withheld. */
+static void warn_not_finite(const vane_forecast *f, const vn_log *log)
+{
+    int64_t n_bad = 0, first = -1, step = 0;
+    for (int64_t i = 0; i < f->n_series; i++)
+        for (int64_t k = 0; k < f->h; k++) {
+            if (isfinite(f->y[i * f->h + k])) continue;
+            if (first < 0) step = k;
+            if (first < 0) first = i;
+            n_bad++;
+            break;
+        }
+    if (n_bad)
+        vn_log_printf(log, VN_LOG_WARN,
+                      "the forecasts of %" PRId64 " of %" PRId64 " series are not finite, the first "
+                      "that of series '%s' at step %" PRId64, n_bad, f->n_series, f->id[first],
+                      step + 1);
+}
+
 static vane_status make(const vane_config *config, const vane_model *model,
                         const vane_dataset *data, const vane_dataset *future,
                         const vane_hooks *hooks, keep what, vane_forecast **forecast)
@@ -279,6 +299,7 @@ static vane_status make(const vane_config *config, const vane_model *model,
     VN_TRY_DONE(vn_forecast_fits(model->fitted, panel, &log));
     VN_TRY_DONE(prepare(f, model->fitted, panel));
     VN_TRY_DONE(forecast_of(config, model->fitted, panel, &log, what, f));
+    warn_not_finite(f, &log);
     *forecast = f;
     f = NULL;
 done:

@@ -1,4 +1,6 @@
 /* The model file: description and weights. */
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -86,6 +88,34 @@ static vn_status take_weights(vn_fitted *m, const vn_safetensors *file)
     return VN_OK;
 }
 
+/* Element k of a tensor of reals, which may lie unaligned. */
+static double stored_real(const vn_stored *t, int64_t k)
+{
+    float single;
+    double twice;
+    if (t->dtype == VN_F32) memcpy(&single, (const char *)t->data + (size_t)k * 4, sizeof single);
+    if (t->dtype == VN_F32) return (double)single;
+    memcpy(&twice, (const char *)t->data + (size_t)k * 8, sizeof twice);
+    return twice;
+}
+
+/* Numbers that are none would come back as a forecast of none. */
+static vn_status check_finite(const vn_safetensors *file)
+{
+    for (int i = 0; i < file->n_tensors; i++) {
+        const vn_stored *t = &file->tensor[i];
+        int64_t n = (int64_t)(t->bytes / vn_dtype_bytes(t->dtype));
+        for (int64_t k = 0; k < n && (t->dtype == VN_F32 || t->dtype == VN_F64); k++) {
+            double x = stored_real(t, k);
+            if (!isfinite(x))
+                return VN_FAIL(VN_E_MODEL,
+                               "\"%s\": element %" PRId64 " of tensor \"%s\" is %g; expected a "
+                               "finite number", file->path, k, t->name, x);
+        }
+    }
+    return VN_OK;
+}
+
 vn_status vn_fitted_load(const char *path, vn_fitted **out)
 {
     vn_safetensors *file = NULL;
@@ -94,6 +124,7 @@ vn_status vn_fitted_load(const char *path, vn_fitted **out)
     *out = NULL;
     VN_TRY_DONE(vn_safetensors_read(path, &file));
     VN_TRY_DONE(vn_safetensors_verify(file));
+    VN_TRY_DONE(check_finite(file));
     VN_TRY_DONE(vn_fitted_understand(file, format, &m));
     const vn_solver *solver = vn_solver_of(m->def);
     VN_TRY_DONE(solver ? solver->restore(m, file) : take_weights(m, file));

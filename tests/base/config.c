@@ -1,16 +1,17 @@
 /* Config files: what is accepted, and where each error points. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
 #include "base/options.h"
 
 static vn_status collect(void *ctx, const char *section, const char *key, const char *value,
-                         int line)
+                         const char *where)
 {
-    if (!strcmp(key, "refused")) return VN_FAIL(VN_E_ARGUMENT, "refused: no");
-    vn_text_printf(ctx, "%d %s.%s=%s\n", line, section, key, value);
+    if (!strcmp(key, "refused")) return VN_FAIL(VN_E_ARGUMENT, "%s: refused: no", where);
+    vn_text_printf(ctx, "%d %s.%s=%s\n", atoi(strchr(where, ':') + 1), section, key, value);
     return VN_OK;
 }
 

@@ -201,7 +201,7 @@ cp out.txt again.toml
 expect 0 'scaler_type = "robust"' "$vane" train --config again.toml --print-config
 check 'what is printed reads back' test "$(sed 's/ *#.*//' out.txt)" = "$(sed 's/ *#.*//' again.toml)"
 echo 'max_step = 7' > bad.toml
-expect 2 'bad.toml:1' "$vane" train good.csv --h 6 -o m.vane --config bad.toml
+expect 2 'error: argument: bad.toml:1:12: unknown option' "$vane" train good.csv --h 6 -o m.vane --config bad.toml
 expect 2 'VANE_MAX_STEPS' env VANE_MAX_STEPS=many "$vane" train good.csv --h 6 -o m.vane
 
 # ---- damage ----
@@ -293,6 +293,10 @@ check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
 # ---- rows without a target at the end are the future ----
 sed '$s/,[^,]*$/,/' good.csv > open_end.csv
 expect 0 '1 rows lie after the last target' "$vane" forecast open_end.csv -m m.vane -o open_end.out
+
+# ---- a forecast outside the numbers is not silent ----
+awk -F, 'NR > 1 { $NF = NR % 2 ? "3e38" : "-3e38" } { print }' OFS=, good.csv > edge.csv
+expect 0 'series are not finite' "$vane" forecast edge.csv -m m.vane -o edge.out
 
 # ---- divergence: the step and the node are named, what was there is intact ----
 sed '2,$s/$/e30/' good.csv > huge.csv

@@ -1,5 +1,6 @@
 /* The model file and its container: what was saved comes back, whatever else is refused. */
 #include <check.h>
+#include <math.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,21 @@ START_TEST(a_saved_model_comes_back_whole)
     unlink(second);
     vn_fitted_close(m);
     vn_fitted_close(n);
+}
+END_TEST
+
+START_TEST(weights_that_are_no_numbers_are_refused)
+{
+    const char *path = vn_lab_path("nan.vane");
+    vn_fitted *m = some_model(), *n;
+    m->params->block[m->params->entry[0].offset] = _i ? INFINITY : NAN;
+    ck_assert_int_eq(vn_fitted_save(m, path), VN_OK);
+    ck_assert_int_eq(vn_fitted_load(path, &n), VN_E_MODEL);
+    ck_assert_ptr_null(n);
+    ck_assert_ptr_nonnull(strstr(vn_last_message(), "element 0 of tensor"));
+    ck_assert_ptr_nonnull(strstr(vn_last_message(), m->params->entry[0].name));
+    unlink(path);
+    vn_fitted_close(m);
 }
 END_TEST
 
@@ -410,6 +426,7 @@ Suite *vn_suite_model_file(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, the_checksum_is_xxh64);
     tcase_add_test(t, a_saved_model_comes_back_whole);
+    tcase_add_loop_test(t, weights_that_are_no_numbers_are_refused, 0, 2);
     tcase_add_loop_test(t, a_loaded_model_forecasts_the_same_bits, 0, 3);
     tcase_add_test(t, every_truncated_model_is_refused);
     tcase_add_loop_test(t, every_altered_bit_is_noticed, 0, 8);
