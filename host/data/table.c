@@ -352,6 +352,23 @@ static vn_status roles_long(vn_table *t, role *roles)
     return assign_features(t, roles);
 }
 
+/* A table of columns called id and value would be two series; hardly what its owner means. */
+static void doubt_wide(const vn_table *t, const vn_log *log)
+{
+    static const char *const usual[] = { "id", "item_id", "series", "series_id", "store", "sku", "key",
+                                         "item", "value", "target", "sales", "demand" };
+    if (t->options->format != VN_FORMAT_AUTO) return;
+    for (int64_t i = 0; i < t->n_columns; i++)
+        for (size_t k = 0; k < sizeof usual / sizeof *usual; k++)
+            if (!strcmp(t->column[i], usual[k])) {
+                vn_log_printf(log, VN_LOG_WARN,
+                              "%s: read as a wide table, in which column '%s' is a series; if the "
+                              "table is long, name its columns: id_col, target_col",
+                              t->name, t->column[i]);
+                return;
+            }
+}
+
 static vn_status roles_wide(vn_table *t, role *roles)
 {
     int64_t time, index;
@@ -498,6 +515,7 @@ static vn_status read_columns(vn_table *t, const vn_log *log)
     if (!roles) return VN_E_MEMORY;
     VN_TRY(t->format == VN_FORMAT_WIDE ? roles_wide(t, roles) : roles_long(t, roles));
     name_ignored(t, roles, log);
+    if (t->format == VN_FORMAT_WIDE) doubt_wide(t, log);
     int64_t id_column = -1;
     for (int64_t i = 0; i < t->n_columns; i++)
         if (roles[i].what == ROLE_ID) id_column = i;

@@ -294,6 +294,10 @@ check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
 sed '$s/,[^,]*$/,/' good.csv > open_end.csv
 expect 0 '1 rows lie after the last target' "$vane" forecast open_end.csv -m m.vane -o open_end.out
 
+# ---- a long table whose columns have other names ----
+awk -F, 'NR == 1 { print "id,ds,value" } NR > 1 { print NR % 7 "," $2 "," $3 }' good.csv > named.csv
+expect 0 "'id' is a series" "$vane" train named.csv $quick -o named.vane
+
 # ---- a forecast outside the numbers is not silent ----
 awk -F, 'NR > 1 { $NF = NR % 2 ? "3e38" : "-3e38" } { print }' OFS=, good.csv > edge.csv
 expect 0 'series are not finite' "$vane" forecast edge.csv -m m.vane -o edge.out
