@@ -19,7 +19,7 @@ vane=${VANE:-build/release/vane}
 source bench/tasks.sh
 
 # Every target of "$2" (metric=limit,...) met by the scores "$1"? With "exact" the digits of the target
-# must come out; else the score may not be larger, six decimals deciding.
+# must come out; else the score may not be larger, six decimals deciding. A limit "least..most" is both ends.
 met() {
     awk -v got="$1" -v want="$2" -v exact="$3" 'BEGIN {
         n = split(got, cell, " ")
@@ -28,6 +28,10 @@ met() {
         for (i = 1; i <= n; i++) {
             split(cell[i], pair, "=")
             if (!(pair[1] in value) || value[pair[1]] == "nan") exit 1
+            if (k = index(pair[2], "..")) {
+                if (value[pair[1]] + 0 < substr(pair[2], 1, k - 1) + 0) exit 1
+                pair[2] = substr(pair[2], k + 2)
+            }
             digits = length(pair[2]) - index(pair[2], ".")
             same = sprintf("%." digits "f", value[pair[1]]) == pair[2]
             if (exact ? !same : value[pair[1]] + 0 > pair[2] + 0.0000005) exit 1
@@ -66,7 +70,7 @@ cell() {
         n = split(got, part, " ")
         for (i = 1; i <= n; i++) {
             split(part[i], pair, "=")
-            out = out (i > 1 ? " / " : "") (pair[2] == "nan" ? "–" : sprintf("%.4g", pair[2]))
+            out = out (i > 1 ? " / " : "") (pair[2] == "nan" ? "–" : pair[2] ~ /\.\./ ? pair[2] : sprintf("%.4g", pair[2]))
         }
         print out
     }'

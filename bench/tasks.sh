@@ -40,7 +40,7 @@ Peyton-37-prophet|1|Peyton|mae=0.5191|mae=0.5191|--model prophet
 ETTm2-96-nhits|2|ETTm2|mse=0.176,mae=0.255|mse=0.185,mae=0.268|$nhits
 M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --input_size 192 --max_steps 4000
 M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhits $m --input_size 192 --max_steps 4000
-M4-Hourly-deepar|2|M4-Hourly|nd=0.042,wql=0.033|smape=15,nd=0.085,wql=0.070|--model deepar --max_lag 169 --max_steps 1000 --windows_batch_size 64
+M4-Hourly-deepar|2|M4-Hourly|nd=0.042,wql=0.033,coverage80=0.77..0.83,coverage90=0.87..0.93|smape=15,nd=0.085,wql=0.070|--model deepar
 ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention $recurrent
 ETTh1-96-gru|2|ETTh1|mse=0.42,mae=0.42|mse=0.60,mae=0.49|--model gru $recurrent
 ETTh1-96-transformer|2|ETTh1|mse=0.375,mae=0.390|mse=0.40,mae=0.41|--model transformer --head time --hidden_size 64 --conv_hidden_size 128 $convattn
