@@ -23,7 +23,7 @@
     X(TEXT, holidays, "", 0, 0, NULL, "CSV file with columns holiday, ds and perhaps lower_window, upper_window, prior_scale; dates of the future too") \
     X(FLOAT, holidays_prior_scale, "10", 1e-9, 1e6, NULL, "deviation of the normal prior of holidays and regressors") \
     X(ENUM, holidays_mode, "same", 0, 0, "same|additive|multiplicative", "how holidays act on the trend") \
-    X(TEXT, regressors, "", 0, 0, NULL, "settings of columns of futr_exog_list, comma separated: name[:prior_scale[:mode[:auto|true|false]]], the last: standardised; columns not named take the defaults") \
+    X(TEXT, regressors, "", 0, 0, NULL, "settings of the columns of features, comma separated: name[:prior_scale[:mode[:auto|true|false]]], the last: standardised; columns not named take the defaults. A category has a coefficient for each text (unseen texts: none); a column known only in the past acts as it was h steps before; static ones are left out") \
     X(INT, uncertainty_samples, "1000", 2, 1000000, NULL, "paths simulated for an interval")
 
 typedef struct vn_prophet_options {

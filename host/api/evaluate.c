@@ -14,7 +14,6 @@ typedef struct entrant {
     vn_fitted drawing; /* m, where other than its own number of paths are drawn */
     vn_scaled scaled;
     vn_predictor *predictor;
-    const vn_panel *panel;
     vn_team *team;
     const vn_head *head;
     double q[VN_EVAL_LEVELS]; /* levels of the scores */
@@ -66,7 +65,7 @@ static vn_status run_model(void *ctx, const int32_t *pairs, int64_t n, double *o
 static vn_status run_solver(void *ctx, const int32_t *pairs, int64_t n, double *out)
 {
     const entrant *e = ctx;
-    return vn_solver_of(e->m->def)->roll(e->m, e->panel, e->team, pairs, n, out);
+    return vn_solver_of(e->m->def)->roll(e->m, e->scaled.use, e->team, pairs, n, out);
 }
 
 static void close_model(void *ctx)
@@ -91,14 +90,13 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
     entrant *e = vn_calloc(1, sizeof *e);
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     e->m = m = vn_fitted_drawing(config, m, &e->drawing);
-    e->panel = task->panel;
     e->team = task->team;
     *out = (vn_forecaster){ .name = m->def->alias,
                             .ctx = e,
                             .run = vn_solver_of(m->def) ? run_solver : run_model,
                             .close = close_model };
-    if (vn_solver_of(m->def)) return VN_OK;
     VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
+    if (vn_solver_of(m->def)) return VN_OK;
     VN_TRY(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &e->predictor));
     e->head = vn_predictor_head(e->predictor);
     e->sort = vn_calloc((size_t)e->head->width, sizeof *e->sort);

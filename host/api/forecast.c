@@ -77,16 +77,22 @@ vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *
 
 /* Of a model without a graph. */
 static vn_status solve(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
-                       vane_forecast *f)
+                       const vn_log *log, vane_forecast *f)
 {
     vn_team *team = NULL;
+    vn_scaled dressed = { .use = panel };
+    vn_status st = VN_OK;
     bool level = vn_config_origin(config, "level") != VANE_DEFAULT;
     const vn_solver_wish wish = { config->train.level.v, level ? (int)config->train.level.n : 0,
                                   config->run.components };
-    VN_TRY(vn_team_open((int)config->run.threads, &team));
-    vn_status st = vn_solver_of(m->def)->forecast(m, panel, team, &wish, f->y, f->y_rest, &f->columns);
+    VN_TRY_DONE(vn_team_open((int)config->run.threads, &team));
+    VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &dressed));
+    VN_TRY_DONE(vn_solver_of(m->def)->forecast(m, dressed.use, team, &wish, f->y, f->y_rest,
+                                               &f->columns));
+done:
+    vn_scaled_close(&dressed);
     vn_team_close(team);
-    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+    return st;
 }
 
 /* Room for the weights of the inputs, and the inputs' stamps. */
@@ -258,7 +264,7 @@ static vn_status forecast_of(const vane_config *config, const vn_fitted *m, cons
     if (!m->def->context && vn_config_origin(config, "num_samples") == VANE_FLAG)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s draws no sample paths, so num_samples does not apply",
                        m->def->name);
-    if (vn_solver_of(m->def)) return solve(config, m, panel, f);
+    if (vn_solver_of(m->def)) return solve(config, m, panel, log, f);
     if (config->run.components)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s has no components to forecast", m->def->alias);
     vn_status st = run(config, vn_fitted_drawing(config, m, &drawing), panel, log, what, f);

@@ -196,13 +196,19 @@ static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *
     if (config->run.checkpoint.s[0] || config->run.resume.s[0])
         return VN_FAIL(VN_E_ARGUMENT, "%s is fitted in one go: checkpoint and resume are not for it",
                        m->def->alias);
-    VN_TRY(vn_team_open((int)config->run.threads, &team));
+    vn_scaled dressed = { .use = panel };
+    vn_status st = VN_OK;
+    if (init) VN_TRY(vn_fitted_take_levels(m, init));
+    VN_TRY_DONE(vn_team_open((int)config->run.threads, &team));
+    VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &dressed));
     vn_log_printf(&hooks.log, VN_LOG_INFO, "%s: h %" PRId64 ", %" PRId64 " series; %d thread%s",
                   m->def->alias, m->train.h, panel->n_series, vn_team_size(team),
                   vn_team_size(team) == 1 ? "" : "s");
-    vn_status st = solver->fit(m, panel, team, init, &hooks, report);
+    VN_TRY_DONE(solver->fit(m, dressed.use, team, init, &hooks, report));
+done:
+    vn_scaled_close(&dressed);
     vn_team_close(team);
-    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+    return st;
 }
 
 static vn_status wrap(vn_fitted *fitted, vane_model **model)

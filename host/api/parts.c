@@ -14,9 +14,15 @@ static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, v
     if (i < 0 || i >= panel->n_series)
         return VN_FAIL(VN_E_ARGUMENT, "there is no series %lld of %lld", (long long)i,
                        (long long)panel->n_series);
+    vn_scaled dressed = { .use = panel };
+    vn_status st = VN_OK;
     VN_TRY(vn_forecast_fits(m, panel, NULL));
     p->n_rows = panel->n_past[i] + m->train.h;
-    return solver->explain(m, panel, i, &p->columns);
+    VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, m->train.h, NULL, &dressed));
+    VN_TRY_DONE(solver->explain(m, dressed.use, i, &p->columns));
+done:
+    vn_scaled_close(&dressed);
+    return st;
 }
 
 vane_status vane_parts_make(const vane_model *model, const vane_dataset *data,

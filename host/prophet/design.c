@@ -39,6 +39,16 @@ static void holidays(const vn_prophet_spec *s, int64_t stamp, double *x)
     for (; lo < s->n_dates && s->date[lo].day == day; lo++) x[s->date[lo].column] = 1;
 }
 
+bool vn_prophet_input(const vn_prophet_spec *s, const vn_prophet_regressor *r, const vn_panel *p,
+                      int64_t i, int64_t t, double *x)
+{
+    int64_t from = r->past ? t - s->lag : t, width = r->past ? p->n_hist : p->n_futr;
+    if (from < 0) return false;
+    *x = (double)(r->past ? p->hist : p->futr)[(p->indptr[i] + from) * width + r->feature];
+    if (r->level) *x = *x == (double)r->level;
+    return true;
+}
+
 int vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
                         const double *moment, const bool *active, double *x)
 {
@@ -56,8 +66,10 @@ int vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, 
     }
     if (s->n_holiday_columns) holidays(s, stamp, x + n);
     n += s->n_holiday_columns;
-    for (int k = 0; k < s->n_regressors; k++)
-        x[n++] = ((double)futr[s->regressor[k].feature] - moment[2 * k]) / moment[2 * k + 1];
+    for (int k = 0; k < s->n_regressors; k++, n++) {
+        bool known = vn_prophet_input(s, &s->regressor[k], p, i, t, &x[n]);
+        x[n] = known ? (x[n] - moment[2 * k]) / moment[2 * k + 1] : 0;
+    }
     return n;
 }
 

@@ -108,11 +108,42 @@ static vn_status fit_one(crew *c, vn_prophet_lane *l, int64_t i)
     return vn_prophet_fit_series(l, c->panel, i, ends[1], known >= 0 ? &warm : NULL, &out);
 }
 
+/* "a", "b" of n names. */
+static void list_names(const char *const *name, int64_t n, vn_text *out)
+{
+    for (int64_t i = 0; i < n && out->n < 200; i++)
+        vn_text_printf(out, "%s\"%s\"", i ? ", " : "", name[i]);
+}
+
+/* Features that Prophet cannot use as a graph does. */
+static vn_status tell_features(const vn_prophet_spec *s, const vn_panel *p, const vn_log *log)
+{
+    vn_text past = { 0 }, constant = { 0 };
+    list_names(p->hist_name, p->n_hist, &past);
+    list_names(p->stat_name, p->n_stat, &constant);
+    bool failed = past.failed || constant.failed;
+    if (past.n && !failed)
+        vn_log_printf(log, VN_LOG_INFO,
+                      "known only in the past: %s; the regressor is its value %" PRId64 " steps "
+                      "before, the newest that every step of the horizon has",
+                      past.s, s->lag);
+    if (constant.n && !failed)
+        vn_log_printf(
+            log, VN_LOG_WARN,
+            "%s: prophet fits every series by itself, in which a constant changes nothing; "
+            "left out",
+            constant.s);
+    vn_text_close(&past);
+    vn_text_close(&constant);
+    return failed ? vn_trail(VN_E_MEMORY, __FILE__, __LINE__) : VN_OK;
+}
+
 /* What is odd but no error: said once, before the work. */
 static vn_status look_over(const vn_fitted *m, const vn_prophet_spec *s, const vn_panel *p,
                            const vn_log *log)
 {
     int64_t above = 0, first = -1;
+    VN_TRY(tell_features(s, p, log));
     for (int64_t i = 0; i < p->n_series && s->o->growth == VN_GROWTH_LOGISTIC; i++)
         for (int64_t t = 0; t < p->n_past[i]; t++) {
             int64_t row = p->indptr[i] + t;
@@ -185,11 +216,7 @@ static vn_status fit(vn_fitted *m, const vn_panel *panel, vn_team *team, const v
     crew c = { .n_lanes = 0 };
     double start = vn_now_s();
     vn_status st = VN_OK;
-    if (m->n_calendar)
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "prophet has no use for the option calendar: seasonalities and "
-                       "holidays are its own");
-    VN_TRY(vn_prophet_table_open(m->hparams, panel, panel->n_series, NULL, &t));
+    VN_TRY(vn_prophet_table_open(m->hparams, panel, panel->n_series, m->train.h, NULL, &t));
     for (int64_t i = 0, at; i < panel->n_series; i++)
         VN_TRY_DONE(vn_names_add(&t->ids, panel->id[i], strlen(panel->id[i]), &at));
     VN_TRY_DONE(look_over(m, &t->spec, panel, &hooks->log));

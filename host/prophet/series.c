@@ -209,12 +209,11 @@ static void take_columns(vn_prophet_lane *l, double span, double nearest)
  * binary, or constant. */
 static void take_moment(const vn_prophet_problem *q, const vn_prophet_regressor *g, double *moment)
 {
-    const vn_panel *p = q->panel;
-    const float *x = p->futr + p->indptr[q->series] * p->n_futr + g->feature;
-    double first = (double)x[q->row[0] * p->n_futr], sum = 0, squares = 0;
+    double v, first = 0, sum = 0, squares = 0, known = 0;
     bool constant = true, binary = true;
     for (int64_t n = 0; n < q->T; n++) {
-        double v = (double)x[q->row[n] * p->n_futr];
+        if (!vn_prophet_input(q->spec, g, q->panel, q->series, q->row[n], &v)) continue;
+        if (!known++) first = v;
         sum += v;
         constant &= v == first;
         binary &= v == 0 || v == 1;
@@ -224,12 +223,11 @@ static void take_moment(const vn_prophet_problem *q, const vn_prophet_regressor 
     bool asked =
         g->standardise == VN_STANDARDISE_YES || (g->standardise == VN_STANDARDISE_AUTO && !binary);
     if (constant || !asked) return;
-    moment[0] = sum / (double)q->T;
-    for (int64_t n = 0; n < q->T; n++) {
-        double d = (double)x[q->row[n] * p->n_futr] - moment[0];
-        squares += d * d;
-    }
-    moment[1] = sqrt(squares / (double)(q->T - 1));
+    moment[0] = sum / known;
+    for (int64_t n = 0; n < q->T; n++)
+        if (vn_prophet_input(q->spec, g, q->panel, q->series, q->row[n], &v))
+            squares += (v - moment[0]) * (v - moment[0]);
+    moment[1] = sqrt(squares / (known - 1));
 }
 
 static void take_changes(vn_prophet_problem *q, const double *number)

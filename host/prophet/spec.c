@@ -2,6 +2,7 @@
  * here, before any series is touched. */
 #include "host/prophet/spec.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "base/os.h"
 #include "host/data/calendar.h"
 
-enum { FIELDS_MAX = 8, WORD_MAX = 256, ORDER_MAX = 1000 };
+enum { FIELDS_MAX = 8, WORD_MAX = 256, ORDER_MAX = 1000, LEVELS_MAX = 1000 };
 
 /* The fields of one entry of a list "a:b:c,d:e". */
 typedef struct entry {
@@ -56,9 +57,10 @@ static vn_status mode(const char *option, const char *text, bool usual, bool *mu
     return VN_OK;
 }
 
+/* Numbers known ahead come first in futr. */
 static vn_status feature(const vn_panel *p, const char *option, const char *name, int *at)
 {
-    for (*at = 0; *at < p->n_futr; ++*at)
+    for (*at = 0; *at < p->n_futr - p->n_futr_cat - p->n_calendar; ++*at)
         if (!strcmp(p->futr_name[*at], name)) return VN_OK;
     return VN_FAIL(VN_E_ARGUMENT, "%s: there is no column \"%s\" in futr_exog_list", option, name);
 }
@@ -160,49 +162,85 @@ static vn_status take_seasons(vn_prophet_spec *s, const vn_panel *p)
 
 /* ---- regressors ---- */
 
+/* The settings of a column: of all its levels if it is a category. */
 static vn_status set_regressor(vn_prophet_spec *s, const entry *e)
 {
     static const char option[] = "regressors";
-    vn_prophet_regressor *r = NULL;
-    for (int i = 0; i < s->n_regressors; i++)
-        if (!strcmp(s->regressor[i].name, e->word[0])) r = &s->regressor[i];
-    if (!r)
+    int n_found = 0;
+    for (int i = 0; i < s->n_regressors; i++) {
+        vn_prophet_regressor *r = &s->regressor[i];
+        if (strcmp(r->name, e->word[0])) continue;
+        n_found++;
+        if (e->n > 1 && e->word[1][0]) VN_TRY(number(option, e->word[1], 1e-9, 1e6, &r->prior));
+        if (e->n > 2) VN_TRY(mode(option, e->word[2], r->multiplicative, &r->multiplicative));
+        const char *how = e->n > 3 ? e->word[3] : "auto";
+        r->standardise = !strcmp(how, "true")    ? VN_STANDARDISE_YES
+                         : !strcmp(how, "false") ? VN_STANDARDISE_NO
+                                                 : VN_STANDARDISE_AUTO;
+        if (e->n > 4 || (r->standardise == VN_STANDARDISE_AUTO && strcmp(how, "auto")))
+            return VN_FAIL(VN_E_ARGUMENT,
+                           "%s: expected name[:prior_scale[:mode[:auto|true|false]]], "
+                           "found \"%s\" with %d fields",
+                           option, e->word[0], e->n);
+    }
+    if (n_found) return VN_OK;
+    return VN_FAIL(VN_E_ARGUMENT,
+                   "%s: \"%s\" is no column of futr_exog_list, or another list of features, that "
+                   "is free to be a regressor",
+                   option, e->word[0]);
+}
+
+/* The regressors of one feature: itself, or one for each of its n_levels levels. */
+static vn_status add_regressors(vn_prophet_spec *s, const char *name, int feature, bool past,
+                                int64_t n_levels)
+{
+    const char *own = vn_arena_text(&s->arena, name, strlen(name));
+    if (!own) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    if (n_levels > LEVELS_MAX)
         return VN_FAIL(VN_E_ARGUMENT,
-                       "%s: \"%s\" is no column of futr_exog_list that is free to be "
-                       "a regressor",
-                       option, e->word[0]);
-    if (e->n > 1 && e->word[1][0]) VN_TRY(number(option, e->word[1], 1e-9, 1e6, &r->prior));
-    if (e->n > 2) VN_TRY(mode(option, e->word[2], r->multiplicative, &r->multiplicative));
-    const char *how = e->n > 3 ? e->word[3] : "auto";
-    r->standardise = !strcmp(how, "true")    ? VN_STANDARDISE_YES
-                     : !strcmp(how, "false") ? VN_STANDARDISE_NO
-                                             : VN_STANDARDISE_AUTO;
-    if (e->n > 4 || (r->standardise == VN_STANDARDISE_AUTO && strcmp(how, "auto")))
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "%s: expected name[:prior_scale[:mode[:auto|true|false]]], "
-                       "found \"%s\" with %d fields",
-                       option, e->word[0], e->n);
+                       "column \"%s\" has %" PRId64
+                       " texts; prophet has a coefficient for each and "
+                       "takes %d at most",
+                       name, n_levels, LEVELS_MAX);
+    for (int64_t level = n_levels > 0; level <= n_levels; level++)
+        s->regressor[s->n_regressors++] =
+            (vn_prophet_regressor){ .name = own,
+                                    .feature = feature,
+                                    .level = level,
+                                    .past = past,
+                                    .prior = s->o->holidays_prior_scale,
+                                    .multiplicative = s->o->seasonality_mode == 1 };
     return VN_OK;
 }
 
-/* Every future feature that has no other use. */
+/* Regressors that n columns make of which n_cat are categories. */
+static int64_t count_regressors(int64_t n, int64_t n_cat, const vn_levels *cat)
+{
+    n -= n_cat;
+    for (int64_t c = 0; c < n_cat; c++) n += cat[c].n;
+    return n;
+}
+
+/* Every feature that has no other use and is not constant within a series. */
 static vn_status take_regressors(vn_prophet_spec *s, const vn_panel *p)
 {
     const char *at = s->o->regressors.s;
+    int64_t futr = p->n_futr - p->n_calendar - p->n_futr_cat, hist = p->n_hist - p->n_hist_cat;
+    int64_t most = count_regressors(p->n_futr, p->n_futr_cat, p->futr_cat) +
+                   count_regressors(p->n_hist, p->n_hist_cat, p->hist_cat);
     entry e;
-    s->regressor = vn_arena_array(&s->arena, (size_t)p->n_futr + 1, sizeof *s->regressor);
+    s->regressor = vn_arena_array(&s->arena, (size_t)most + 1, sizeof *s->regressor);
     if (!s->regressor) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int f = 0; f < p->n_futr; f++) {
         bool used = f == s->cap.feature || f == s->floor.feature;
+        bool coded = f >= futr && f < futr + p->n_futr_cat;
         for (int i = 0; i < s->n_seasons; i++) used |= s->season[i].condition == f;
-        if (used) continue;
-        vn_prophet_regressor *r = &s->regressor[s->n_regressors++];
-        *r = (vn_prophet_regressor){ .feature = f,
-                                     .prior = s->o->holidays_prior_scale,
-                                     .multiplicative = s->o->seasonality_mode == 1 };
-        r->name = vn_arena_text(&s->arena, p->futr_name[f], strlen(p->futr_name[f]));
-        if (!r->name) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        if (!used)
+            VN_TRY(
+                add_regressors(s, p->futr_name[f], f, false, coded ? p->futr_cat[f - futr].n : 0));
     }
+    for (int f = 0; f < p->n_hist; f++)
+        VN_TRY(add_regressors(s, p->hist_name[f], f, true, f < hist ? 0 : p->hist_cat[f - hist].n));
     while ((at = next(at, &e))) VN_TRY(set_regressor(s, &e));
     return VN_OK;
 }
@@ -270,8 +308,10 @@ static vn_status lay_out(vn_prophet_spec *s, const double *holiday_prior)
     if (s->n_holiday_columns) s->component[k++] = "holidays";
     for (int i = 0; i < s->n_regressors; i++) {
         const vn_prophet_regressor *r = &s->regressor[i];
+        bool more = i + 1 < s->n_regressors && s->regressor[i + 1].name == r->name; /* levels */
+        s->component[k] = r->name;
         s->column[c++] = (vn_prophet_column){ k, r->prior, r->multiplicative };
-        s->component[k++] = r->name;
+        k += !more;
     }
     s->n_columns = c;
     s->n_components = k;
@@ -281,19 +321,6 @@ static vn_status lay_out(vn_prophet_spec *s, const double *holiday_prior)
 static vn_status fill(vn_prophet_spec *s, const vn_panel *p, const char *holidays)
 {
     double *prior = NULL;
-    if (p->n_hist)
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "prophet has no use for \"%s\" of hist_exog_list: it needs the "
-                       "future values of features (futr_exog_list)",
-                       p->hist_name[0]);
-    if (p->n_stat)
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "prophet has no use for \"%s\" of stat_exog_list: every series "
-                       "is fitted by itself",
-                       p->stat_name[0]);
-    if (p->n_futr_cat)
-        return VN_FAIL(VN_E_ARGUMENT, "prophet has no use for cat_exog_list: its regressors are "
-                                      "numbers; give a 0/1 column for each text");
     VN_TRY(level(p, "cap", s->o->cap.s, &s->cap));
     VN_TRY(level(p, "floor", s->o->floor.s, &s->floor));
     if (s->o->growth == VN_GROWTH_LOGISTIC && !s->cap.given)
@@ -309,10 +336,10 @@ static vn_status fill(vn_prophet_spec *s, const vn_panel *p, const char *holiday
     return lay_out(s, prior);
 }
 
-vn_status vn_prophet_spec_open(const vn_prophet_options *o, const vn_panel *panel,
+vn_status vn_prophet_spec_open(const vn_prophet_options *o, const vn_panel *panel, int64_t h,
                                const char *holidays, vn_prophet_spec *spec)
 {
-    *spec = (vn_prophet_spec){ .o = o, .steps = panel->freq.unit == VN_FREQ_STEP };
+    *spec = (vn_prophet_spec){ .o = o, .steps = panel->freq.unit == VN_FREQ_STEP, .lag = h };
     vn_status st = fill(spec, panel, holidays);
     if (!st) return VN_OK;
     vn_prophet_spec_close(spec);

@@ -35,9 +35,13 @@ typedef enum vn_standardise {
     VN_STANDARDISE_NO
 } vn_standardise;
 
+/* A column known ahead, or one level of it; or a column known only in the past, as it was `lag` steps
+ * before: the newest value that all steps of a horizon have. */
 typedef struct vn_prophet_regressor {
     const char *name;
-    int feature; /* of futr */
+    int feature;   /* of futr, or of hist */
+    int64_t level; /* code of the category that makes it 1; 0: a number */
+    bool past;
     double prior;
     bool multiplicative;
     vn_standardise standardise;
@@ -60,6 +64,7 @@ typedef struct vn_prophet_spec {
     vn_arena arena;
     const vn_prophet_options *o; /* borrowed */
     bool steps;                  /* stamps are integers: no calendar */
+    int64_t lag;                 /* steps to forecast */
     int n_seasons, n_regressors, n_holiday_columns, n_dates;
     vn_prophet_season *season;
     vn_prophet_regressor *regressor;
@@ -74,9 +79,10 @@ typedef struct vn_prophet_spec {
     char *holidays; /* text of the holidays file; NULL: none */
 } vn_prophet_spec;
 
-/* `panel` gives frequency, season and the names of future features; `holidays` is the text of a
- * holidays file (NULL: read the option's). ARGUMENT or DATA name what cannot be. */
-vn_status vn_prophet_spec_open(const vn_prophet_options *o, const vn_panel *panel,
+/* `panel` gives frequency, season, the names of features and the levels of categories; h steps are
+ * to be forecast; `holidays` is the text of a holidays file (NULL: read the option's). ARGUMENT or
+ * DATA name what cannot be. */
+vn_status vn_prophet_spec_open(const vn_prophet_options *o, const vn_panel *panel, int64_t h,
                                const char *holidays, vn_prophet_spec *spec);
 void vn_prophet_spec_close(vn_prophet_spec *spec);
 
@@ -90,6 +96,11 @@ vn_status vn_prophet_holidays(vn_prophet_spec *spec, const char *name, const cha
  * number of columns written. */
 int vn_prophet_features(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i, int64_t t,
                         const double *moment, const bool *active, double *x);
+
+/* A regressor's number at row t of series i, not standardised; false where its past does not reach
+ * so far back. */
+bool vn_prophet_input(const vn_prophet_spec *spec, const vn_prophet_regressor *r,
+                      const vn_panel *panel, int64_t i, int64_t t, double *x);
 
 /* Capacity or floor at row t of series i; `otherwise` where none is given. */
 double vn_prophet_level_at(const vn_prophet_level *level, const vn_panel *panel, int64_t i,

@@ -10,10 +10,10 @@
 #include "base/json.h"
 
 static vn_status fill(vn_prophet_table *t, const vn_prophet_options *o, const vn_panel *panel,
-                      int64_t N, const char *holidays)
+                      int64_t N, int64_t h, const char *holidays)
 {
     vn_arena *a = &t->arena;
-    VN_TRY(vn_prophet_spec_open(o, panel, holidays, &t->spec));
+    VN_TRY(vn_prophet_spec_open(o, panel, h, holidays, &t->spec));
     size_t n = (size_t)N, S = (size_t)vn_prophet_changes_max(&t->spec);
     t->S = (int)S;
     t->ids.arena = a;
@@ -28,12 +28,12 @@ static vn_status fill(vn_prophet_table *t, const vn_prophet_options *o, const vn
 }
 
 vn_status vn_prophet_table_open(const vn_prophet_options *o, const vn_panel *panel, int64_t N,
-                                const char *holidays, vn_prophet_table **table)
+                                int64_t h, const char *holidays, vn_prophet_table **table)
 {
     *table = NULL;
     vn_prophet_table *t = vn_calloc(1, sizeof *t);
     if (!t) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    vn_status st = fill(t, o, panel, N, holidays);
+    vn_status st = fill(t, o, panel, N, h, holidays);
     if (st) {
         vn_prophet_table_close(t);
         return vn_trail(st, __FILE__, __LINE__);
@@ -156,9 +156,17 @@ static vn_status restore(vn_fitted *m, const vn_safetensors *file, vn_arena *wor
 {
     const char *series = vn_safetensors_meta(file, "solver.series");
     const char *holidays = vn_safetensors_meta(file, "solver.holidays");
-    const vn_panel like = {
-        .freq = m->freq, .season = m->season, .n_futr = m->n_futr, .futr_name = m->futr_name
-    };
+    const vn_panel like = { .freq = m->freq,
+                            .season = m->season,
+                            .n_futr = m->n_futr,
+                            .n_futr_cat = m->n_futr_cat,
+                            .n_calendar = m->n_calendar,
+                            .n_hist = m->n_hist,
+                            .n_hist_cat = m->n_hist_cat,
+                            .futr_name = m->futr_name,
+                            .hist_name = m->hist_name,
+                            .futr_cat = m->futr_cat,
+                            .hist_cat = m->hist_cat };
     vn_json *list = NULL;
     vn_prophet_table *t;
     if (!series || !holidays)
@@ -167,8 +175,8 @@ static vn_status restore(vn_fitted *m, const vn_safetensors *file, vn_arena *wor
     VN_TRY(vn_json_parse(work, series, strlen(series), &list));
     if (list->type != VN_JSON_ARRAY || list->n == 0)
         return VN_FAIL(VN_E_MODEL, "\"solver.series\" is no list of names");
-    VN_TRY(vn_prophet_table_open(m->hparams, &like, (int64_t)list->n, *holidays ? holidays : NULL,
-                                 &t));
+    VN_TRY(vn_prophet_table_open(m->hparams, &like, (int64_t)list->n, m->train.h,
+                                 *holidays ? holidays : NULL, &t));
     m->state = t;
     VN_TRY(take_ids(t, list));
     block b[N_BLOCKS];

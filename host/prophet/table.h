@@ -17,9 +17,9 @@ typedef struct vn_prophet_table {
     double *moment;         /* [N, regressors, 2] */
 } vn_prophet_table;
 
-/* An empty table for N series; `holidays` as in vn_prophet_spec_open. */
+/* An empty table for N series; h and `holidays` as in vn_prophet_spec_open. */
 vn_status vn_prophet_table_open(const vn_prophet_options *o, const vn_panel *panel, int64_t N,
-                                const char *holidays, vn_prophet_table **table);
+                                int64_t h, const char *holidays, vn_prophet_table **table);
 void vn_prophet_table_close(void *table);
 
 /* Where series i is kept. */

@@ -254,6 +254,16 @@ expect 0 'column '"'promo'"': "moon"' "$vane" forecast shop.csv -m shop.vane --f
 expect 0 'A,2008-06-01' "$vane" forecast shop.csv -m shop.vane --futr shop_next.csv
 expect 0 'NHITS' "$vane" evaluate shop.csv -m shop.vane
 expect 3 "'promo'" "$vane" forecast good.csv -m shop.vane
+awk -F, -v OFS=, '{ print $0, NR == 1 ? "sky" : NR % 3 ? "rain" : "sun" }' shop.csv > sky.csv
+expect 0 '"region": prophet fits every series by itself' "$vane" train sky.csv --h 6 --model prophet \
+    --cat_exog_list promo --stat_cat_list region --hist_cat_list sky --calendar month -o kinds.vane
+expect 0 '"sky"; the regressor is its value 6 steps before' "$vane" train sky.csv --h 6 --model prophet \
+    --cat_exog_list promo --stat_cat_list region --hist_cat_list sky --calendar month -o kinds.vane
+expect 3 "cat_exog 'promo' for 6 steps after the end of series 'B'" "$vane" forecast sky.csv -m kinds.vane
+expect 0 'column '"'promo'"': "moon"' "$vane" forecast sky.csv -m kinds.vane --futr shop_next.csv
+expect 0 'Prophet-promo,Prophet-calendar.month,Prophet-sky' "$vane" forecast sky.csv -m kinds.vane \
+    --futr shop_next.csv --components --plot-parts parts.svg
+expect 0 'Prophet ' "$vane" evaluate sky.csv -m kinds.vane
 expect 0 'done' "$vane" train good.csv $quick --calendar month -o cal.vane
 expect 0 'A,2008-06-01' "$vane" forecast good.csv -m cal.vane
 expect 2 '"moon" is no feature' "$vane" train good.csv $quick --calendar moon -o x.vane

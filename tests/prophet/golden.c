@@ -79,7 +79,7 @@ static void open_golden(golden *g, const char *name)
     ck_assert_int_eq(vn_fitted_adopt(g->m, g->panel), VN_OK);
     const char *holidays = text(g, "holidays");
     ck_assert_msg(
-        !vn_prophet_table_open(g->m->hparams, g->panel, 1, *holidays ? holidays : NULL, &g->table),
+        !vn_prophet_table_open(g->m->hparams, g->panel, 1, 7, *holidays ? holidays : NULL, &g->table),
         "%s", vn_last_message());
     ck_assert_int_eq(vn_prophet_lane_open(&g->table->spec, g->rows, 0, &g->lane), VN_OK);
     vn_prophet_fit fit = vn_prophet_row(g->table, 0);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/philox.h"
@@ -199,6 +200,108 @@ START_TEST(a_regressor_and_a_condition_find_their_effect)
 }
 END_TEST
 
+/* Three texts with effects 0, 2 and 5, and a past-only column that acts 7 rows, the horizon, later. */
+enum { KINDS_T = 300, KINDS_ALL = KINDS_T + 7 };
+static const char *const sales[] = { "none", "half", "gift" };
+static const double sale_effect[] = { 0, 2, 5 };
+
+static int sale_at(int t) { return (int)(vn_random4(6, 1, (uint64_t)t).v[0] % 3); }
+static float wind_at(int t) { return 4 * vn_uniform24(vn_random4(6, 2, (uint64_t)t).v[0]); }
+
+static vn_panel *kinds_panel(void)
+{
+    static const char *const sale = "sale", *const wind = "wind", *const size = "size";
+    float y[KINDS_ALL], codes[KINDS_ALL];
+    for (int t = 0; t < KINDS_ALL; t++) {
+        double noise = 0.1 * (double)vn_uniform24(vn_random4(6, 3, (uint64_t)t).v[0]);
+        double late = t < 7 ? 2 : (double)wind_at(t - 7);
+        codes[t] = (float)(1 + sale_at(t));
+        y[t] = t < KINDS_T ? (float)(20 + sale_effect[sale_at(t)] + 1.5 * late + noise) : NAN;
+    }
+    vn_panel *p = vn_bench_panel(KINDS_ALL, y, vn_bench_day, monday, 1, &sale, codes);
+    p->n_futr_cat = p->n_hist = p->n_stat = 1;
+    p->futr_cat = vn_arena_array(&p->arena, 1, sizeof *p->futr_cat);
+    p->hist = vn_arena_array(&p->arena, KINDS_ALL, sizeof *p->hist);
+    p->stat = vn_arena_array(&p->arena, 1, sizeof *p->stat);
+    ck_assert(p->futr_cat && p->hist && p->stat);
+    p->futr_cat[0] = (vn_levels){ 3, vn_arena_array(&p->arena, 3, sizeof *p->futr_cat[0].level) };
+    for (int k = 0; k < 3; k++) p->futr_cat[0].level[k] = sales[k];
+    for (int t = 0; t < KINDS_T; t++) p->hist[t] = wind_at(t);
+    p->hist_name = vn_arena_array(&p->arena, 1, sizeof *p->hist_name);
+    p->stat_name = vn_arena_array(&p->arena, 1, sizeof *p->stat_name);
+    p->hist_name[0] = wind;
+    p->stat_name[0] = size;
+    return p;
+}
+
+START_TEST(categories_and_past_features_find_their_effect)
+{
+    vn_panel *p = kinds_panel();
+    vn_fitted *m = vn_bench_fitted("weekly_seasonality=false n_changepoints=0 regressors=wind:5", p);
+    const vn_prophet_spec *s = &((vn_prophet_table *)m->state)->spec;
+    float out[7], again[7];
+    vn_columns c, d;
+    ck_assert_int_eq(s->n_regressors, 4); /* three texts and the wind; the static one makes none */
+    ck_assert_double_eq(s->column[s->n_columns - 1].prior, 5);
+    ck_assert_int_eq(s->column[s->n_columns - 2].component, s->column[s->n_columns - 4].component);
+    ck_assert_int_eq(ahead(m, p, 1, out, &c), VN_OK);
+    for (int k = 0; k < 7; k++) {
+        int t = KINDS_T + k;
+        double want = 20.05 + sale_effect[sale_at(t)] + 1.5 * (double)wind_at(t - 7);
+        ck_assert_float_eq_tol(out[k], (float)want, 0.06f);
+        float wind = column(&c, "wind")[k], first = column(&c, "wind")[0];
+        ck_assert_float_eq_tol(wind - first, 1.5f * (wind_at(t - 7) - wind_at(KINDS_T - 7)), 0.02f);
+        float sale = column(&c, "sale")[k] - column(&c, "sale")[0];
+        ck_assert_float_eq_tol(
+            sale, (float)(sale_effect[sale_at(t)] - sale_effect[sale_at(KINDS_T)]), 0.05f);
+    }
+    p->futr[KINDS_T] = 0; /* a text unseen in training */
+    ck_assert_int_eq(ahead(m, p, 1, again, &d), VN_OK);
+    ck_assert_float_eq(column(&d, "sale")[0], 0);
+    ck_assert(again[1] == out[1]);
+    vn_columns_close(&c);
+    vn_columns_close(&d);
+    vn_fitted_close(m);
+    vn_panel_close(p);
+}
+END_TEST
+
+START_TEST(past_features_are_not_read_ahead)
+{
+    vn_panel *p = kinds_panel();
+    vn_fitted *m = vn_bench_fitted("n_changepoints=0", p);
+    const int32_t pair[] = { 0, 200 };
+    double before[7], after[7];
+    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, before), VN_OK);
+    for (int t = 200; t < KINDS_T; t++) p->hist[t] = 1e6f;
+    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, after), VN_OK);
+    ck_assert(!memcmp(before, after, sizeof before));
+    vn_fitted_close(m);
+    vn_panel_close(p);
+}
+END_TEST
+
+START_TEST(categories_survive_the_model_file)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/vane_kinds_%ld.vane", (long)getpid());
+    vn_panel *p = kinds_panel();
+    vn_fitted *m = vn_bench_fitted("", p), *loaded;
+    float out[2][7];
+    vn_columns c[2];
+    ck_assert_msg(!vn_fitted_save(m, path), "%s", vn_last_message());
+    ck_assert_msg(!vn_fitted_load(path, &loaded), "%s", vn_last_message());
+    ck_assert_int_eq(ahead(m, p, 1, out[0], &c[0]), VN_OK);
+    ck_assert_int_eq(ahead(loaded, p, 1, out[1], &c[1]), VN_OK);
+    ck_assert(!memcmp(out[0], out[1], sizeof out[0]));
+    unlink(path);
+    for (int k = 0; k < 2; k++) vn_columns_close(&c[k]);
+    vn_fitted_close(loaded);
+    vn_fitted_close(m);
+    vn_panel_close(p);
+}
+END_TEST
+
 START_TEST(holidays_act_on_the_days_of_their_window)
 {
     static const char text[] =
@@ -208,7 +311,7 @@ START_TEST(holidays_act_on_the_days_of_their_window)
     vn_panel *p = vn_bench_days(1, 200);
     vn_prophet_spec s;
     double x[8];
-    ck_assert_msg(!vn_prophet_spec_open(m->hparams, p, text, &s), "%s", vn_last_message());
+    ck_assert_msg(!vn_prophet_spec_open(m->hparams, p, 7, text, &s), "%s", vn_last_message());
     ck_assert_int_eq(s.n_holiday_columns, 4); /* feast-1, feast+0, feast+1, "a, b"+0 */
     const int day[] = { 57, 58, 59, 60, 61, 124, 150, 151, 152 };
     const int on[] = { -1, 0, 1, 2, -1, 3, 0, 1, 2 };
@@ -334,7 +437,7 @@ static const refusal refusals[] = {
     { "growth=logistic cap=roof", "no column \"roof\" in futr_exog_list" },
     { "growth=logistic cap=0", "the capacity 0 is not above the floor 0" },
     { "growth=logistic cap=5 floor=6", "the capacity 5 is not above the floor 6" },
-    { "regressors=price:3", "\"price\" is no column of futr_exog_list" },
+    { "regressors=price:3", "\"price\" is no column of futr_exog_list, or another list" },
     { "seasonalities=a:7", "\"a\" has 2 fields" },
     { "seasonalities=a:x:3", "\"x\" is no number" },
     { "seasonalities=a:7:0", "\"0\" is no number from 1" },
@@ -373,7 +476,7 @@ START_TEST(bad_holiday_files_are_refused_with_their_line)
     vn_fitted *m = vn_bench_model("holidays=file");
     vn_panel *p = vn_bench_days(1, 100);
     vn_prophet_spec s;
-    ck_assert(vn_prophet_spec_open(m->hparams, p, text[_i][0], &s));
+    ck_assert(vn_prophet_spec_open(m->hparams, p, 7, text[_i][0], &s));
     ck_assert_msg(strstr(vn_last_message(), text[_i][1]), "%s", vn_last_message());
     vn_panel_close(p);
     vn_fitted_close(m);
@@ -435,6 +538,9 @@ Suite *vn_suite_prophet(void)
     tcase_add_test(tc, a_model_file_keeps_everything);
     tcase_add_test(tc, rolling_refits_on_the_rows_before_each_origin);
     tcase_add_test(tc, a_regressor_and_a_condition_find_their_effect);
+    tcase_add_test(tc, categories_and_past_features_find_their_effect);
+    tcase_add_test(tc, past_features_are_not_read_ahead);
+    tcase_add_test(tc, categories_survive_the_model_file);
     tcase_add_test(tc, holidays_act_on_the_days_of_their_window);
     tcase_add_test(tc, integer_stamps_take_the_season_of_the_data);
     tcase_add_loop_test(tc, the_tables_of_its_tests_score_as_prophet_does, 0, 4);

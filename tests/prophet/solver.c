@@ -32,7 +32,7 @@ static void pose(posed *x, const char *options, int rows)
     bool constant;
     x->m = vn_bench_model(options);
     x->panel = vn_bench_days(1, rows);
-    ck_assert_msg(!vn_prophet_spec_open(x->m->hparams, x->panel, NULL, &x->spec), "%s",
+    ck_assert_msg(!vn_prophet_spec_open(x->m->hparams, x->panel, 7, NULL, &x->spec), "%s",
                   vn_last_message());
     ck_assert_int_eq(vn_prophet_lane_open(&x->spec, rows, 0, &x->lane), VN_OK);
     ck_assert_msg(!vn_prophet_pose(&x->lane, x->panel, 0, rows, &x->lane.fit, &constant), "%s",
