@@ -345,7 +345,8 @@ VANE_API vane_status vane_plan_report(const vane_config *config, const vane_mode
                                       int why, vane_report **report);
 
 /* Let data sets be read as the model needs them: its features and season, as presets that files,
- * environment and flags override. */
+ * environment and flags override. Of several models the features are joined (a column that one of
+ * them knows ahead is read as such), the season is the first one's. */
 VANE_API vane_status vane_config_adopt(vane_config *config, const vane_model *model);
 
 /* ---- Forecasts ---- */

@@ -99,7 +99,7 @@ static vane_status work(args *a, talk *t, job *j)
     vane_status st = VANE_OK;
     for (; !st && (path = args_flag(a, "load", j->n)); j->n += !st) {
         st = vane_model_load(path, &j->model[j->n]);
-        if (!st && j->n == 0) st = vane_config_adopt(a->config, j->model[0]);
+        if (!st) st = vane_config_adopt(a->config, j->model[j->n]);
     }
     if (!st) st = vane_dataset_read(a->config, a->file[0], &t->hooks, &j->data);
     if (!st && args_flag(a, "test", 0))

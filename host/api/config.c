@@ -235,14 +235,42 @@ vane_status vane_config_set(vane_config *config, vane_origin origin, const char 
     return set(config, origin, where ? where : "", name, value);
 }
 
-/* "a,b,c" of n names as an option. */
-static vane_status set_names(vane_config *config, const char *option, const char *const *name,
-                             int64_t n)
+/* True if `name` stands in the list "a,b,c", which may be NULL. */
+static bool listed(const char *list, const char *name)
 {
+    size_t n = strlen(name);
+    for (const char *s = list; s && *s; s += strcspn(s, ","), s += *s == ',')
+        if (!strncmp(s, name, n) && (s[n] == ',' || !s[n])) return true;
+    return false;
+}
+
+/* The list of a former model's features under this option; NULL if there is none. */
+static const char *adopted(const vane_config *c, const char *option)
+{
+    const char *list = NULL;
+    for (int i = 0; i < c->n_set; i++)
+        if (c->set[i].origin == VANE_PRESET && !strcmp(c->set[i].name, option))
+            list = c->set[i].value;
+    return list;
+}
+
+/* Add n names to an option's list; those in the list of `ahead` (may be NULL) leave it. */
+static vane_status add_names(vane_config *config, const char *option, const char *const *name,
+                             int64_t n, const char *ahead)
+{
+    const char *before = adopted(config, option), *other = ahead ? adopted(config, ahead) : NULL;
     vn_text list = { 0 };
-    for (int64_t i = 0; i < n; i++) vn_text_printf(&list, "%s%s", i ? "," : "", name[i]);
+    for (const char *s = before; s && *s; s += strcspn(s, ","), s += *s == ',') {
+        char *one = vn_arena_text(&config->arena, s, strcspn(s, ","));
+        if (one && !listed(other, one)) vn_text_printf(&list, "%s%s", list.n ? "," : "", one);
+        list.failed |= !one;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (!listed(before, name[i]) && !listed(other, name[i]))
+            vn_text_printf(&list, "%s%s", list.n ? "," : "", name[i]);
     vane_status st = list.failed ? VANE_E_MEMORY : VANE_OK;
-    if (!st && n) st = set(config, VANE_PRESET, "the model's features", option, list.s);
+    if (!st && (list.n || before))
+        st = set(config, VANE_PRESET, "the model's features", option, list.s ? list.s : "");
     vn_text_close(&list);
     return st;
 }
@@ -254,13 +282,15 @@ vane_status vane_config_adopt(vane_config *config, const vane_model *model)
     snprintf(season, sizeof season, "%lld", (long long)m->season);
     int64_t n_futr = m->n_futr - m->n_calendar - m->n_futr_cat, n_stat = m->n_stat - m->n_stat_cat;
     int64_t n_hist = m->n_hist - m->n_hist_cat;
-    vane_status st = set_names(config, "hist_exog_list", m->hist_name, n_hist);
-    if (!st) st = set_names(config, "hist_cat_list", m->hist_name + n_hist, m->n_hist_cat);
-    if (!st) st = set_names(config, "futr_exog_list", m->futr_name, n_futr);
-    if (!st) st = set_names(config, "cat_exog_list", m->futr_name + n_futr, m->n_futr_cat);
-    if (!st) st = set_names(config, "stat_exog_list", m->stat_name, n_stat);
-    if (!st) st = set_names(config, "stat_cat_list", m->stat_name + n_stat, m->n_stat_cat);
-    if (!st) st = set(config, VANE_PRESET, "", "season_length", season);
+    const char *const *hist = m->hist_name, *const *futr = m->futr_name, *const *stat = m->stat_name;
+    vane_status st = add_names(config, "futr_exog_list", futr, n_futr, NULL);
+    if (!st) st = add_names(config, "cat_exog_list", futr + n_futr, m->n_futr_cat, NULL);
+    if (!st) st = add_names(config, "hist_exog_list", hist, n_hist, "futr_exog_list");
+    if (!st) st = add_names(config, "hist_cat_list", hist + n_hist, m->n_hist_cat, "cat_exog_list");
+    if (!st) st = add_names(config, "stat_exog_list", stat, n_stat, NULL);
+    if (!st) st = add_names(config, "stat_cat_list", stat + n_stat, m->n_stat_cat, NULL);
+    if (!st && !adopted(config, "season_length"))
+        st = set(config, VANE_PRESET, "", "season_length", season);
     return st;
 }
 

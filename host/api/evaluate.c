@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "host/api/internal.h"
+#include "host/data/select.h"
 
 enum { NAME = 48 };
 
@@ -12,6 +13,7 @@ enum { NAME = 48 };
 typedef struct entrant {
     const vn_fitted *m;
     vn_fitted drawing; /* m, where other than its own number of paths are drawn */
+    vn_panel columns;  /* what it needs of the panel; the rest is borrowed */
     vn_scaled scaled;
     vn_predictor *predictor;
     vn_team *team;
@@ -73,6 +75,7 @@ static void close_model(void *ctx)
     entrant *e = ctx;
     vn_predictor_close(e->predictor);
     vn_scaled_close(&e->scaled);
+    vn_selected_close(&e->columns);
     vn_free(e->raw);
     vn_free(e->sort);
     vn_free(e);
@@ -81,7 +84,6 @@ static void close_model(void *ctx)
 static vn_status open_model(const vane_config *config, const vn_fitted *m,
                             const vn_eval_task *task, vn_device *dev, vn_forecaster *out)
 {
-    VN_TRY(vn_fitted_match(m, task->panel));
     vn_fitted_warn_freq(m, task->panel, &task->log);
     if (m->train.h != task->h)
         return VN_FAIL(VN_E_ARGUMENT,
@@ -95,7 +97,9 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
                             .ctx = e,
                             .run = vn_solver_of(m->def) ? run_solver : run_model,
                             .close = close_model };
-    VN_TRY(vn_scaled_open(task->panel, m, task->split, 0, &task->log, &e->scaled));
+    VN_TRY(vn_fitted_select(m, task->panel, &e->columns));
+    VN_TRY(vn_fitted_match(m, &e->columns));
+    VN_TRY(vn_scaled_open(&e->columns, m, task->split, 0, &task->log, &e->scaled));
     if (vn_solver_of(m->def)) return VN_OK;
     VN_TRY(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &e->predictor));
     e->head = vn_predictor_head(e->predictor);
@@ -104,18 +108,6 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
     choose_levels(e);
     out->q = e->q;
     out->n_q = e->n_q;
-    return VN_OK;
-}
-
-/* All models read the same columns of the one panel. */
-static vn_status check_features(const vane_model *const *models, int n)
-{
-    for (int i = 1; i < n; i++)
-        if (!vn_fitted_same_features(models[0]->fitted, models[i]->fitted))
-            return VN_FAIL(VN_E_ARGUMENT,
-                           "models 1 (%s) and %d (%s) were trained with different features: score "
-                           "them one at a time",
-                           models[0]->fitted->def->alias, i + 1, models[i]->fitted->def->alias);
     return VN_OK;
 }
 
@@ -224,7 +216,6 @@ static vn_status evaluate(const vane_config *config, const vane_model *const *mo
     vn_status st = VN_E_MEMORY;
     vn_forecaster *f = vn_calloc((size_t)n + 1, sizeof *f);
     if (!f) goto done;
-    VN_TRY_DONE(check_features(models, n));
     VN_TRY_DONE(settle(config, models, n, task));
     VN_TRY_DONE(vn_team_open((int)config->run.threads, &task->team));
     if (n) VN_TRY_DONE(vn_config_device(config, &dev));

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "host/data/levels.h"
+#include "host/data/select.h"
 #include "host/train/train.h"
 
 /* Copies of n names; NULL with a failure recorded. */
@@ -214,20 +215,10 @@ vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *p)
     return st;
 }
 
-static bool same_names(const char *const *a, int64_t n_a, const char *const *b, int64_t n_b)
+vn_status vn_fitted_select(const vn_fitted *m, const vn_panel *panel, vn_panel *out)
 {
-    if (n_a != n_b) return false;
-    for (int64_t i = 0; i < n_a; i++)
-        if (strcmp(a[i], b[i])) return false;
-    return true;
-}
-
-bool vn_fitted_same_features(const vn_fitted *a, const vn_fitted *b)
-{
-    return a->n_hist_cat == b->n_hist_cat && a->n_futr_cat == b->n_futr_cat &&
-           a->n_stat_cat == b->n_stat_cat &&
-           same_names(a->hist_name, a->n_hist, b->hist_name, b->n_hist) &&
-           same_names(a->futr_name, a->n_futr - a->n_calendar, b->futr_name,
-                      b->n_futr - b->n_calendar) &&
-           same_names(a->stat_name, a->n_stat, b->stat_name, b->n_stat);
+    vn_choice hist = { m->hist_name, m->n_hist, m->n_hist_cat };
+    vn_choice futr = { m->futr_name, m->n_futr - m->n_calendar, m->n_futr_cat };
+    vn_choice stat = { m->stat_name, m->n_stat, m->n_stat_cat };
+    return vn_panel_select(panel, hist, futr, stat, out);
 }

@@ -57,8 +57,8 @@ vn_dress vn_fitted_dress(const vn_fitted *m, int64_t ahead);
  * absent, a panel then needs dressing. */
 vn_status vn_fitted_match(const vn_fitted *m, const vn_panel *panel);
 
-/* True if one panel can serve both: the same columns in the same order, the calendar aside. */
-bool vn_fitted_same_features(const vn_fitted *a, const vn_fitted *b);
+/* The columns of the panel that the model has, in its order (host/data/select.h). */
+vn_status vn_fitted_select(const vn_fitted *m, const vn_panel *panel, vn_panel *out);
 
 /* Declare the parameters, without giving them memory. */
 vn_status vn_fitted_declare(const vn_fitted *m);

@@ -216,7 +216,14 @@ awk 'BEGIN { print "date,A"; for (i = 0; i < 40; i++) printf "2020-%02d-%02d,%d\
 expect 0 'warning: the model was trained on steps of M, the data have steps of D' "$vane" evaluate days.csv -m m.vane --freq D
 sed '1s/$/,price/; 2,$s/$/,1/' good.csv > price.csv
 "$vane" train price.csv $quick --futr_exog_list price -o price.vane -q
-expect 2 'models 1 (NHITS) and 2 (NHITS) were trained with different features' "$vane" evaluate price.csv -m price.vane -m m.vane
+expect 0 'NHITS 2' "$vane" evaluate price.csv -m price.vane -m m.vane
+"$vane" train price.csv $quick --hist_exog_list price -o late.vane -q
+"$vane" evaluate price.csv -m late.vane 2> /dev/null | awk '$1 == "NHITS" { print $2 }' > one.txt
+"$vane" evaluate price.csv -m m.vane -m price.vane -m late.vane 2> /dev/null |
+    awk '$1 " " $2 == "NHITS 3" { print $3 }' > all.txt
+check 'a model scores the same beside others of other features' test -s one.txt -a "$(cat one.txt)" = "$(cat all.txt)"
+expect 3 'the model needs the future feature "price", which the data lack' "$vane" evaluate good.csv \
+    -m m.vane -m price.vane --futr_exog_list ''
 sed '1s/price/"price, net"/' price.csv > torn.csv
 expect 3 "the name of column 'price, net' holds a comma" "$vane" train torn.csv $quick --futr_exog_list 'price, net' -o x.vane
 cp good.csv whole.csv

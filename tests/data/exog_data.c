@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "host/data/calendar.h"
 #include "host/data/dress.h"
+#include "host/data/select.h"
 #include "tests/data/kit.h"
 
 Suite *vn_suite_exog_data(void);
@@ -114,6 +115,26 @@ START_TEST(dressing_takes_the_models_codes_and_reports_what_it_does_not_know)
 END_TEST
 
 /* Values by pandas: second/59 ... isocalendar().week, all - 0.5. */
+START_TEST(columns_are_chosen_by_name_and_sort)
+{
+    static const char *const past[] = { "price", "gone", "promo" }, *const region[] = { "region" };
+    static const char *const numbers[] = { "promo" };
+    vn_panel *p = vn_data_kit_panel(shop, settings), out;
+    vn_choice hist = { past, 3, 1 }, futr = { numbers, 1, 0 }, stat = { region, 1, 1 };
+    ck_assert_int_eq(vn_panel_select(p, hist, futr, stat, &out), VN_OK);
+    ck_assert(out.n_hist == 2 && out.n_hist_cat == 1 && out.n_futr == 0 && out.n_stat == 1);
+    ck_assert(!strcmp(out.hist_name[0], "price") && !strcmp(out.hist_name[1], "promo"));
+    ck_assert_int_eq(memcmp(out.hist, p->futr, 10 * sizeof *p->futr), 0);
+    ck_assert(out.hist_cat[0].n == 3 && out.stat[1] == 2 && out.y == p->y);
+    vn_selected_close(&out);
+    const vn_choice own = { p->futr_name, 2, 1 }, none = { NULL, 0, 0 };
+    ck_assert_int_eq(vn_panel_select(p, none, own, stat, &out), VN_OK);
+    ck_assert(out.futr == p->futr); /* everything there is: nothing is copied */
+    vn_selected_close(&out);
+    vn_panel_close(p);
+}
+END_TEST
+
 START_TEST(calendar_features_are_those_of_the_reference)
 {
     static const struct {
@@ -288,6 +309,7 @@ Suite *vn_suite_exog_data(void)
     tcase_add_test(tc, past_texts_have_codes_of_their_own);
     tcase_add_test(tc, appended_rows_share_the_codes);
     tcase_add_test(tc, dressing_takes_the_models_codes_and_reports_what_it_does_not_know);
+    tcase_add_test(tc, columns_are_chosen_by_name_and_sort);
     tcase_add_test(tc, calendar_features_are_those_of_the_reference);
     tcase_add_test(tc, auto_chooses_by_the_frequency);
     tcase_add_test(tc, auto_and_age_stand_together);
