@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-typedef enum vn_log_level { VN_LOG_DEBUG, VN_LOG_INFO, VN_LOG_WARN } vn_log_level;
+typedef enum vn_log_level { VN_LOG_DEBUG, VN_LOG_INFO, VN_LOG_WARN, VN_LOG_ERROR } vn_log_level;
 
 typedef struct vn_log {
     void (*write)(void *ctx, vn_log_level level, const char *text); /* NULL: silent */

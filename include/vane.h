@@ -86,7 +86,13 @@ VANE_API const char *vane_status_word(vane_status status);
 
 /* ---- Hooks: what a long call tells and asks ---- */
 
-typedef enum vane_log_level { VANE_LOG_DEBUG, VANE_LOG_INFO, VANE_LOG_WARN } vane_log_level;
+/* ERROR: one of several failures of the call, which reports their number and the first. */
+typedef enum vane_log_level {
+    VANE_LOG_DEBUG,
+    VANE_LOG_INFO,
+    VANE_LOG_WARN,
+    VANE_LOG_ERROR
+} vane_log_level;
 
 typedef struct vane_progress {
     size_t size;

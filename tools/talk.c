@@ -41,9 +41,10 @@ static void end_line(talk *t)
 static void on_log(void *ctx, vane_log_level level, const char *text)
 {
     talk *t = ctx;
-    if (t->quiet || level == VANE_LOG_DEBUG) return;
+    static const char *const marks[] = { "", "", "warning: ", "error: " };
+    if (level == VANE_LOG_DEBUG || (t->quiet && level != VANE_LOG_ERROR)) return;
     end_line(t);
-    fprintf(stderr, "%s%s\n", level == VANE_LOG_WARN ? "warning: " : "", text);
+    fprintf(stderr, "%s%s\n", level <= VANE_LOG_ERROR ? marks[level] : "", text);
 }
 
 /* "1h02m", "3m20s", "12s". */

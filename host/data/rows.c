@@ -39,6 +39,7 @@ static vn_status take_series(vn_table *t)
     vn_status st = id ? vn_names_add(&t->ids, id, strlen(id), &index) : VN_E_MEMORY;
     vn_arena_close(&scratch);
     VN_TRY(st);
+    VN_TRY(vn_table_room(&t->count, &t->count_cap, index, sizeof *t->count));
     const char *name = t->ids.name[index];
     if (!*name) return vn_csv_fail(csv, csv->cell[0].s, "the series id is empty");
     if (index < known)
@@ -52,13 +53,21 @@ static vn_status take_series(vn_table *t)
         if (!isnan(*value)) keep = i;
     }
     if (!keep) return vn_csv_fail(csv, csv->record, "series '%s' has no values", name);
-    VN_TRY(vn_table_room(&t->count, &t->count_cap, index, sizeof *t->count));
     t->count[index] = keep;
     t->n += keep;
     return VN_OK;
 }
 
-vn_status vn_table_read_rows(vn_table *t)
+static vn_status take_record(vn_table *t, bool header)
+{
+    if (header && t->csv.n > t->n_columns)
+        return vn_csv_fail(&t->csv, t->csv.record,
+                           "expected at most %lld columns as in the header, found %lld",
+                           (long long)t->n_columns, (long long)t->csv.n);
+    return take_series(t);
+}
+
+vn_status vn_table_read_rows(vn_table *t, const vn_log *log)
 {
     bool more, header = false;
     if (t->panel->n_hist + t->panel->n_futr + t->panel->n_stat)
@@ -72,12 +81,9 @@ vn_status vn_table_read_rows(vn_table *t)
             continue;
         }
         if (first) VN_TRY(name_columns(t));
-        if (header && t->csv.n > t->n_columns)
-            return vn_csv_fail(&t->csv, t->csv.record,
-                               "expected at most %lld columns as in the header, found %lld",
-                               (long long)t->n_columns, (long long)t->csv.n);
-        VN_TRY(take_series(t));
+        VN_TRY(vn_table_note(t, take_record(t, header), log));
     }
+    VN_TRY(vn_table_errors(t));
     if (t->ids.n == 0) return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
     t->n_groups = t->ids.n;
     return VN_OK;

@@ -76,6 +76,29 @@ void vn_table_close(vn_table *t)
     t->count = NULL;
 }
 
+enum { ERRORS_SHOWN = 20 };
+
+vn_status vn_table_note(vn_table *t, vn_status st, const vn_log *log)
+{
+    if (st != VN_E_DATA) return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+    const char *message = vn_last_message();
+    if (!t->n_errors++) {
+        t->first_error = vn_arena_text(&t->arena, message, strlen(message));
+        return t->first_error ? VN_OK : VN_E_MEMORY;
+    }
+    if (log && t->n_errors == 2) vn_log_printf(log, VN_LOG_ERROR, "%s", t->first_error);
+    if (log && t->n_errors <= ERRORS_SHOWN) vn_log_printf(log, VN_LOG_ERROR, "%s", message);
+    return VN_OK;
+}
+
+vn_status vn_table_errors(const vn_table *t)
+{
+    if (t->n_errors < 2)
+        return t->n_errors ? VN_FAIL(VN_E_DATA, "%s", t->first_error) : VN_OK;
+    return VN_FAIL(VN_E_DATA, "%s: %lld errors, the first: %s", t->name, (long long)t->n_errors,
+                   t->first_error);
+}
+
 static bool same_word(const vn_csv_cell *cell, const char *word)
 {
     return vn_same_word(cell->s, cell->n, word);
@@ -523,12 +546,18 @@ static vn_status read_columns(vn_table *t, const vn_log *log)
     for (;;) {
         VN_TRY(vn_csv_next(&t->csv, &more));
         if (!more) break;
+        vn_status st = VN_OK;
+        int64_t rows = t->n;
         if (t->csv.n != t->n_columns)
-            return vn_csv_fail(&t->csv, t->csv.record,
-                               "expected %lld columns as in the header, found %lld",
-                               (long long)t->n_columns, (long long)t->csv.n);
-        VN_TRY(take_row(t, roles, id_column));
+            st = vn_csv_fail(&t->csv, t->csv.record,
+                             "expected %lld columns as in the header, found %lld",
+                             (long long)t->n_columns, (long long)t->csv.n);
+        else
+            st = take_row(t, roles, id_column);
+        if (st) t->n = rows; /* half a row is none */
+        VN_TRY(vn_table_note(t, st, log));
     }
+    VN_TRY(vn_table_errors(t));
     if (t->n == 0) return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
     t->n_groups = t->format == VN_FORMAT_WIDE ? 1 : t->ids.n;
     if (id_column < 0 && t->format == VN_FORMAT_LONG)
@@ -652,7 +681,7 @@ vn_status vn_table_read(vn_table *t, const char *text, size_t n, const vn_log *l
                       &p->n_stat_cat, &t->stat_cat));
     VN_TRY(vn_csv_open(&t->csv, t->name, text, n));
     VN_TRY(look(t));
-    if (t->format == VN_FORMAT_ROWS) return vn_table_read_rows(t);
+    if (t->format == VN_FORMAT_ROWS) return vn_table_read_rows(t, log);
     VN_TRY(read_columns(t, log));
     VN_TRY(vn_levels_from(t->hist_cat, p->n_hist_cat, &p->arena, &p->hist_cat));
     VN_TRY(vn_levels_from(t->futr_cat, p->n_futr_cat, &p->arena, &p->futr_cat));

@@ -45,6 +45,8 @@ typedef struct vn_table {
     float *value_rest; /* and what f32 loses of them */
     int64_t *count;   /* rows: [n_groups] values of each */
     int64_t value_cap, value_rest_cap, count_cap;
+    int64_t n_errors;        /* records refused so far */
+    const char *first_error; /* the message of the first of them */
 } vn_table;
 
 /* Read a text into an empty table that has name, options and panel set. */
@@ -60,7 +62,13 @@ vn_status vn_table_number(const vn_table *table, const vn_csv_cell *cell, const 
                           float *out, float *rest);
 
 /* Parse all records of a `rows` table (one series a record). */
-vn_status vn_table_read_rows(vn_table *table);
+vn_status vn_table_read_rows(vn_table *table, const vn_log *log);
+
+/* After a record: DATA is noted, and from the second on logged, and reading may go on to find the
+ * other errors of the file; whatever else `st` is comes back. At the end vn_table_errors fails
+ * if a record did. */
+vn_status vn_table_note(vn_table *table, vn_status st, const vn_log *log);
+vn_status vn_table_errors(const vn_table *table);
 
 /* True if a record looks like an id followed by numbers, or is the header V1, V2, ... */
 bool vn_table_is_values(const vn_table *table);

@@ -90,6 +90,9 @@ echo 'unique_id,ds,y' > header.csv
 expect 3 'header.csv' "$vane" train header.csv --h 6 -o m.vane
 sed '40s/,[0-9]*$/,n\/a/' good.csv > text.csv
 expect 3 'text.csv:40:' "$vane" train text.csv --h 6 -o m.vane
+sed '10,40s/,[0-9.]*$/,x/' good.csv > many.csv
+expect 3 'error: data: many.csv: 31 errors, the first: many.csv:10:' "$vane" train many.csv --h 6 -o m.vane -q
+check 'twenty of them are shown' test "$(grep -c '^error: many.csv:' err.txt)" -eq 20
 sed '40s/^A/"A/' good.csv > quote.csv
 expect 3 'quote.csv:40' "$vane" train quote.csv --h 6 -o m.vane
 sed '40p' good.csv > twice.csv

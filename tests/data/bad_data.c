@@ -167,6 +167,21 @@ START_TEST(mutated_tables_never_crash)
 }
 END_TEST
 
+/* Reading goes on after a bad record, whatever half of it was there. */
+START_TEST(all_bad_records_of_a_file_are_counted)
+{
+    static char rows[600 * 16];
+    size_t n = 0;
+    vn_data_kit_refuse("unique_id,ds,y\n,1,2\na,1,2\na,2\nb,x,3\nb,2,y\n,2,3\n", "", VN_E_DATA,
+                       ": 5 errors, the first: ");
+    vn_data_kit_refuse("unique_id,ds,y,s\n,1,2,3\n,1,2,3\na,1,2,5\n,2,2,5\na,2,2,6\n",
+                       "stat_exog_list=s", VN_E_DATA, "4 errors, the first: ");
+    for (int i = 0; i < 600; i++)
+        n += (size_t)snprintf(rows + n, sizeof rows - n, "H%d,%s\n", i, i % 300 == 299 ? "1" : "x");
+    vn_data_kit_refuse(rows, "format=rows", VN_E_DATA, "597 errors, the first: "); /* H0: a header */
+}
+END_TEST
+
 Suite *vn_suite_bad_data(void);
 
 Suite *vn_suite_bad_data(void)
@@ -177,6 +192,7 @@ Suite *vn_suite_bad_data(void)
     tcase_add_loop_test(t, bad_tables_are_refused_with_one_located_sentence, 0,
                         (int)(sizeof cases / sizeof *cases));
     tcase_add_test(t, a_missing_file_is_named);
+    tcase_add_test(t, all_bad_records_of_a_file_are_counted);
     tcase_add_test(t, mutated_tables_never_crash);
     suite_add_tcase(s, t);
     return s;
