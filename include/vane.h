@@ -147,7 +147,9 @@ VANE_API vane_status vane_config_set_file(vane_config *config, const char *path)
  * VANE_MAX_STEPS). */
 VANE_API vane_status vane_config_set_environment(vane_config *config);
 
-/* ARGUMENT if an option was set that the chosen model does not have. Called by vane_train. */
+/* ARGUMENT if an option was set that the chosen model does not have (as vane_train finds too); what
+ * opening the device says where device or cpu was set. Cheap, so that a command can refuse before it
+ * reads data. */
 VANE_API vane_status vane_config_check(const vane_config *config);
 
 /* The value in use, as text; borrowed until the next call with this config. NULL if there is no

@@ -134,7 +134,8 @@ static int run(args *a)
     int code = keep_inputs(a, outputs, inputs);
     if (code >= 0) return code;
     talk_open(&t, a);
-    vane_status st = work(a, &t, &j);
+    vane_status st = vane_config_check(a->config);
+    if (!st) st = work(a, &t, &j);
     code = st ? fail(st) : check_gates(a, &j);
     vane_report_close(j.report);
     vane_dataset_close(j.data);

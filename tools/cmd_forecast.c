@@ -79,7 +79,8 @@ static int run(args *a)
     int code = keep_inputs(a, outputs, inputs);
     if (code >= 0) return code;
     talk_open(&t, a);
-    vane_status st = work(a, &t, &j);
+    vane_status st = vane_config_check(a->config);
+    if (!st) st = work(a, &t, &j);
     code = st ? fail(st) : 0;
     vane_forecast_close(j.forecast);
     vane_dataset_close(j.actuals);

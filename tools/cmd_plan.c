@@ -42,8 +42,12 @@ static int run(args *a)
         return usage_error(a->command, "--batch \"%s\": expected a number from 1 to 1048576", text);
     if (a->n_files + (args_flag(a, "load", 0) != NULL) != 1)
         return usage_error(a->command, "expected either a table or -m MODEL");
+    const char *mode = args_flag(a, "mode", 0);
+    if (mode && strcmp(mode, "train") && strcmp(mode, "valid") && strcmp(mode, "forecast"))
+        return usage_error(a->command, "--mode \"%s\": expected train, valid or forecast", mode);
     talk_open(&t, a);
-    vane_status st = work(a, &t, batch);
+    vane_status st = vane_config_check(a->config);
+    if (!st) st = work(a, &t, batch);
     return st ? fail(st) : 0;
 }
 

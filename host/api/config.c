@@ -340,7 +340,7 @@ vane_status vane_config_set_environment(vane_config *config)
     return VANE_OK;
 }
 
-vane_status vane_config_check(const vane_config *config)
+vn_status vn_config_fits(const vane_config *config)
 {
     for (int i = 0; i < config->n_set; i++) {
         const vn_setting *s = &config->set[i];
@@ -348,10 +348,21 @@ vane_status vane_config_check(const vane_config *config)
         /* A file or environment may serve several models. */
         if (s->origin != VANE_FLAG || find(config->def, s->name, &at, &table)) continue;
         const vn_model_def *of = owner(s->name);
-        return vn_public(VN_FAIL(VN_E_ARGUMENT, "\"%s\" is an option of %s, not of %s", s->name,
-                                 of ? of->name : "another model", config->def->name));
+        return VN_FAIL(VN_E_ARGUMENT, "\"%s\" is an option of %s, not of %s", s->name,
+                       of ? of->name : "another model", config->def->name);
     }
-    return VANE_OK;
+    return VN_OK;
+}
+
+vane_status vane_config_check(const vane_config *config)
+{
+    vn_device *dev = NULL;
+    vn_status st = vn_config_fits(config);
+    bool asked = vn_config_origin(config, "device") != VANE_DEFAULT ||
+                 vn_config_origin(config, "cpu") != VANE_DEFAULT;
+    if (!st && asked) st = vn_config_device(config, &dev);
+    vn_device_close(dev);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }
 
 /* ---- looking ---- */

@@ -75,6 +75,9 @@ vn_log vn_hooks_log(const vane_hooks *hooks);
  */
 void vn_fill(void *to, const void *from, size_t size);
 
+/* ARGUMENT if a flag is no option of the config's model. */
+vn_status vn_config_fits(const vane_config *config);
+
 /* Open the device the config names. */
 vn_status vn_config_device(const vane_config *config, vn_device **dev);
 

@@ -69,7 +69,7 @@ vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, con
 {
     vn_fitted *m;
     *out = NULL;
-    VN_TRY((vn_status)vane_config_check(config));
+    VN_TRY(vn_config_fits(config));
     VN_TRY(vn_fitted_open(config->def, &m));
     memcpy(m->hparams, config->hparams, config->def->options_bytes);
     m->train = config->train;

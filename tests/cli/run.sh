@@ -54,6 +54,12 @@ expect 0 'level' "$vane" doctor
 expect 2 'cannot be opened' "$vane" doctor --cpu foo
 expect 0 'cpu: kernels for' "$vane" ops
 expect 2 'no device "cuda": libvane_cuda.so' "$vane" train good.csv $quick -o never.vane --device cuda --plugins /nowhere
+for words in 'train missing.csv --h 6 -o never.vane' 'forecast missing.csv -m missing.vane' \
+    'evaluate missing.csv' 'plan missing.csv --h 6'; do # refused before anything is read
+    expect 2 'no CPU level "sse9"' "$vane" $words --cpu sse9
+    expect 2 'no device "moon"' "$vane" $words --device moon
+done
+expect 2 '--mode "dance": expected train' "$vane" plan missing.csv --h 6 --mode dance
 expect 0 'device      auto: ' "$vane" doctor --device auto --plugins /nowhere
 expect 2 'Commands' "$vane"
 silent out.txt
