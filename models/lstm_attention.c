@@ -155,7 +155,7 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
     vn_rnn_state state = { { 0 }, { 0 } };
     vn_val h = vn_rnn_layers(g, "encoder", &spec, vn_sequence_inputs(g, t), &state);
     if (hp->attention == NONE)
-        return vn_rnn_decode(g, t, h, hp->decoder_layers, hp->decoder_hidden_size);
+        return vn_rnn_decode(g, t, h, false, hp->decoder_layers, hp->decoder_hidden_size);
     vn_val d = vn_rnn_layers(g, "decoder", &spec, horizon_inputs(g, t), &state);
     vn_push(g, "attention");
     vn_val top = hp->attention == LUONG ? luong(g, hp, t, d, h) : interpretable(g, hp, t, d, h);

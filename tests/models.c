@@ -66,6 +66,11 @@ static const variant variants[] = {
       .X = 2, .F = 1, .S = 3, .dist = VN_DIST_NORMAL },
     { "deepar", { { "hidden_size", "7" }, { "num_layers", "3" }, { "lags", "[2]" },
                   { "context_length", "10" } }, .F = 2, .dist = VN_DIST_LAPLACE },
+    { "gru", { { "encoder_hidden_size", "9" }, { "states", "all" } }, .F = 2, .P = 2 },
+    { "transformer", { { "hidden_size", "8" }, { "n_head", "2" }, { "head", "flatten" },
+                       { "encoder_layers", "1" }, { "patch_len", "5" } }, .X = 1, .F = 2, .P = 2 },
+    { "transformer", { { "hidden_size", "8" }, { "n_head", "2" }, { "head", "flatten" },
+                       { "patch_len", "4" }, { "dropout", "0.25" } }, .S = 2, .P = 3 },
 };
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 enum { OUTPUTS_MAX = (14 + 6) * 3 }; /* numbers a variant gives for a window */
@@ -256,7 +261,7 @@ START_TEST(training_gives_the_same_bits_twice_and_for_any_number_of_threads)
 }
 END_TEST
 
-static const int with_dropout[] = { 3, 6, 15, 18, 22 }; /* of variants */
+static const int with_dropout[] = { 3, 6, 15, 18, 22, 27 }; /* of variants */
 
 START_TEST(dropout_acts_in_training_and_nowhere_else)
 {
@@ -402,6 +407,9 @@ static const refusal refusals[] = {
     { "nhits", { { "mlp_units", "[]" } }, 14, 6, "mlp_units is empty" },
     { "transformer", { { "n_head", "5" } }, 14, 6, "hidden_size is 128, no multiple of n_head (5)" },
     { "transformer", { { "hidden_size", "9" }, { "n_head", "3" } }, 14, 6, "need an even number" },
+    { "transformer", { { "patch_len", "4" } }, 14, 6, "needs head=flatten" },
+    { "transformer", { { "head", "flatten" }, { "patch_len", "15" } }, 14, 6,
+      "15, longer than the input of 14" },
     { "nbeats", { { "n_blocks", "[1]" } }, 14, 6, "n_blocks has 1 entries and stack_types has 3" },
     { "lstm-attention", { { "compat", "nixtla" } }, 14, 6, "give attention=none too" },
     { "lstm-attention", { { "attention", "interpretable" }, { "n_heads", "3" } }, 14, 6,

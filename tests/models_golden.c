@@ -24,6 +24,7 @@ static const char *const cases[] = {
     "tcn_nixtla", "tcn_nixtla_exog_mask", "tcn_nixtla_long_horizon", "tcn_residual",
     "tcn_residual_exog_mask", "transformer_nixtla", "transformer_nixtla_futr",
     "transformer_nixtla_relu", "transformer_causal", "transformer_exog_mask", "transformer_pre",
+    "transformer_patches", "transformer_patches_exog_mask",
     "nlinear_quantiles", "nhits_quantiles", "nbeats_quantiles",
     "deepar_studentt", "deepar_normal", "deepar_poisson",
 };

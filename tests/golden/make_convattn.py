@@ -238,11 +238,57 @@ class Transformer(nn.Module):
         return self.decoder.out(self.decoder(known, ahead, encoded, seen)[:, -self.h :]).squeeze(-1)
 
 
+class PatchEmbedding(nn.Module):
+    def __init__(self, n_patches, n_in, width):
+        super().__init__()
+        self.patch, self.position = nn.Linear(n_in, width), nn.Embedding(n_patches, width)
+
+    def forward(self, x, _):
+        return self.patch(x) + self.position.weight
+
+
+class PatchTransformer(nn.Module):
+    """Tokens of `patch` steps, the oldest filled up in front; no decoder; a patch with one step seen is a key."""
+
+    def __init__(self, h, length, exog, width, heads, inner, n_layers, patch):
+        super().__init__()
+        hist, futr, stat = exog
+        self.h, self.length, self.size = h, length, patch
+        n = -(-length // patch)
+        self.encoder = Stack(0, n_layers, width, heads, inner, False, False, False)
+        self.encoder.embedding = PatchEmbedding(n, patch * (1 + hist + futr + stat), width)
+        self.flatten = nn.Linear(n * width, h * (8 if futr else 1))
+        if futr:
+            self.decoder = nn.Module()
+            self.decoder.fc1, self.decoder.out = nn.Linear(8 + futr, width), nn.Linear(width, 1)
+            self.relu = nn.ReLU()
+
+    def patches(self, x):
+        x = functional.pad(x, (0, 0, -self.length % self.size, 0))
+        return x.unflatten(1, (-1, self.size)).flatten(2)
+
+    def forward(self, x):
+        parts = [x["insample_y"][..., None]]
+        if "hist_exog" in x:
+            parts.append(x["hist_exog"])
+        if "stat_exog" in x:
+            parts.append(x["stat_exog"][:, None].expand(-1, self.length, -1))
+        if "futr_exog" in x:
+            parts.append(x["futr_exog"][:, : self.length])
+        seen = self.patches(x["insample_mask"][..., None]).amax(-1)
+        z = self.encoder(self.patches(torch.cat(parts, -1)), [], None, seen)
+        z = self.flatten(z.flatten(1)).unflatten(1, (self.h, -1))
+        if "futr_exog" in x:
+            z = self.relu(self.decoder.fc1(torch.cat([z, x["futr_exog"][:, self.length :]], -1)))
+            z = self.decoder.out(z)
+        return z.squeeze(-1)
+
+
 # ---------------------------------------------------------------- cases
 
 
 def forward(model, x):
-    if isinstance(model, (ResidualTCN, Transformer)):
+    if isinstance(model, (ResidualTCN, Transformer, PatchTransformer)):
         return model(x)
     batch = {k: x.get(k) for k in ("hist_exog", "futr_exog", "stat_exog")}
     batch["insample_y"] = x["insample_y"].unsqueeze(-1)
@@ -334,6 +380,14 @@ def causal(folder, name, seed, h, length, width, heads, inner, layers=(2, 1), pa
     case(folder, name, model, "transformer", seed, h, length, options, exog, **more)
 
 
+def flattened(folder, name, seed, h, length, width, heads, inner, layers, patch, exog=(0, 0, 0), **more):
+    torch.manual_seed(seed)
+    model = PatchTransformer(h, length, exog, width, heads, inner, layers, patch)
+    options = dict(hidden_size=width, n_head=heads, conv_hidden_size=inner, encoder_layers=layers, head="flatten",
+                   patch_len=patch)
+    case(folder, name, model, "transformer", seed, h, length, options, exog, **more)
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent
     tcn_nixtla(folder, "tcn_nixtla", 61, 5, 14, 12, 2, [1, 2, 4])
@@ -350,6 +404,8 @@ def main():
     causal(folder, "transformer_exog_mask", 75, 4, 12, 12, 3, 7, exog=(2, 3, 2), pattern=PADDED)
     causal(folder, "transformer_pre", 76, 5, 11, 8, 2, 6, layers=(1, 2), norm="pre", act="relu", exog=(0, 1, 1),
            pattern=PADDED)
+    flattened(folder, "transformer_patches", 78, 5, 12, 8, 2, 6, 2, 4)
+    flattened(folder, "transformer_patches_exog_mask", 79, 4, 13, 8, 2, 6, 1, 5, exog=(2, 3, 2), pattern=PADDED)
 
 
 if __name__ == "__main__":
