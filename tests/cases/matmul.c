@@ -112,6 +112,8 @@ const vn_case vn_cases_matmul[] = {
     { "long sums, a transposed", { F32(5000, 3), F32(5000, 5) }, T(1, 0), .reduce = 5000 },
     { "over one tile each way", { F32(131, 259), F32(259, 67) }, T(0, 0), .reduce = 259 },
     { "weight gradient, ragged", { F32(259, 131), F32(259, 67) }, T(1, 0), .reduce = 259 },
+    { "many tiles", { F32(99, 65, 11), F32(99, 11, 66) }, T(0, 0), .reduce = 11 },
+    { "many tiles, both transposed", { F32(99, 11, 65), F32(66, 11) }, T(1, 1), .reduce = 11 },
     { "large", { F32(17, 31), F32(31, 33) }, T(0, 0), .reduce = 31, .lo = -1e4, .hi = 1e4 },
     {
         "zeros",
