@@ -212,7 +212,7 @@ void vn_emit(vn_graph *g, vn_op op, const vn_val *in, int n_in, const void *attr
 
 vn_val vn_emit1(vn_graph *g, vn_op op, const vn_val *in, int n_in, const void *attr)
 {
-    vn_val out[VN_MAX_OUT];
+    vn_val out[VN_MAX_OUT] = { 0 };
     vn_emit(g, op, in, n_in, attr, out);
     return out[0];
 }

@@ -74,7 +74,8 @@ valgrind_() {
     need_build
     command -v valgrind >/dev/null || { echo "skipped: valgrind is not installed"; return; }
     table
-    local check=(valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite)
+    local check=(valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite
+        --errors-for-leak-kinds=definite)
     # AVX-512 is unknown to valgrind 3.19.
     CK_FORK=no CK_DEFAULT_TIMEOUT=0 "${check[@]}" "$build/tests/vane_tests" json config options text csv \
         calendar os fault arena

@@ -100,6 +100,7 @@ static void advance(naive2 *s)
     s->n = ++n;
     int64_t t = n - 1 - s->half;
     if (t < s->half) return;
+    /* A season has at least one step. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     s->sum[t % s->m] += s->x[t] / trend(s, t);
     s->count[t % s->m]++;
 }
