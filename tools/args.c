@@ -33,7 +33,7 @@ int fail(vane_status st)
         [VANE_E_BUG] = EXIT_BUG,
         [VANE_E_MODEL] = EXIT_MODEL,
     };
-    fprintf(stderr, "error: %s: %s\n", vane_status_word(st), vane_last_error());
+    put_error(vane_status_word(st), vane_last_error());
     if (st == VANE_E_BUG || getenv("VANE_TRAIL")) fprintf(stderr, "%s\n", vane_last_trail());
     return (size_t)st < sizeof codes / sizeof *codes ? codes[st] : EXIT_BUG;
 }

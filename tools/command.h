@@ -73,6 +73,10 @@ int keep_input(const args *a, const char *name, const char *out, const char *wha
  * both NULL-ended. */
 int keep_inputs(const args *a, const char *const *outputs, const char *const *inputs);
 
+/* "data.csv:61:23: error: ..." where the text begins with a place, as compilers and editors have it, else
+ * "error: kind: ..."; kind may be empty. */
+void put_error(const char *kind, const char *text);
+
 /* Print the library's last failure and give its exit code. */
 int fail(vane_status st);
 

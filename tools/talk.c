@@ -38,13 +38,36 @@ static void end_line(talk *t)
     t->line_open = false;
 }
 
+/* How much of a message is the place it begins with, "data.csv:61:23"; 0: it names none. */
+static size_t place_of(const char *text)
+{
+    size_t n = strcspn(text, ":\"'"), digits;
+    if (!n) return 0;
+    for (int parts = 0; text[n] == ':' && parts < 2; parts++, n += 1 + digits) {
+        digits = strspn(text + n + 1, "0123456789");
+        if (!digits) return parts && !strncmp(text + n, ": ", 2) ? n : 0;
+    }
+    return strncmp(text + n, ": ", 2) ? 0 : n;
+}
+
+void put_error(const char *kind, const char *text)
+{
+    size_t place = place_of(text);
+    if (place)
+        fprintf(stderr, "%.*s: error%s\n", (int)place, text, text + place);
+    else
+        fprintf(stderr, "error: %s%s%s\n", kind, *kind ? ": " : "", text);
+}
+
 static void on_log(void *ctx, vane_log_level level, const char *text)
 {
     talk *t = ctx;
-    static const char *const marks[] = { "", "", "warning: ", "error: " };
     if (level == VANE_LOG_DEBUG || (t->quiet && level != VANE_LOG_ERROR)) return;
     end_line(t);
-    fprintf(stderr, "%s%s\n", level <= VANE_LOG_ERROR ? marks[level] : "", text);
+    if (level == VANE_LOG_ERROR)
+        put_error("", text);
+    else
+        fprintf(stderr, "%s%s\n", level == VANE_LOG_WARN ? "warning: " : "", text);
 }
 
 /* "1h02m", "3m20s", "12s". */
