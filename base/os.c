@@ -117,6 +117,15 @@ static vn_status read_all(int fd, const char *path, size_t max, size_t guess, ch
     return VN_OK;
 }
 
+/* Fewer bytes than there were, and the file says so now. Files of /sys say 4096 whatever they hold:
+ * their size is the same before and after. */
+static bool was_cut(int fd, const struct stat *before, size_t n)
+{
+    struct stat after;
+    if (!S_ISREG(before->st_mode) || (int64_t)n >= (int64_t)before->st_size) return false;
+    return fstat(fd, &after) || after.st_size != before->st_size;
+}
+
 vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n)
 {
     bool is_stdin = !strcmp(path, "-");
@@ -138,7 +147,7 @@ vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n)
     if (!status && max && S_ISREG(st.st_mode) && guess > max)
         status = VN_FAIL(VN_E_DATA, "\"%s\" has %zu bytes, more than %zu", path, guess, max);
     if (!status) status = read_all(fd, is_stdin ? "standard input" : path, max, guess, data, n);
-    if (!status && S_ISREG(st.st_mode) && !is_stdin && (int64_t)*n < (int64_t)st.st_size) {
+    if (!status && !is_stdin && was_cut(fd, &st, *n)) {
         status = VN_FAIL(VN_E_IO, "\"%s\" became shorter while it was read: %zu of %lld bytes",
                          path, *n, (long long)st.st_size);
         vn_free(*data);

@@ -290,7 +290,7 @@ static void put_plugins(vane_report *r, const vane_config *config)
 
 vane_status vane_doctor(const vane_config *config, vane_report **report)
 {
-    char pages[32];
+    char pages[32], why[1024]; /* what comes after a device that does not open may fail, too */
     *report = NULL;
     vane_report *r = vn_calloc(1, sizeof *r);
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
@@ -298,6 +298,7 @@ vane_status vane_doctor(const vane_config *config, vane_report **report)
     vn_text_printf(&r->json, "{\"schema\":1,\"version\":\"%s\",\"abi\":%d", vane_version(),
                    vane_abi());
     vn_status device = put_device(r, config);
+    snprintf(why, sizeof why, "%s", device ? vn_last_message() : "");
     vn_text_printf(&r->text, "backends   ");
     vn_text_printf(&r->json, ",\"backends\":{");
     for (const vn_backend *const *b = vn_backends(); *b; b++) {
@@ -314,5 +315,5 @@ vane_status vane_doctor(const vane_config *config, vane_report **report)
         vn_text_printf(&r->text, "advice      huge pages are off; as root: echo madvise > "
                                  "/sys/kernel/mm/transparent_hugepage/enabled\n");
     vn_status st = vn_report_finish(r, report);
-    return vn_public(st ? st : device);
+    return vn_public(!st && device ? VN_FAIL(device, "%s", why) : st);
 }

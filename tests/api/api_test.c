@@ -401,6 +401,7 @@ START_TEST(reports_are_text_and_json)
     ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "cpu", "foo"), VANE_OK);
     ck_assert_int_ne(vane_doctor(c, &r), VANE_OK);
     ck_assert_ptr_nonnull(strstr(vane_report_text(r), "cannot be opened"));
+    ck_assert_ptr_nonnull(strstr(vane_last_error(), "\"foo\""));
     vane_report_close(r);
     vane_model_close(m);
     vane_dataset_close(d);

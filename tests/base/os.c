@@ -194,6 +194,18 @@ START_TEST(reading_keeps_its_limit_and_reports_a_failing_read)
 }
 END_TEST
 
+START_TEST(a_file_that_states_a_size_it_does_not_have_is_read)
+{
+    const char *setting = "/sys/kernel/mm/transparent_hugepage/enabled"; /* 4096 by fstat */
+    char *data;
+    size_t n;
+    if (access(setting, R_OK)) return;
+    ck_assert_msg(!vn_file_read(setting, 4096, &data, &n), "%s", vn_last_message());
+    ck_assert(n > 0 && n < 4096 && strchr(data, '['));
+    vn_free(data);
+}
+END_TEST
+
 START_TEST(standard_input_and_output_work_through_pipes)
 {
     static char text[200000];
@@ -279,6 +291,7 @@ Suite *vn_suite_os(void)
     tcase_add_test(tests, a_link_is_written_through);
     tcase_add_test(tests, paths_that_cannot_work_say_why);
     tcase_add_test(tests, reading_keeps_its_limit_and_reports_a_failing_read);
+    tcase_add_test(tests, a_file_that_states_a_size_it_does_not_have_is_read);
     tcase_add_test(tests, standard_input_and_output_work_through_pipes);
     tcase_add_test(tests, a_sweep_removes_what_dead_processes_left_and_only_that);
     tcase_add_test(tests, the_clock_moves_forward);
