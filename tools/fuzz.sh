@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes what reads untrusted bytes (tests/fuzz), with address and undefined sanitizers. Needs clang.
 #
-#   tools/fuzz.sh [SECONDS [TARGET...]]   each target (all of targets.def) for so long; default 60
+#   tools/fuzz.sh [SECONDS [TARGET...]]   each target (all of targets.def) for so long; default 60; as many
+#                                         at once as there are processors
 #
 # New inputs gather in build/fuzz/corpus and are kept between runs; what breaks a promise lies in
 # build/fuzz/found, and belongs into tests/fuzz/corpus with the fix. Ends with a line a target for the
@@ -19,23 +20,22 @@ cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_CO
     -DVANE_FUZZ=ON -DVANE_TESTS=OFF >/dev/null
 cmake --build build/fuzz --target "${targets[@]/#/vane_fuzz_}" | tail -1
 mkdir -p build/fuzz/found
-export OMP_NUM_THREADS=1
-failed=0
-for target in "${targets[@]}"; do
+export OMP_NUM_THREADS=1 seconds commit
+commit=$(git rev-parse --short HEAD)
+
+# One target: its line of the ledger. A finding is also an input that takes 30 s or 2 GiB.
+fuzz() {
+    local target=$1 log=build/fuzz/$1.log result="no finding" code=0
     mkdir -p "build/fuzz/corpus/$target"
-    log=build/fuzz/$target.log
-    # A finding is also an input that takes 30 s or 2 GiB.
-    if build/fuzz/tests/fuzz/vane_fuzz_"$target" -max_total_time="$seconds" -timeout=30 \
-        -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
-        -artifact_prefix="build/fuzz/found/$target-" "build/fuzz/corpus/$target" \
-        "tests/fuzz/corpus/$target" >"$log" 2>&1; then
-        result="no finding"
-    else
-        result="FOUND, see $log"
-        failed=1
-    fi
+    build/fuzz/tests/fuzz/vane_fuzz_"$target" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=2048 \
+        -max_len=16384 -print_final_stats=1 -artifact_prefix="build/fuzz/found/$target-" \
+        "build/fuzz/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1 || code=1
+    ((code == 0)) || result="FOUND, see $log"
+    local runs edges
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     edges=$(sed -n 's/.* cov: \([0-9]*\).*/\1/p' "$log" | tail -1)
-    echo "| $(date +%F) | $(git rev-parse --short HEAD) | $target | ${runs:-?} | ${edges:-?} | $result |"
-done
-exit $failed
+    echo "| $(date +%F) | $commit | $target | ${runs:-?} | ${edges:-?} | $result |"
+    return $code
+}
+export -f fuzz
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'

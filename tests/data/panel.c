@@ -226,6 +226,32 @@ START_TEST(rows_tables_continue_by_position)
 }
 END_TEST
 
+START_TEST(past_features_are_joined_and_what_does_not_continue_is_refused)
+{
+    static const struct {
+        const char *text, *settings, *words;
+    } cases[] = {
+        { "ds,y,f\n2024-01-03,3,7\n", "hist_exog_list=f;freq=D", NULL },
+        { "ds,y\n2024-01-03,3\n", "freq=D", "0 past features, expected the same 1" },
+        { "ds,y,f\n2024-01-03,3,7\n", "futr_exog_list=f;freq=D",
+          "1 future features, expected the same 0" },
+        { "ds,y,f\n3,3,7\n", "hist_exog_list=f;freq=1", "the other integer steps" },
+        { "ds,y,f\n2024-01-04,3,7\n", "hist_exog_list=f;freq=D", "should continue at 2024-01-03" },
+    };
+    vn_panel *p = vn_data_kit_panel("ds,y,f\n2024-01-01,1,5\n2024-01-02,2,6\n", "hist_exog_list=f");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vn_panel *more = vn_data_kit_panel(cases[i].text, cases[i].settings), *all;
+        vn_status st = vn_panel_append(p, more, &all);
+        vn_panel_close(more);
+        ck_assert_int_eq(st, cases[i].words ? VN_E_DATA : VN_OK);
+        if (!st) ck_assert(all->hist[0] == 5 && all->hist[1] == 6 && all->hist[2] == 7);
+        if (st) ck_assert_msg(strstr(vn_last_message(), cases[i].words), "%s", vn_last_message());
+        vn_panel_close(st ? NULL : all);
+    }
+    vn_panel_close(p);
+}
+END_TEST
+
 START_TEST(arrays_make_the_same_panel)
 {
     const char *const ids[] = { "a", "b" };
@@ -366,6 +392,7 @@ Suite *vn_suite_panel(void)
     tcase_add_test(t, actuals_and_future_features_continue_a_panel);
     tcase_add_test(t, a_single_series_without_an_id_takes_future_features);
     tcase_add_test(t, rows_tables_continue_by_position);
+    tcase_add_test(t, past_features_are_joined_and_what_does_not_continue_is_refused);
     tcase_add_test(t, arrays_make_the_same_panel);
     tcase_add_test(t, parts_are_counted_from_the_start_or_the_end);
     tcase_add_test(t, local_scales_are_fitted_on_the_training_rows);
