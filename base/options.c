@@ -57,12 +57,27 @@ static bool inside(const vn_option *o, double x)
     return !bounded(o) || (x >= o->lo && x <= o->hi);
 }
 
+static bool is_whole(const vn_option *o)
+{
+    return o->type == VN_OPT_INT || o->type == VN_OPT_INTS;
+}
+
+/* A bound as the user would type it: those of integers without an exponent. The bound of the largest
+ * 64-bit integers is not a double; what stands for it is. */
+static char *bound_text(const vn_option *o, double x, char out[VN_NUMBER_MAX])
+{
+    if (!is_whole(o) || isinf(x)) return vn_format_f64(x, out);
+    int64_t whole = x >= 0x1p63 ? INT64_MAX : x <= -0x1p63 ? INT64_MIN : (int64_t)x;
+    snprintf(out, VN_NUMBER_MAX, "%lld", (long long)whole);
+    return out;
+}
+
 /* "an integer from 1 to 10", "a number of at least 0". */
 static void expected(const vn_option *o, const char *what, char *out, size_t size)
 {
     char lo[VN_NUMBER_MAX], hi[VN_NUMBER_MAX];
-    vn_format_f64(o->lo, lo);
-    vn_format_f64(o->hi, hi);
+    bound_text(o, o->lo, lo);
+    bound_text(o, o->hi, hi);
     if (!bounded(o) || (isinf(o->lo) && isinf(o->hi)))
         snprintf(out, size, "%s", what);
     else if (isinf(o->hi))
@@ -312,6 +327,36 @@ void vn_option_get(const vn_option *o, const void *target, vn_text *out)
     vn_text_put(out, "]", 1);
 }
 
+/* An element as JSON: enums and texts are strings. */
+static void put_json_choice(vn_text *out, const vn_option *o, int64_t i)
+{
+    vn_text word = { 0 };
+    put_choice(&word, o, i);
+    vn_text_json(out, word.s ? word.s : "");
+    out->failed |= word.failed;
+    vn_text_close(&word);
+}
+
+void vn_option_json(const vn_option *o, const void *target, vn_text *out)
+{
+    const void *field = (const char *)target + o->offset;
+    const vn_opt_INTS *list = field;
+    if (o->type == VN_OPT_TEXT) {
+        vn_text_json(out, ((const vn_opt_TEXT *)field)->s);
+    } else if (o->type == VN_OPT_ENUM) {
+        put_json_choice(out, o, *(const vn_opt_ENUM *)field);
+    } else if (o->type == VN_OPT_ENUMS) {
+        vn_text_put(out, "[", 1);
+        for (int64_t i = 0; i < list->n; i++) {
+            if (i) vn_text_put(out, ", ", 2);
+            put_json_choice(out, o, list->v[i]);
+        }
+        vn_text_put(out, "]", 1);
+    } else { /* numbers, booleans and lists of numbers are written as JSON has them */
+        vn_option_get(o, target, out);
+    }
+}
+
 static bool same_ints(const vn_opt_INTS *a, const vn_opt_INTS *b)
 {
     return a->n == b->n && !memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v);
@@ -357,8 +402,6 @@ void vn_option_accepts(const vn_option *o, vn_text *out)
         return;
     }
     if (o->type == VN_OPT_BOOL || o->type == VN_OPT_TEXT || !bounded(o)) return;
-    vn_text_put(out, " ", 1);
-    put_number(out, o->lo);
-    vn_text_put(out, " .. ", 4);
-    put_number(out, o->hi);
+    char lo[VN_NUMBER_MAX], hi[VN_NUMBER_MAX];
+    vn_text_printf(out, " %s .. %s", bound_text(o, o->lo, lo), bound_text(o, o->hi, hi));
 }

@@ -70,6 +70,9 @@ vn_status vn_option_set(const vn_option *o, void *target, const char *text);
 /* Write the field's value as the text that vn_option_set reads back. Lists as [2, 2, 1]. */
 void vn_option_get(const vn_option *o, const void *target, vn_text *out);
 
+/* Write the field's value as JSON: a number, true or false, a string, or a list of them. */
+void vn_option_json(const vn_option *o, const void *target, vn_text *out);
+
 /* True if both structs hold the same value of this option. */
 bool vn_option_same(const vn_option *o, const void *a, const void *b);
 

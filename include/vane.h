@@ -147,9 +147,9 @@ VANE_API vane_status vane_config_set_file(vane_config *config, const char *path)
  * VANE_MAX_STEPS). */
 VANE_API vane_status vane_config_set_environment(vane_config *config);
 
-/* ARGUMENT if an option was set that the chosen model does not have (as vane_train finds too); what
- * opening the device says where device or cpu was set. Cheap, so that a command can refuse before it
- * reads data. */
+/* ARGUMENT if an option was set that the chosen model does not have (as vane_train finds too);
+ * ARGUMENT, UNSUPPORTED or DEVICE as opening the device says, where device or cpu was set. Cheap,
+ * so that a command can refuse before it reads data. */
 VANE_API vane_status vane_config_check(const vane_config *config);
 
 /* The value in use, as text; borrowed until the next call with this config. NULL if there is no
@@ -201,6 +201,7 @@ VANE_API const char *vane_report_json(const vane_report *report); /* one object,
 
 /* The rows of an evaluation; other reports have none. `row` NULL past the end. */
 VANE_API const char *vane_report_row(const vane_report *report, int i);
+/* 1: the row is a baseline; 0: a model, or past the end. */
 VANE_API int vane_report_is_baseline(const vane_report *report, int i);
 /* ARGUMENT if there is no such row or metric. NaN where nothing defines the score. */
 VANE_API vane_status vane_report_value(const vane_report *report, int row, const char *metric,
@@ -209,14 +210,15 @@ VANE_API vane_status vane_report_value(const vane_report *report, int row, const
 /* Every option with its value and origin: a config file that vane_config_set_file reads back. */
 VANE_API vane_status vane_config_report(const vane_config *config, vane_report **report);
 
-/* Version, device, instruction set, threads, memory, and what to do about what is missing. Where the
- * device cannot be opened the report says so, and that status is returned beside it. */
+/* Version, device, instruction set, threads, memory, and what to do about what is missing. Where
+ * the device cannot be opened the report says so, and that status is returned beside it. */
 VANE_API vane_status vane_doctor(const vane_config *config, vane_report **report);
 
 /* Every operation with its kernels on every backend, plug-ins included where they are found. */
 VANE_API vane_status vane_ops_report(const vane_config *config, vane_report **report);
 
-/* Write n bytes to `path` whole or not at all ("-": standard output). */
+/* Write n bytes to `path` whole or not at all ("-": standard output). ARGUMENT: no such folder, or
+ * the path is one. IO: writing failed. */
 VANE_API vane_status vane_write_file(const char *path, const void *data, size_t n);
 
 /* ---- Data ---- */
@@ -229,8 +231,8 @@ typedef struct vane_dataset vane_dataset;
 VANE_API vane_status vane_dataset_read(const vane_config *config, const char *path,
                                        const vane_hooks *hooks, vane_dataset **data);
 
-/* Read the future features of `data`: id, stamps and the columns of futr_exog_list and cat_exog_list
- * for the steps after the last target of each series; other columns are ignored. */
+/* Read the future features of `data`: id, stamps and the columns of futr_exog_list and
+ * cat_exog_list for the steps after the last target of each series; other columns are ignored. */
 VANE_API vane_status vane_dataset_read_future(const vane_config *config, const char *path,
                                               const vane_dataset *data, const vane_hooks *hooks,
                                               vane_dataset **future);
@@ -251,8 +253,8 @@ typedef struct vane_arrays {
     const char *const *hist_name, *const *futr_name, *const *stat_name;
     const float *hist, *futr; /* [rows, X], [rows, F] */
     const float *stat;        /* [N, S] */
-    /* Categories, as texts; NULL or "" is missing. Known in past and future: [rows, n_cat]; constant
-     * within a series: [N, n_stat_cat]. */
+    /* Categories, as texts; NULL or "" is missing. Known in past and future: [rows, n_cat];
+     * constant within a series: [N, n_stat_cat]. */
     int64_t n_cat, n_stat_cat;
     const char *const *cat_name, *const *stat_cat_name;
     const char *const *cat, *const *stat_cat;
@@ -269,13 +271,14 @@ VANE_API void vane_dataset_close(vane_dataset *data);
 
 typedef struct vane_dataset_info {
     size_t size;
-    int64_t n_series, n_rows;
+    int64_t n_series, n_rows;      /* rows with future features count */
     int64_t shortest, longest;     /* rows with a target */
     int64_t n_missing, n_gap_rows; /* targets missing, gaps included; rows inserted for gaps */
-    int64_t n_hist, n_futr, n_stat;
-    int64_t season;
-    char freq[40];
+    int64_t n_hist, n_futr, n_stat; /* columns of numbers and of categories */
+    int64_t season;                 /* steps; 1: none */
+    char freq[40];                  /* "H", "15min", "1": as the option freq takes it */
 } vane_dataset_info;
+/* Fill `info`, of which the caller has set `size`. */
 VANE_API void vane_dataset_about(const vane_dataset *data, vane_dataset_info *info);
 
 /* Series i: its name, its targets y and mask [n]. ARGUMENT if there is none. */
@@ -290,8 +293,9 @@ VANE_API vane_status vane_dataset_series(const vane_dataset *data, int64_t i, va
 /* The number of the series called `id`, -1 if there is none. */
 VANE_API int64_t vane_dataset_find(const vane_dataset *data, const char *id);
 
-/* The stamp of row t of series i, t may lie past the end: "2016-07-01 01:00:00". At most n bytes
- * with the zero; 40 are enough. */
+/* The stamp of row t of series i, t may lie past the end or, below 0, before the first:
+ * "2016-07-01 01:00:00". At most n bytes with the zero; 40 are enough. "" if there is no such
+ * series, or the stamp is out of the range of 64 bits. */
 VANE_API void vane_dataset_stamp(const vane_dataset *data, int64_t i, int64_t t, char *out,
                                  size_t n);
 
@@ -309,28 +313,37 @@ typedef struct vane_train_report {
 } vane_train_report;
 
 /* Train the model of `config` (default nhits). `hooks`, `init` and `report` may be NULL; `init` is
- * a trained model of the same kind and sizes to go on from. NUMERIC: the loss left the finite
- * numbers; the message names the step and the first bad node, and *model, if not NULL, holds the
- * best weights before: by validation, or else those after the val_check_steps steps with the lowest
- * mean loss. A stop asked for by the hook is no failure: report->interrupted is 1. */
+ * a trained model of the same kind and sizes to go on from. ARGUMENT: options that contradict, or
+ * `init` is of another kind; SHAPE: its sizes are others; DATA: data too short, or unfit for the
+ * model; UNSUPPORTED, DEVICE: the device; MODEL, IO: the checkpoint to resume. NUMERIC: the loss
+ * left the finite numbers; the message names the step and the first bad node, and *model, if not
+ * NULL, holds the best weights before: by validation, or else those after the val_check_steps steps
+ * with the lowest mean loss. A stop asked for by the hook is no failure: report->interrupted
+ * is 1. */
 VANE_API vane_status vane_train(const vane_config *config, const vane_dataset *data,
                                 const vane_hooks *hooks, const vane_model *init, vane_model **model,
                                 vane_train_report *report);
 
-/* Written whole or not at all. The file holds every option the model was made with. */
+/* Written whole or not at all ("-": standard output). The file holds every option the model was
+ * made with. ARGUMENT: no such folder, or the path is one. IO: writing failed; what was there
+ * before is intact. */
 VANE_API vane_status vane_model_save(const vane_model *model, const char *path);
+/* "-" is standard input. ARGUMENT: no such file. IO: it cannot be read. MODEL: it is damaged or
+ * not ours. */
 VANE_API vane_status vane_model_load(const char *path, vane_model **model);
 VANE_API void vane_model_close(vane_model *model);
 
 typedef struct vane_model_info {
     size_t size;
-    const char *name, *alias; /* "nhits", "NHITS" */
-    int64_t h, input_size;    /* H, L */
-    int64_t n_hist, n_futr, n_stat;
-    int64_t n_parameters;
-    int64_t season;
+    const char *name, *alias;       /* "nhits", "NHITS" */
+    int64_t h, input_size;          /* H, L */
+    int64_t n_hist, n_futr, n_stat; /* X, F, S: numbers, codes of categories, calendar features */
+    int64_t n_parameters;           /* trained numbers */
+    int64_t season;                 /* of the training data */
     char freq[40];
 } vane_model_info;
+/* Fill `info`, of which the caller has set `size`. Its texts are borrowed until the model
+ * closes. */
 VANE_API void vane_model_about(const vane_model *model, vane_model_info *info);
 
 /* The code of a text in a categorical column of the model: 1, 2, ...; 0: not in the training rows,
@@ -347,7 +360,8 @@ VANE_API vane_status vane_model_report(const vane_model *model, vane_report **re
 /* Every step of the compiled graph: kernel, shapes, memory. Of a trained model (config gives the
  * device), or, where model is NULL, of the one that `config` would train on `data`. `mode` is
  * "train", "valid" or "forecast"; batch 0: the model's own; why not 0: also the kernels passed
- * over. */
+ * over. ARGUMENT: no such mode, a batch below 0 or above 16777216, neither model nor data;
+ * UNSUPPORTED: the model has no graph, or the device no kernel; otherwise as vane_train. */
 VANE_API vane_status vane_plan_report(const vane_config *config, const vane_model *model,
                                       const vane_dataset *data, const char *mode, int64_t batch,
                                       int why, vane_report **report);
@@ -373,9 +387,9 @@ VANE_API vane_status vane_forecast_attend(const vane_config *config, const vane_
                                           const vane_dataset *data, const vane_dataset *future,
                                           const vane_hooks *hooks, vane_forecast **forecast);
 /* The same, and keeps the sample paths that a model which draws them (deepar) forecasts with: as
- * many as the option num_samples says, by default those it was trained with. The draws depend on the
- * model, its seed, the series and the place of the forecast alone. UNSUPPORTED: the model draws
- * none. */
+ * many as the option num_samples says, by default those it was trained with. The draws depend on
+ * the model, its seed, the series and the place of the forecast alone. UNSUPPORTED: the model
+ * draws none. */
 VANE_API vane_status vane_forecast_draw(const vane_config *config, const vane_model *model,
                                         const vane_dataset *data, const vane_dataset *future,
                                         const vane_hooks *hooks, vane_forecast **forecast);
@@ -396,7 +410,8 @@ VANE_API const float *vane_forecast_samples(const vane_forecast *forecast, int64
 /* unique_id,ds,sample,MODEL as CSV, path after path; sample counts from 1. */
 VANE_API vane_status vane_forecast_samples_csv(const vane_forecast *forecast, const char *path);
 VANE_API const char *vane_forecast_id(const vane_forecast *forecast, int64_t i);
-/* Stamp of step k = 0 .. H - 1 of series i, as text. At most n bytes with the zero. */
+/* Stamp of step k = 0 .. H - 1 of series i, as text; "" if there is none. At most n bytes with the
+ * zero. */
 VANE_API void vane_forecast_stamp(const vane_forecast *forecast, int64_t i, int64_t k, char *out,
                                   size_t n);
 /* Columns beside the forecast: the median of a probabilistic model ("median"), intervals ("lo-80",
@@ -407,18 +422,25 @@ VANE_API void vane_forecast_stamp(const vane_forecast *forecast, int64_t i, int6
 VANE_API int vane_forecast_n_columns(const vane_forecast *forecast);
 VANE_API const char *vane_forecast_column(const vane_forecast *forecast, int i,
                                           const float **values);
-/* unique_id,ds,MODEL and MODEL-COLUMN for each further column, as CSV; or as JSON. */
+/* unique_id,ds,MODEL and MODEL-COLUMN for each further column, as CSV; or as JSON. Written whole or
+ * not at all; "-" is standard output, here and in the two functions above. ARGUMENT, IO: as
+ * vane_write_file. */
 VANE_API vane_status vane_forecast_csv(const vane_forecast *forecast, const char *path);
 VANE_API vane_status vane_forecast_json(const vane_forecast *forecast, const char *path);
 
-/* What a model that is a sum of parts makes of one series: every row of its history and the H behind
- * it, as columns "trend", "weekly", ..., and the forecast itself last. Multiplicative parts are
- * shares of the trend. UNSUPPORTED for models without parts. */
+/* What a model that is a sum of parts makes of one series: every row of its history and the H
+ * behind it, as columns "trend", "weekly", ..., and the forecast itself last. Multiplicative parts
+ * are shares of the trend. `future` as for vane_forecast_make. UNSUPPORTED: the model has no
+ * parts; ARGUMENT: no such series; DATA: model and data do not fit. */
 typedef struct vane_parts vane_parts;
 VANE_API vane_status vane_parts_make(const vane_model *model, const vane_dataset *data,
-                                     const vane_dataset *future, int64_t series, vane_parts **parts);
+                                     const vane_dataset *future, int64_t series,
+                                     vane_parts **parts);
 VANE_API void vane_parts_close(vane_parts *parts);
+/* Rows of every column: those of the history, then H. */
 VANE_API int64_t vane_parts_n_rows(const vane_parts *parts);
+/* The name of column i = 0, 1, ...; NULL past the end. *values (may be NULL): [n_rows], borrowed
+ * until the parts close. */
 VANE_API const char *vane_parts_column(const vane_parts *parts, int i, const float **values);
 
 /* Repeated forecasts of the same number of windows at low latency: no allocation per run. Not for
@@ -442,7 +464,9 @@ VANE_API vane_status vane_forecaster_run(vane_forecaster *forecaster, const floa
 
 /* Roll the origin over the test part of every series and score n models and the baselines of the
  * option `baselines`. The horizon and the split are those set in `config`, else those of the first
- * model; without either the test part is the last h rows. A row a model or baseline. */
+ * model; without either the test part is the last h rows. A row a model or baseline. ARGUMENT: no
+ * horizon, a split without test rows, models of different horizons, n below 0; DATA: no window
+ * fits into the test part, or data and a model do not fit; UNSUPPORTED, DEVICE: the device. */
 VANE_API vane_status vane_evaluate(const vane_config *config, const vane_dataset *data,
                                    const vane_model *const *models, int n, const vane_hooks *hooks,
                                    vane_report **report);

@@ -464,7 +464,7 @@ static void put_option(vane_report *r, const vane_config *c, int i, const vn_opt
     vn_text_printf(&r->json,
                    "%s{\"name\":\"%s\",\"group\":\"%s\",\"origin\":\"%s\",\"value\":", i ? "," : "",
                    o->name, group, origins[c->origin[i]]);
-    vn_text_json(&r->json, s);
+    vn_option_json(o, vn_config_target(c, table), &r->json);
     vn_text_put(&r->json, "}", 1);
     r->text.failed |= value.failed;
     vn_text_close(&value);

@@ -234,9 +234,22 @@ int64_t vane_dataset_find(const vane_dataset *data, const char *id)
     return -1;
 }
 
+/* True if t steps from `start` stay among the stamps of 64 bits. */
+static bool within(vn_freq freq, int64_t start, int64_t t)
+{
+    int64_t seconds = 86400, k, span, at;
+    if (freq.unit == VN_FREQ_STEP || freq.unit == VN_FREQ_SECOND) seconds = 1;
+    if (freq.unit == VN_FREQ_BUSINESS) seconds *= 2; /* 5 of them are 7 days */
+    if (freq.unit == VN_FREQ_MONTH) seconds *= 32;
+    return !__builtin_mul_overflow(t, freq.n, &k) && !__builtin_mul_overflow(k, seconds, &span) &&
+           !__builtin_add_overflow(start, span, &at);
+}
+
 void vane_dataset_stamp(const vane_dataset *data, int64_t i, int64_t t, char *out, size_t n)
 {
-    char text[VN_STAMP_TEXT];
-    vn_stamp_text(data->panel->freq, vn_panel_stamp(data->panel, i, t), text);
+    const vn_panel *p = data->panel;
+    char text[VN_STAMP_TEXT] = "";
+    if (i >= 0 && i < p->n_series && within(p->freq, p->start[i], t))
+        vn_stamp_text(p->freq, vn_panel_stamp(p, i, t), text);
     if (n) snprintf(out, n, "%s", text);
 }

@@ -85,6 +85,9 @@ vane_status vane_plan_report(const vane_config *config, const vane_model *model,
     if (at == 3)
         return vn_public(
             VN_FAIL(VN_E_ARGUMENT, "mode is \"%s\", expected train, valid or forecast", mode));
+    if (batch < 0 || batch > 1 << 24)
+        return vn_public(
+            VN_FAIL(VN_E_ARGUMENT, "batch is %" PRId64 ", expected 0 to 16777216", batch));
     if (!model && !data) return vn_public(VN_FAIL(VN_E_ARGUMENT, "a plan needs a model or data"));
     vane_report *r = vn_calloc(1, sizeof *r);
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
@@ -117,7 +120,7 @@ static vn_status put_options(vane_report *r, const vn_option *table, const void 
         const char *s = value.n ? value.s : "";
         if (!vn_option_same(o, target, usual)) vn_text_printf(&r->text, "  %-28s %s\n", o->name, s);
         vn_text_printf(&r->json, "%s\"%s\":", o == table ? "" : ",", o->name);
-        vn_text_json(&r->json, s);
+        vn_option_json(o, target, &r->json);
     }
     vn_text_printf(&r->json, "}");
     vn_text_close(&value);

@@ -244,6 +244,7 @@ vane_status vane_evaluate(const vane_config *config, const vane_dataset *data,
                           .options = &config->eval,
                           .log = vn_hooks_log(hooks) };
     *report = NULL;
+    if (n < 0) return vn_public(VN_FAIL(VN_E_ARGUMENT, "%d models to evaluate", n));
     vane_report *r = vn_calloc(1, sizeof *r);
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     vn_status st = evaluate(config, models, n, &task, r);

@@ -111,9 +111,16 @@ static bool ask_stop(void *ctx)
     return h->stop(h->ctx) != 0;
 }
 
+static vn_status other_kind(const vn_fitted *m, const vn_fitted *init)
+{
+    return VN_FAIL(VN_E_ARGUMENT, "the model to start from is of the kind %s, not %s",
+                   init->def->name, m->def->name);
+}
+
 /* Start from the weights of another model of the same parameters. */
 static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
 {
+    if (m->def != init->def) return other_kind(m, init);
     VN_TRY(vn_fitted_take_levels(m, init));
     VN_TRY(vn_fitted_declare(m));
     VN_TRY(vn_params_layout(m->params));
@@ -121,8 +128,8 @@ static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
     vn_params *to = m->params;
     for (int i = 0; i < to->n; i++) {
         int k = vn_params_find(from, to->entry[i].name);
-        if (m->def != init->def || k < 0 || !vn_same_shape(&from->entry[k].t, &to->entry[i].t))
-            return VN_FAIL(VN_E_MODEL,
+        if (k < 0 || !vn_same_shape(&from->entry[k].t, &to->entry[i].t))
+            return VN_FAIL(VN_E_SHAPE,
                            "the model to start from has no parameter \"%s\" of this shape: "
                            "h, input_size, features and hyperparameters must be the same",
                            to->entry[i].name);
@@ -191,8 +198,7 @@ static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *
                            .progress = h->progress ? tell_progress : NULL,
                            .stop = h->stop ? ask_stop : NULL,
                            .ctx = (void *)(uintptr_t)h };
-    if (init && init->def != m->def)
-        return VN_FAIL(VN_E_MODEL, "a %s cannot start from a %s", m->def->alias, init->def->alias);
+    if (init && init->def != m->def) return other_kind(m, init);
     if (config->run.checkpoint.s[0] || config->run.resume.s[0])
         return VN_FAIL(VN_E_ARGUMENT, "%s is fitted in one go: checkpoint and resume are not for it",
                        m->def->alias);

@@ -347,10 +347,11 @@ static vn_status assign_features(vn_table *t, role *roles)
         { "stat_cat_list", p->stat_name + n_stat, p->n_stat_cat, n_stat, ROLE_STAT, t->stat_cat },
     };
     if (p->n_stat && t->format == VN_FORMAT_WIDE)
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "a wide table cannot hold static features (stat_exog_list = %s, "
-                       "stat_cat_list = %s)",
-                       o->stat_exog_list.s, o->stat_cat_list.s);
+        return VN_FAIL(VN_E_ARGUMENT, "a wide table cannot hold static features (%s%s%s%s%s)",
+                       n_stat ? "stat_exog_list = " : "", n_stat ? o->stat_exog_list.s : "",
+                       n_stat && p->n_stat_cat ? ", " : "",
+                       p->n_stat_cat ? "stat_cat_list = " : "",
+                       p->n_stat_cat ? o->stat_cat_list.s : "");
     VN_TRY(need_columns(t, wishes));
     for (const wish *w = wishes; w < wishes + N_WISHES; w++)
         for (int64_t i = 0; i < w->n; i++)

@@ -224,7 +224,7 @@ static vn_status fit(vn_fitted *m, const vn_panel *panel, vn_team *team, const v
     c.work = fit_one;
     c.init = init ? init->state : NULL;
     if (c.init && c.init->spec.n_columns != t->spec.n_columns) {
-        st = VN_FAIL(VN_E_MODEL,
+        st = VN_FAIL(VN_E_SHAPE,
                      "the model to start from has %d columns, this one %d: components "
                      "must be the same",
                      c.init->spec.n_columns, t->spec.n_columns);

@@ -113,7 +113,7 @@ vn_status vn_fitted_take_levels(vn_fitted *m, const vn_fitted *from)
 {
     if (m->n_hist_cat != from->n_hist_cat || m->n_futr_cat != from->n_futr_cat ||
         m->n_stat_cat != from->n_stat_cat)
-        return VN_FAIL(VN_E_MODEL, "the model to start from has other categorical columns");
+        return VN_FAIL(VN_E_SHAPE, "the model to start from has other categorical columns");
     VN_TRY(vn_levels_copy(from->hist_cat, m->n_hist_cat, &m->arena, &m->hist_cat));
     VN_TRY(vn_levels_copy(from->futr_cat, m->n_futr_cat, &m->arena, &m->futr_cat));
     return vn_levels_copy(from->stat_cat, m->n_stat_cat, &m->arena, &m->stat_cat);

@@ -34,6 +34,10 @@ static const char *const small[][2] = {
     { 0 },
 };
 
+static const char *const linear[][2] = {
+    { "model", "linear" }, { "h", "4" }, { "input_size", "8" }, { "max_steps", "5" }, { 0 },
+};
+
 static vane_dataset *waves(void)
 {
     static float y[N * ROWS];
@@ -286,7 +290,11 @@ START_TEST(training_goes_on_from_a_model_of_the_same_shape_only)
     vane_forecast_close(b);
     vane_model_close(next);
     vane_config_set(other, VANE_FLAG, NULL, "mlp_units", "[16, 16]");
-    ck_assert_int_eq(vane_train(other, d, NULL, m, &next, NULL), VANE_E_MODEL);
+    ck_assert_int_eq(vane_train(other, d, NULL, m, &next, NULL), VANE_E_SHAPE);
+    ck_assert_ptr_null(next);
+    vane_config_close(other);
+    other = config_of(linear);
+    ck_assert_int_eq(vane_train(other, d, NULL, m, &next, NULL), VANE_E_ARGUMENT);
     ck_assert_ptr_null(next);
     vane_model_close(m);
     vane_dataset_close(d);
@@ -376,6 +384,72 @@ START_TEST(features_from_arrays_reach_the_model)
     vane_model_close(m);
     vane_dataset_close(bare);
     vane_dataset_close(d);
+    vane_config_close(c);
+}
+END_TEST
+
+/* Nothing is read past the end, or before the beginning. */
+START_TEST(an_index_out_of_range_is_answered)
+{
+    vane_config *c = config_of(small);
+    vane_dataset *d = waves();
+    vane_model *m = train(c, d);
+    vane_forecast *f;
+    vane_report *r;
+    ck_assert_int_eq(vane_forecast_make(c, m, d, NULL, NULL, &f), VANE_OK);
+    ck_assert_int_eq(vane_evaluate(c, d, (const vane_model *const *)&m, 1, NULL, &r), VANE_OK);
+    vane_option o = { .size = sizeof o };
+    vane_model_kind kind = { .size = sizeof kind };
+    vane_metric metric = { .size = sizeof metric };
+    vane_series series = { .size = sizeof series };
+    char text[40];
+    double x;
+    static const int far[] = { -1, INT32_MIN, 1 << 20, INT32_MAX };
+    for (int k = 0; k < 4; k++) {
+        int i = far[k];
+        ck_assert_int_eq(vane_option_at(NULL, i, &o), VANE_E_ARGUMENT);
+        ck_assert_int_eq(vane_model_kind_at(i, &kind), VANE_E_ARGUMENT);
+        ck_assert_int_eq(vane_metric_at(i, &metric), VANE_E_ARGUMENT);
+        ck_assert_int_eq(vane_dataset_series(d, i, &series), VANE_E_ARGUMENT);
+        ck_assert_ptr_null(vane_report_row(r, i));
+        ck_assert_int_eq(vane_report_is_baseline(r, i), 0);
+        ck_assert_int_eq(vane_report_value(r, i, "mae", &x), VANE_E_ARGUMENT);
+        ck_assert_ptr_null(vane_forecast_id(f, i));
+        ck_assert_ptr_null(vane_forecast_column(f, i, NULL));
+        memset(text, 'x', sizeof text);
+        vane_dataset_stamp(d, i, 0, text, sizeof text);
+        ck_assert_str_eq(text, "");
+        memset(text, 'x', sizeof text);
+        vane_forecast_stamp(f, i, 0, text, sizeof text);
+        ck_assert_str_eq(text, "");
+        vane_forecast_stamp(f, 0, i, text, sizeof text);
+        ck_assert_str_eq(text, "");
+    }
+    vane_dataset_stamp(d, 1, 1 << 20, text, sizeof text);
+    ck_assert_str_eq(text, "1048577");
+    vane_dataset_stamp(d, 1, INT64_MAX, text, sizeof text);
+    ck_assert_str_eq(text, "");
+    vane_report_close(r);
+    ck_assert_int_eq(vane_evaluate(c, d, NULL, -1, NULL, &r), VANE_E_ARGUMENT);
+    ck_assert_int_eq(vane_plan_report(c, m, NULL, "forecast", -3, 0, &r), VANE_E_ARGUMENT);
+    ck_assert_int_eq(vane_plan_report(c, m, NULL, "forecast", 1LL << 60, 0, &r), VANE_E_ARGUMENT);
+    ck_assert_ptr_null(r);
+    vane_forecast_close(f);
+    vane_model_close(m);
+    vane_dataset_close(d);
+    vane_config_close(c);
+}
+END_TEST
+
+START_TEST(a_device_that_is_not_there_is_told_before_anything_is_read)
+{
+    vane_config *c = config_of(small);
+    ck_assert_int_eq(vane_config_check(c), VANE_OK);
+    ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "cpu", "sse"), VANE_OK);
+    ck_assert_int_eq(vane_config_check(c), VANE_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(vane_last_error(), "no CPU level \"sse\""));
+    ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "device", "tpu"), VANE_OK);
+    ck_assert_int_eq(vane_config_check(c), VANE_E_UNSUPPORTED);
     vane_config_close(c);
 }
 END_TEST
@@ -483,6 +557,8 @@ Suite *vn_suite_api(void)
     tcase_add_test(c, training_goes_on_from_a_model_of_the_same_shape_only);
     tcase_add_test(c, local_scalers_are_undone_in_forecasts_and_evaluations);
     tcase_add_test(c, features_from_arrays_reach_the_model);
+    tcase_add_test(c, an_index_out_of_range_is_answered);
+    tcase_add_test(c, a_device_that_is_not_there_is_told_before_anything_is_read);
     tcase_add_test(c, reports_are_text_and_json);
     tcase_add_test(c, closing_nothing_is_fine);
     tcase_add_test(c, every_allocation_may_fail_once);

@@ -174,6 +174,21 @@ START_TEST(a_text_that_is_too_long_is_refused)
 }
 END_TEST
 
+START_TEST(bounds_of_integers_are_whole)
+{
+    static const vn_option wide = { "seed", VN_OPT_INT, 0, "1", 0, 9223372036854775807.0, NULL, "" };
+    int64_t n;
+    vn_text t = { 0 };
+    vn_option_accepts(&wide, &t);
+    ck_assert_str_eq(t.s, "int 0 .. 9223372036854775807");
+    vn_text_close(&t);
+    ck_assert_int_eq(vn_option_set(&wide, &n, "9223372036854775807"), VN_OK);
+    ck_assert_int_eq(vn_option_set(&wide, &n, "-1"), VN_E_ARGUMENT);
+    ck_assert_str_eq(vn_last_message(),
+                     "seed: expected an integer from 0 to 9223372036854775807, got \"-1\"");
+}
+END_TEST
+
 START_TEST(help_says_what_is_accepted)
 {
     static const char *const expected[] = { "int 1 .. 1000000000",
@@ -189,6 +204,35 @@ START_TEST(help_says_what_is_accepted)
         vn_text t = { 0 };
         vn_option_accepts(table + i, &t);
         ck_assert_str_eq(t.s, expected[i]);
+        vn_text_close(&t);
+    }
+}
+END_TEST
+
+START_TEST(values_are_written_as_json)
+{
+    static const struct {
+        const char *name, *text, *json;
+    } cases[] = {
+        { "max_steps", "7", "7" },
+        { "offset", "-9223372036854775808", "-9223372036854775808" },
+        { "lr", "0.25", "0.25" },
+        { "shuffle", "no", "false" },
+        { "note", "a \"b\"", "\"a \\\"b\\\"\"" },
+        { "scaler", "robust", "\"robust\"" },
+        { "pools", "2:1", "[2, 1]" },
+        { "weights", "0.5 1", "[0.5, 1]" },
+        { "stacks", "trend,generic", "[\"trend\", \"generic\"]" },
+        { "stacks", "[]", "[]" },
+    };
+    demo d;
+    ck_assert_int_eq(vn_options_preset(table, &d), VN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        vn_text t = { 0 };
+        const vn_option *o = vn_option_find(table, cases[i].name);
+        ck_assert_int_eq(vn_option_set(o, &d, cases[i].text), VN_OK);
+        vn_option_json(o, &d, &t);
+        ck_assert_str_eq(t.s, cases[i].json);
         vn_text_close(&t);
     }
 }
@@ -218,7 +262,9 @@ Suite *vn_suite_options(void)
     tcase_add_test(tests, every_way_to_write_a_value_is_understood);
     tcase_add_test(tests, every_value_reads_back_from_its_text);
     tcase_add_test(tests, a_text_that_is_too_long_is_refused);
+    tcase_add_test(tests, bounds_of_integers_are_whole);
     tcase_add_test(tests, help_says_what_is_accepted);
+    tcase_add_test(tests, values_are_written_as_json);
     tcase_add_test(tests, setting_options_needs_no_memory);
     suite_add_tcase(suite, tests);
     return suite;

@@ -138,7 +138,7 @@ check 'a pipe gives the same forecast' cmp -s piped.csv f.csv
 expect 0 '' env -i "$vane" forecast good.csv -m m.vane -q -o bare.csv
 check 'no environment, the same forecast' cmp -s bare.csv f.csv
 expect 0 'stack0/block0/fc1.weight' "$vane" inspect m.vane
-expect 0 '"max_steps":"5"' "$vane" inspect m.vane --json
+expect 0 '"max_steps":5,' "$vane" inspect m.vane --json
 expect 0 'RidgeLinear' "$vane" evaluate good.csv -m m.vane
 expect 0 'Naive2' "$vane" evaluate good.csv --h 6
 expect 0 '"model":"NHITS"' "$vane" evaluate good.csv -m m.vane --json
