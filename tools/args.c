@@ -69,6 +69,7 @@ bool command_takes(const command *c, const char *name, const char *group)
 {
     bool of_model = strcmp(group, "run") && strcmp(group, "data") && strcmp(group, "train") &&
                     strcmp(group, "evaluate");
+    if (among(c->without, name)) return false;
     return among(c->groups, of_model ? "model" : group) || among(c->options, name);
 }
 
@@ -106,9 +107,38 @@ static bool find_option(const char *name, vane_option *o)
     return false;
 }
 
-/* Complain about a flag nobody knows, with the nearest one. */
+/* Complain about a flag of other commands: `who` as the user wrote it ("--resume", "-m"), f or o
+ * what they know by it. */
+static int foreign_flag(const command *c, const char *who, const flag *f, const vane_option *o)
+{
+    char others[128] = "";
+    for (int i = 0; commands[i]; i++) {
+        bool knows = false;
+        for (const flag *k = commands[i]->flags; f && k->name; k++)
+            knows |= !strcmp(k->name, f->name);
+        size_t n = strlen(others);
+        if (knows || (o && command_takes(commands[i], o->name, o->group)))
+            snprintf(others + n, sizeof others - n, "%s%s", n ? ", " : "", commands[i]->name);
+    }
+    return usage_error(c, "unknown flag %s; it is not an option of this command, but of: %s", who,
+                       *others ? others : "none");
+}
+
+/* A flag of another command, by name or letter; NULL if there is none. */
+static const flag *flag_elsewhere(const char *name, char letter)
+{
+    const flag *f = NULL;
+    for (int i = 0; commands[i] && !f; i++) f = find_flag(commands[i], name, letter);
+    return f;
+}
+
+/* Complain about a flag this command does not know, with who does, or the nearest one. */
 static int unknown_flag(const command *c, const char *name)
 {
+    char who[160];
+    const flag *elsewhere = flag_elsewhere(name, 0);
+    snprintf(who, sizeof who, "--%s", name);
+    if (elsewhere) return foreign_flag(c, who, elsewhere, NULL);
     enum { CANDIDATES = 256 };
     const char *names[CANDIDATES + 1] = { 0 };
     int n = 0;
@@ -160,8 +190,11 @@ static int keep_option(cursor *c, const char *name, const char *value)
     vane_option o = { .size = sizeof o };
     const command *cmd = c->a->command;
     if (!find_option(name, &o)) return unknown_flag(cmd, name);
-    if (!command_takes(cmd, o.name, o.group))
-        return usage_error(cmd, "--%s is not an option of this command", o.name);
+    if (!command_takes(cmd, o.name, o.group)) {
+        char who[160];
+        snprintf(who, sizeof who, "--%s", o.name);
+        return foreign_flag(cmd, who, NULL, &o);
+    }
     bool is_switch = !strcmp(o.accepts, "true | false");
     if (!value) {
         const char *next = c->at < c->argc ? c->argv[c->at] : NULL;
@@ -190,14 +223,31 @@ static int long_flag(cursor *c, const char *text)
              : keep_option(c, name, equals ? equals + 1 : NULL);
 }
 
+/* -o FILE, -oFILE, and switches joined: -qo FILE. A long name behind one dash is a slip, not -o
+ * with the file "utput". */
 static int short_flag(cursor *c, const char *text)
 {
-    const flag *f = text[1] ? NULL : find_flag(c->a->command, NULL, text[0]);
-    if (f) return keep_flag(c, f, NULL);
+    const command *cmd = c->a->command;
     vane_option o = { .size = sizeof o };
-    if (find_flag(c->a->command, text, 0) || find_option(text, &o))
-        return usage_error(c->a->command, "unknown flag -%s; did you mean --%s?", text, text);
-    return usage_error(c->a->command, "unknown flag -%s", text);
+    if (text[1] && (find_flag(cmd, text, 0) || find_option(text, &o)))
+        return usage_error(cmd, "unknown flag -%s; did you mean --%s?", text, text);
+    for (; *text; text++) {
+        char who[3] = { '-', *text, 0 };
+        const flag *f = find_flag(cmd, NULL, *text), *elsewhere = flag_elsewhere(NULL, *text);
+        int code;
+        if (!f && elsewhere) return foreign_flag(cmd, who, elsewhere, NULL);
+        if (!f) {
+            bool option = !text[1] && find_option(text, &o);
+            return usage_error(cmd, "unknown flag %s%s%s%s", who, option ? "; did you mean --" : "",
+                               option ? text : "", option ? "?" : "");
+        }
+        if (f->value && text[1] == '=')
+            return usage_error(cmd, "%s takes its value behind a space or at once: %s %s", who, who,
+                               text + 2);
+        if (f->value) return keep_flag(c, f, text[1] ? text + 1 : NULL);
+        if ((code = keep_flag(c, f, NULL)) >= 0) return code;
+    }
+    return -1;
 }
 
 static int read_all(cursor *c)
@@ -242,6 +292,10 @@ int args_read(args *a, int argc, char **argv)
     cursor c = { a, argc, 0, argv };
     int code = read_all(&c);
     if (code >= 0) return code;
+    if (args_flag(a, "help", 0)) { /* among joined letters: -qh */
+        help_command(a->command);
+        return 0;
+    }
     a->quiet = args_flag(a, "quiet", 0);
     a->json = args_flag(a, "json", 0);
     vane_status st = vane_config_set_environment(a->config);

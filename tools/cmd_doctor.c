@@ -20,8 +20,9 @@ const command command_doctor = {
     .usage = "vane doctor [--device cpu] [--threads N] [--cpu LEVEL]",
     .summary = "print the device, instruction set, threads and memory in use",
     .about = "With advice where something holds the machine back.",
-    .groups = " run ",
-    .options = "",
+    .groups = "",
+    .options = " device plugins threads cpu ",
+    .without = "",
     .flags = flags,
     .run = run,
 };

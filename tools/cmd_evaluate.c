@@ -23,11 +23,10 @@ typedef struct job {
     vane_report *report;
 } job;
 
-/* "mae=0.4" or "mae<=0.4". */
+/* "mae=0.4"; the limit is a finite number. */
 static bool read_gate(const char *text, char metric[32], double *limit)
 {
-    size_t n = strcspn(text, "<=");
-    const char *value = text + n + strspn(text + n, "<=");
+    size_t n = strcspn(text, "=");
     char *end;
     if (n == 0 || n >= 32 || !text[n]) return false;
     memcpy(metric, text, n);
@@ -35,8 +34,9 @@ static bool read_gate(const char *text, char metric[32], double *limit)
     vane_metric m = { .size = sizeof m };
     bool known = false;
     for (int i = 0; !known && !vane_metric_at(i, &m); i++) known = !strcmp(m.name, metric);
+    const char *value = text + n + 1;
     *limit = strtod(value, &end);
-    return known && end != value && !*end;
+    return known && end != value && !*end && isfinite(*limit);
 }
 
 static int check_gates(const args *a, const job *j)
@@ -157,6 +157,7 @@ const command command_evaluate = {
              "To score a validation part instead, give it as the test part: --split TRAIN:0:VAL.",
     .groups = " run data evaluate ",
     .options = " h split val_size test_size num_samples ",
+    .without = " model checkpoint checkpoint_steps resume components calendar local_scaler_type ",
     .flags = flags,
     .run = run,
 };

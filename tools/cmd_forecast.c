@@ -77,6 +77,7 @@ static int run(args *a)
                                            "attention", "samples", NULL };
     static const char *const inputs[] = { "load", "futr", "actuals", NULL };
     int code = keep_inputs(a, outputs, inputs);
+    if (code < 0) code = keep_apart(a, outputs, "-");
     if (code >= 0) return code;
     talk_open(&t, a);
     vane_status st = vane_config_check(a->config);
@@ -104,6 +105,7 @@ const command command_forecast = {
         "again without being asked for.",
     .groups = " run data ",
     .options = " level quantiles num_samples ",
+    .without = " model checkpoint checkpoint_steps resume calendar local_scaler_type ",
     .flags = flags,
     .run = run,
 };

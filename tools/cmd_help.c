@@ -126,13 +126,17 @@ static void help_all(FILE *out)
 int help_main(int argc, char **argv)
 {
     vane_model_kind kind = { .size = sizeof kind };
-    const char *names[32] = { 0 };
-    int n = 0;
+    const char *names[32] = { "help" };
+    int n = 1;
     if (!argv) {
         help_all(stderr);
         return 0;
     }
-    if (argc == 0) {
+    if (argc > 1) {
+        fprintf(stderr, "vane help: \"%s\" is one word too many\ntry: vane help\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    if (argc == 0 || !strcmp(argv[0], "help")) {
         help_all(stdout);
         return 0;
     }

@@ -26,6 +26,7 @@ const command command_inspect = {
     .about = "The text lists the options that differ from their defaults, --json all of them.",
     .groups = "",
     .options = "",
+    .without = "",
     .flags = flags,
     .run = run,
 };

@@ -23,8 +23,9 @@ const command command_ops = {
     .about =
         "A model runs on a device that has kernels for all its operations (vane plan shows which). "
         "Backends in plug-ins count where the plug-in is found, with or without a device.",
-    .groups = " run ",
-    .options = "",
+    .groups = "",
+    .options = " plugins ",
+    .without = "",
     .flags = flags,
     .run = run,
 };

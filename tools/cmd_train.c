@@ -125,12 +125,16 @@ static int run(args *a)
     if (args_flag(a, "output", 1)) return usage_error(a->command, "-o is given twice");
     if (a->json && !strcmp(out, "-"))
         return usage_error(a->command, "the model and --json both want standard output");
-    const char *checkpoint = vane_config_get(a->config, "checkpoint", NULL);
     code = keep_input(a, "-o", out, "the table", path);
+    if (code < 0)
+        code = keep_input(a, "-o", out, "the checkpoint to go on from",
+                          vane_config_get(a->config, "resume", NULL));
+    const char *checkpoint = vane_config_get(a->config, "checkpoint", NULL);
+    if (code < 0 && same_target(out, checkpoint))
+        return usage_error(a->command, "-o and --checkpoint both want %s", out);
     if (code < 0) code = keep_input(a, "--checkpoint", checkpoint, "the table", path);
     if (code < 0) code = check_output(a, "-o", out);
-    if (code >= 0) return code;
-    code = checkpoint && *checkpoint ? check_output(a, "--checkpoint", checkpoint) : -1;
+    if (code < 0 && checkpoint && *checkpoint) code = check_output(a, "--checkpoint", checkpoint);
     if (code >= 0) return code;
     if (!strcmp(vane_config_get(a->config, "h", NULL), "0"))
         return usage_error(a->command, "give the number of steps to forecast: --h N, at least 1");
@@ -165,6 +169,7 @@ const command command_train = {
         "weights so far.",
     .groups = " run data train model ",
     .options = "",
+    .without = " components inference_windows_batch_size ",
     .flags = flags,
     .run = run,
 };

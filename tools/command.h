@@ -48,6 +48,7 @@ typedef struct command {
     const char *about;   /* a paragraph for `vane help NAME` */
     const char *groups;  /* option groups it takes: " run data " */
     const char *options; /* further single options: " h split " */
+    const char *without; /* options of these groups that would change nothing here */
     const flag *flags;   /* ends with a NULL name */
     int (*run)(args *a);
 } command;
@@ -72,6 +73,13 @@ int keep_input(const args *a, const char *name, const char *out, const char *wha
 /* The same for several flags: `outputs` against the table and against the flags `inputs` ("load"),
  * both NULL-ended. */
 int keep_inputs(const args *a, const char *const *outputs, const char *const *inputs);
+
+/* True if both names are, or will be, one file; "-" is standard output. Each may be NULL. */
+bool same_target(const char *a, const char *b);
+
+/* EXIT_USAGE and a sentence if two of these flags, NULL-ended, want the same file. `preset` is where
+ * the first goes if it is not given. */
+int keep_apart(const args *a, const char *const *outputs, const char *preset);
 
 /* "data.csv:61:23: error: ..." where the text begins with a place, as compilers and editors have it, else
  * "error: kind: ..."; kind may be empty. */

@@ -1,4 +1,5 @@
 /* The `vane` command: finds the subcommand. It uses the public header alone. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,7 @@ static int choose(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a failed write, with its message */
     int code = choose(argc, argv);
     if (!fflush(stdout) && !ferror(stdout)) return code;
     fprintf(stderr, "error: io: cannot write to standard output\n");

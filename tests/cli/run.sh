@@ -65,11 +65,27 @@ expect 2 'Commands' "$vane"
 silent out.txt
 expect 2 'did you mean "forecast"?' "$vane" forcast good.csv
 expect 2 'did you mean "train"?' "$vane" help trian
+expect 0 'vane train data.csv --h 24 -o m.vane' "$vane" help help
+expect 2 '"extra" is one word too many' "$vane" help train extra
+expect 0 ' 9223372036854775807; default 1]' "$vane" help train
+check 'whole numbers are printed whole' test -z "$("$vane" help train | grep 'int [^;]*[0-9]e+')"
+expect 2 'expected an integer from 0 to 9223372036854775807' "$vane" train good.csv --seed -1
 expect 2 'did you mean --max_steps?' "$vane" train good.csv --max_stpes 3
 expect 2 'unknown flag --zzzzzzzz' "$vane" train good.csv --zzzzzzzz 3
 expect 2 'unknown flag -z' "$vane" train good.csv -z
 expect 2 '--h needs a value' "$vane" train good.csv --h
-expect 2 'not an option of this command' "$vane" forecast good.csv -m m.vane --max_steps 3
+expect 2 'unknown flag --max_steps; it is not an option of this command, but of: train, plan' "$vane" forecast good.csv -m m.vane --max_steps 3
+for flag in '--model nbeats' '--resume nofile' '--checkpoint x' '--checkpoint_steps 3'; do
+    expect 2 'not an option of this command, but of: train' "$vane" forecast good.csv -m m.vane $flag
+    expect 2 'not an option of this command, but of: train' "$vane" evaluate good.csv -m m.vane $flag
+done
+expect 2 'not an option of this command, but of: train' "$vane" forecast good.csv -m m.vane --calendar auto
+expect 2 'not an option of this command, but of: train' "$vane" evaluate good.csv -m m.vane --local_scaler_type standard
+expect 2 'not an option of this command, but of: forecast' "$vane" train good.csv --h 6 -o m.vane --components
+expect 2 'not an option of this command, but of: forecast' "$vane" train good.csv --h 6 -o m.vane --plot f.svg
+expect 2 'unknown flag -m; it is not an option of this command, but of: forecast, evaluate, plan' "$vane" train good.csv --h 6 -m m.vane
+expect 2 '--model' "$vane" train good.csv --h 6 -o m.vane -model nbeats
+check 'the help of forecast does not offer them' test -z "$("$vane" help forecast | grep -e --resume -e --model)"
 expect 2 'no table given' "$vane" train --h 3 -o m.vane
 expect 2 'two tables' "$vane" train good.csv good.csv --h 3 -o m.vane
 expect 2 'no -o FILE' "$vane" train good.csv --h 3
@@ -87,7 +103,18 @@ expect 2 'this is a folder' "$vane" train good.csv --h 6 -o .
 expect 2 'the name of the file is empty' "$vane" train good.csv --h 6 -o ''
 expect 2 'there is no folder absent' "$vane" train good.csv --h 6 -o m.vane --checkpoint absent/m.state
 expect 2 'but no file is given: checkpoint' "$vane" train good.csv --h 6 -o m.vane --checkpoint_steps 3
-expect 2 'gate "speed=3"' "$vane" evaluate good.csv -m m.vane --gate speed=3
+for gate in speed=3 mae=nan mae=inf 'mae<0.1' mae=1x mae= mae; do
+    expect 2 "gate \"$gate\": expected such as mae=0.4" "$vane" evaluate good.csv -m m.vane --gate "$gate"
+done
+expect 2 '-o and --checkpoint both want m.state' "$vane" train good.csv --h 6 -o m.state --checkpoint m.state
+expect 2 'both want m.state' "$vane" train good.csv --h 6 -o m.state --checkpoint ./m.state
+# A bad device, level or mode is told before the table is read: here it could not be.
+expect 2 'no CPU level "sse"' "$vane" train empty.csv --h 6 -o m.vane --cpu sse
+for words in 'train --h 6 -o m.vane' 'plan --h 6' 'evaluate --h 6'; do
+    expect 2 'no device "tpu"' "$vane" $words absent.csv --device tpu
+done
+expect 2 'no device "tpu"' "$vane" forecast absent.csv -m absent.vane --device tpu
+expect 2 '--mode "dream": expected train, valid or forecast' "$vane" plan absent.csv --h 6 --mode dream
 
 # ---- bad data ----
 : > empty.csv
@@ -119,6 +146,16 @@ expect 0 'series' "$vane" train good.csv $quick -o m.vane
 expect 0 '"steps":5' "$vane" train good.csv $quick -o m.vane --json --quiet
 silent err.txt
 cp m.vane kept.vane
+expect 0 '' "$vane" forecast good.csv -mm.vane -qo joined.csv
+silent err.txt
+check 'joined flags are those apart' test "$(wc -l < joined.csv)" -eq 7
+expect 0 'vane forecast TABLE' "$vane" forecast -qh
+expect 2 'unknown flag -z' "$vane" forecast good.csv -mm.vane -qz
+expect 2 '--output needs a value' "$vane" forecast good.csv -mm.vane -qo
+expect 2 '-o takes its value behind a space or at once: -o f.csv' "$vane" forecast good.csv -mm.vane -o=f.csv
+expect 2 'did you mean --output?' "$vane" forecast good.csv -mm.vane -output f.csv
+expect 2 '--output and --plot both want f.x' "$vane" forecast good.csv -m m.vane -o f.x --plot ./f.x
+expect 2 '--output and --plot both want standard output' "$vane" forecast good.csv -m m.vane --plot -
 expect 0 'unique_id,ds,NHITS' "$vane" forecast good.csv -m m.vane
 check 'six steps and a header' test "$(wc -l < out.txt)" -eq 7
 check 'the first step follows the data' grep -q '^A,2008-01-01,' out.txt
@@ -139,6 +176,10 @@ expect 0 '' env -i "$vane" forecast good.csv -m m.vane -q -o bare.csv
 check 'no environment, the same forecast' cmp -s bare.csv f.csv
 expect 0 'stack0/block0/fc1.weight' "$vane" inspect m.vane
 expect 0 '"max_steps":5,' "$vane" inspect m.vane --json
+for part in '"h":6,' '"learning_rate":0.001,' '"mlp_units":[16, 16]' '"scaler_type":"robust"' ':false' '"level":[80, 90]'; do
+    check "inspect --json has $part" grep -qF "$part" out.txt
+done
+expect 0 '"name":"h","group":"train","origin":"flag","value":6}' "$vane" train --h 6 --print-config --json
 expect 0 'RidgeLinear' "$vane" evaluate good.csv -m m.vane
 expect 0 'Naive2' "$vane" evaluate good.csv --h 6
 expect 0 '"model":"NHITS"' "$vane" evaluate good.csv -m m.vane --json
@@ -283,9 +324,18 @@ expect 0 'Prophet ' "$vane" evaluate sky.csv -m kinds.vane
 expect 0 'done' "$vane" train good.csv $quick --calendar month -o cal.vane
 expect 0 'A,2008-06-01' "$vane" forecast good.csv -m cal.vane
 expect 2 '"moon" is no feature' "$vane" train good.csv $quick --calendar moon -o x.vane
+expect 3 'h, input_size, features and hyperparameters must be the same' "$vane" train good.csv $quick --h 5 --init m.vane -o x.vane
+expect 2 'the model to start from is of the kind nhits, not nbeats' "$vane" train good.csv --h 6 --model nbeats --init m.vane -o x.vane
+awk 'BEGIN { print "date,A"; for (i = 0; i < 40; i++) printf "%d,%d\n", i, i % 7 }' > wide.csv
+expect 2 'a wide table cannot hold static features (stat_exog_list = size)' "$vane" train wide.csv $quick --stat_exog_list size -o x.vane
+expect 2 'a wide table cannot hold static features (stat_cat_list = kind)' "$vane" train wide.csv $quick --stat_cat_list kind -o x.vane
 expect 2 'forecasts 6 steps' "$vane" evaluate good.csv -m m.vane --h 5
 expect 5 'error: io' "$vane" train good.csv $quick -o /dev/full
 expect 5 'error: io' "$vane" forecast good.csv -m m.vane -o /dev/full
+(ulimit -f 8 && "$vane" train good.csv $quick -o m.vane > out.txt 2> err.txt)
+code=$?
+check "a file over the size limit exits with 5, not $code" test "$code" -eq 5
+check 'and says so' grep -q 'error: io' err.txt
 for words in help --version doctor 'inspect m.vane' 'forecast good.csv -m m.vane'; do
     "$vane" $words > /dev/full 2> err.txt
     code=$?
