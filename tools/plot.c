@@ -9,7 +9,7 @@
 
 #include "tools/command.h"
 
-enum { SERIES_MAX = 6, STAMP = 40, TICKS_MAX = 8, BANDS = 8, TOP = 64, GAP = 16 };
+enum { SERIES_MAX = 6, STAMP = 40, TICKS_MAX = 8, BANDS = 8, TOP = 64, GAP = 16, RIGHT = 20 };
 
 #define INK "#1f2937"
 #define MUTED "#6b7280"
@@ -55,9 +55,35 @@ static void put_text(svg *v, const char *s)
         const char *name = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : NULL;
         if (name)
             put(v, "%s", name);
-        else
-            put(v, "%c", *s);
+        else /* XML has no control characters */
+            put(v, "%c", (unsigned char)*s < 0x20 ? ' ' : *s);
     }
+}
+
+/* Width of a character in ems: digits and most letters of the fonts named are narrower than this,
+ * other scripts up to a whole em. */
+static double em_of(char first)
+{
+    return (unsigned char)first < 0x80 ? 0.58 : 1;
+}
+
+/* `text`, cut between characters so that it fits into `room` pixels at `size` pixels an em. */
+static void put_fitting(svg *v, const char *text, double room, double size)
+{
+    char out[256];
+    size_t n = 0, fits = 0; /* fits: bytes that leave room for the dots */
+    double width = 0;
+    for (; text[n] && n < sizeof out - 8; n++) {
+        if (((unsigned char)text[n] & 0xc0) == 0x80) continue; /* inside a character */
+        if (width + size <= room) fits = n;
+        width += size * em_of(text[n]);
+        if (width > room) break;
+    }
+    bool whole = !text[n] && width <= room;
+    memcpy(out, text, whole ? n : fits);
+    out[whole ? n : fits] = 0;
+    put_text(v, out);
+    if (!whole) put(v, "\xe2\x80\xa6");
 }
 
 /* One series as it will be drawn: point x = 0 .. n_past - 1 is history, the h after it are ahead.
@@ -66,8 +92,9 @@ typedef struct panel {
     const char *id;
     int64_t n_past, h, first; /* first: row of x = 0 */
     const float *past, *mask, *ahead;
-    float *truth;                   /* [h], NaN where unknown */
+    float *truth;                                 /* [h], NaN where unknown */
     const float *lo_band[BANDS], *hi_band[BANDS]; /* [h] intervals */
+    const char *level[BANDS];                     /* "80" */
     int n_bands;
     const vane_dataset *data;
     int64_t series;
@@ -142,22 +169,74 @@ static double nice_step(double span, double n)
     return power * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10);
 }
 
-/* `size`: the largest number of the axis, whose unit all its labels share. */
-static void number_text(double y, double step, double size, char out[48])
+/* What the labels of an axis share: the unit of its largest number, and the digits that tell its
+ * ticks apart. Beyond the prefixes people read, the unit is a power of ten. */
+typedef struct scale {
+    double step, unit;
+    int digits;
+    char suffix[8]; /* "k", "e-07" */
+} scale;
+
+static scale y_scale(const panel *p, int ticks)
 {
-    double unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
-    const char *suffix = unit == 1e9 ? "G" : unit == 1e6 ? "M" : unit == 1e3 ? "k" : "";
-    int digits = (int)ceil(-log10(step / unit) - 1e-9);
-    snprintf(out, 48, "%.*f%s", digits < 0 ? 0 : digits > 9 ? 9 : digits, y / unit, suffix);
+    static const struct {
+        double from, unit;
+        const char *suffix;
+    } units[] = { { 1e15, 0, "" },   { 1e12, 1e12, "T" }, { 1e9, 1e9, "G" }, { 1e6, 1e6, "M" },
+                  { 1e4, 1e3, "k" }, { 1e-3, 1, "" },     { 0, 0, "" } };
+    double size = fmax(fabs(p->lo), fabs(p->hi));
+    scale k = { .step = nice_step(p->hi - p->lo, ticks) };
+    int i = 0;
+    while (size < units[i].from) i++;
+    k.unit = units[i].unit;
+    snprintf(k.suffix, sizeof k.suffix, "%s", units[i].suffix);
+    if (k.unit == 0) {
+        int power = (int)floor(log10(size));
+        k.unit = pow(10, power);
+        snprintf(k.suffix, sizeof k.suffix, "e%d", power);
+    }
+    int digits = (int)ceil(-log10(k.step / k.unit) - 1e-9);
+    k.digits = digits < 0 ? 0 : digits > 9 ? 9 : digits;
+    return k;
+}
+
+static void number_text(double y, const scale *k, char out[48])
+{
+    if (fabs(y) < k->step * 1e-9)
+        snprintf(out, 48, "0");
+    else
+        snprintf(out, 48, "%.*f%s", k->digits, y / k->unit, k->suffix);
+}
+
+/* The i-th tick from the bottom; false above the axis. */
+static bool y_tick(const panel *p, const scale *k, int i, double *y)
+{
+    *y = (ceil(p->lo / k->step) + i) * k->step;
+    return *y <= p->hi + k->step * 1e-9;
+}
+
+enum { TICKS_ALONE = 6, TICKS_SMALL = 4 }; /* of a lone plot, of small multiples */
+
+/* Room for the labels of an axis. */
+static double y_margin(const panel *p, int ticks)
+{
+    scale k = y_scale(p, ticks);
+    char text[48];
+    double y, widest = 0;
+    for (int i = 0; y_tick(p, &k, i, &y); i++) {
+        number_text(y, &k, text);
+        widest = fmax(widest, 11.5 * 0.58 * (double)strlen(text));
+    }
+    return fmax(52, 12 + widest);
 }
 
 static void y_axis(svg *v, const panel *p)
 {
-    double step = nice_step(p->hi - p->lo, p->height > 200 ? 6 : 4);
+    scale k = y_scale(p, p->height > 200 ? TICKS_ALONE : TICKS_SMALL);
     char text[48];
-    for (double y = ceil(p->lo / step) * step; y <= p->hi + step * 1e-9; y += step) {
-        if (fabs(y) < step * 1e-9) y = 0;
-        number_text(y, step, fmax(fabs(p->lo), fabs(p->hi)), text);
+    double y;
+    for (int i = 0; y_tick(p, &k, i, &y); i++) {
+        number_text(y, &k, text);
         put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" GRID "'/>", p->x,
             p->x + p->w, py(p, y), py(p, y));
         put(v, "<text x='%.1f' y='%.1f' text-anchor='end' class='tick'>%s</text>\n", p->x - 8,
@@ -284,13 +363,14 @@ static void x_axis(svg *v, const panel *p)
             continue;
         tick_text(&s, k.level, first, text);
         double half = 3.2 * (double)strlen(text); /* of the label's width */
-        if (px(p, (double)x) - half < clear) continue;
+        double at = fmin(px(p, (double)x), p->x + p->w + RIGHT - 2 - half); /* inside its cell */
+        if (at - half < clear) continue;
         first = false;
         put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>",
             px(p, (double)x), px(p, (double)x), y, y + 5);
-        put(v, "<text x='%.1f' y='%.1f' text-anchor='middle' class='tick'>%s</text>\n",
-            px(p, (double)x), y + 19, text);
-        clear = px(p, (double)x) + half + 8;
+        put(v, "<text x='%.1f' y='%.1f' text-anchor='middle' class='tick'>%s</text>\n", at, y + 19,
+            text);
+        clear = at + half + 8;
     }
     put(v, "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='" MUTED "'/>\n", p->x,
         p->x + p->w, y, y);
@@ -341,7 +421,7 @@ static void draw(svg *v, const panel *p, bool titled)
     put(v, "<g>");
     if (titled) {
         put(v, "<text x='%.1f' y='%.1f' class='id'>", p->x, p->y - 8);
-        put_text(v, p->id);
+        put_fitting(v, p->id, p->w + RIGHT, 13);
         put(v, "</text>\n");
     }
     put(v, "<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='" SHADE "'/>\n", cut, p->y,
@@ -361,20 +441,37 @@ static void draw(svg *v, const panel *p, bool titled)
     put(v, "</g>\n");
 }
 
+/* An entry that ends at `right`; where the next one to its left ends. `style` is the class of a
+ * line, or "band". */
 static double legend_entry(svg *v, double right, const char *style, const char *text)
 {
     double left = right - 7.2 * (double)strlen(text) - 34;
-    put(v,
-        "<line x1='%.1f' x2='%.1f' y1='26' y2='26' class='%s'/><text x='%.1f' y='30' "
-        "class='legend'>",
-        left, left + 24, style, left + 30);
+    if (!strcmp(style, "band"))
+        put(v, "<path class='band' d='M%.1f 20h24v12h-24Z'/>", left);
+    else
+        put(v, "<line x1='%.1f' x2='%.1f' y1='26' y2='26' class='%s'/>", left, left + 24, style);
+    put(v, "<text x='%.1f' y='30' class='legend'>", left + 30);
     put_text(v, text);
     put(v, "</text>\n");
     return left - 16;
 }
 
+/* "80, 90 % interval" */
+static double legend_bands(svg *v, double right, const panel *p)
+{
+    char text[64] = "";
+    for (int i = 0; i < p->n_bands; i++) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, "%s%.8s", i ? ", " : "", p->level[i]);
+    }
+    size_t n = strlen(text);
+    snprintf(text + n, sizeof text - n, " %% interval%s", p->n_bands > 1 ? "s" : "");
+    return p->n_bands ? legend_entry(v, right, "band", text) : right;
+}
+
+/* `p`: a panel that shows what the others show. */
 static void head(svg *v, double width, double height, const char *title, const char *note,
-                 const char *alias, bool truth)
+                 const char *alias, bool truth, const panel *p)
 {
     put(v,
         "<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' viewBox='0 0 %.0f "
@@ -390,14 +487,15 @@ static void head(svg *v, double width, double height, const char *title, const c
            "}.id{font-size:13px;font-weight:600;fill:" INK "}.legend{font-size:13px;fill:" INK
            "}</style>\n");
     put(v, "<rect width='100%%' height='100%%' fill='#ffffff'/>\n");
+    double right = legend_entry(v, width - RIGHT, "ahead", alias);
+    right = legend_bands(v, right, p);
+    if (truth) right = legend_entry(v, right, "truth", "actual");
+    right = legend_entry(v, right, "past", "history");
     put(v, "<text x='24' y='31' font-size='17' font-weight='600' fill='" INK "'>");
-    put_text(v, title);
+    put_fitting(v, title, right - 24, 17);
     put(v, "</text>\n<text x='24' y='49' font-size='12' fill='" MUTED "'>");
     put_text(v, note);
     put(v, "</text>\n");
-    double right = legend_entry(v, width - 20, "ahead", alias);
-    if (truth) right = legend_entry(v, right, "truth", "actual");
-    legend_entry(v, right, "past", "history");
 }
 
 /* ---- the whole ---- */
@@ -422,6 +520,7 @@ static void find_bands(panel *p, const vane_forecast *f, int64_t i)
             lo += i * p->h;
             hi += i * p->h;
             if (p->n_bands == BANDS || !drawable(lo, p->h) || !drawable(hi, p->h)) break;
+            p->level[p->n_bands] = low + 3;
             p->lo_band[p->n_bands] = lo;
             p->hi_band[p->n_bands++] = hi;
             break;
@@ -453,15 +552,24 @@ static vane_status open_panel(panel *p, const vane_dataset *data, const vane_for
     return VANE_OK;
 }
 
-static void place(panel *p, int at, int n, double width, double *height)
+/* `margin`: room for the labels of the y axes, one for all so that the panels stand in columns. */
+static void place(panel *p, int at, int n, double width, double margin, double *height)
 {
     int columns = n > 1 ? 2 : 1;
     double cell_w = (width - 2 * GAP) / columns, cell_h = n > 1 ? 232 : 350;
-    p->x = GAP + cell_w * (at % columns) + 52;
+    p->x = GAP + cell_w * (at % columns) + margin;
     p->y = TOP + cell_h * (at / columns) + (n > 1 ? 22 : 6);
-    p->w = cell_w - 52 - 20;
+    p->w = cell_w - margin - RIGHT;
     p->height = cell_h - 34 - (n > 1 ? 22 : 6);
     *height = TOP + cell_h * ((n + columns - 1) / columns) + GAP;
+}
+
+static void place_all(panel *p, int n, double width, double *height)
+{
+    double margin = 0;
+    for (int i = 0; i < n; i++)
+        margin = fmax(margin, y_margin(&p[i], n > 1 ? TICKS_SMALL : TICKS_ALONE));
+    for (int i = 0; i < n; i++) place(&p[i], i, n, width, margin, height);
 }
 
 static void compose(svg *v, panel *p, int n, int64_t of, const char *alias)
@@ -469,8 +577,10 @@ static void compose(svg *v, panel *p, int n, int64_t of, const char *alias)
     double width = 960, height = 0;
     char title[192], note[160] = "", from[STAMP], to[STAMP];
     bool truth = false;
+    place_all(p, n, width, &height);
+    const panel *typical = p;
     for (int i = 0; i < n; i++) {
-        place(&p[i], i, n, width, &height);
+        if (p[i].n_bands > typical->n_bands) typical = &p[i];
         for (int64_t k = 0; k < p[i].h; k++) truth |= isfinite(p[i].truth[k]);
     }
     if (n == 1)
@@ -483,7 +593,7 @@ static void compose(svg *v, panel *p, int n, int64_t of, const char *alias)
     vane_dataset_stamp(p->data, p->series, p->first + p->n_past + p->h - 1, to, sizeof to);
     snprintf(note, sizeof note, "%lld steps ahead%s%s%s%s", (long long)p->h, n == 1 ? ", " : "",
              n == 1 ? from : "", n == 1 ? " to " : "", n == 1 ? to : "");
-    head(v, width, height, title, note, alias, truth);
+    head(v, width, height, title, note, alias, truth, typical);
     for (int i = 0; i < n; i++) draw(v, &p[i], n > 1);
     put(v, "</svg>\n");
 }
@@ -558,10 +668,10 @@ vane_status plot_parts(const char *path, const vane_dataset *data, int64_t serie
     vane_status st = vane_dataset_series(data, series, &s);
     for (; !st && n < PARTS_MAX && (name = vane_parts_column(parts, n, &y)); n++)
         st = open_part(&p[n], name, y, s.n, vane_parts_n_rows(parts) - s.n, data, series);
-    for (int i = 0; i < n; i++) place(&p[i], i, n, width, &height);
+    place_all(p, n, width, &height);
     if (!st) {
         snprintf(title, sizeof title, "Parts of %.120s", s.id);
-        head(&v, width, height, title, "fast parts: their last swings alone", alias, false);
+        head(&v, width, height, title, "fast parts: their last swings alone", alias, false, p);
         for (int i = 0; i < n; i++) draw(&v, &p[i], true);
         put(&v, "</svg>\n");
         st = v.failed ? VANE_E_MEMORY : vane_write_file(path, v.s, v.n);

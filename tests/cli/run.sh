@@ -167,6 +167,21 @@ check 'the plot is an SVG' grep -q '</svg>' f.svg
 "$vane" train good.csv $quick --loss mqloss --level 80 -o levels.vane -q
 expect 0 'unique_id,ds,NHITS,NHITS-median,NHITS-lo-80,NHITS-hi-80' "$vane" forecast good.csv -m levels.vane --plot bands.svg
 check 'a plot shows intervals' grep -q "class='band'" bands.svg
+check 'and says which' grep -q '>80 % interval<' bands.svg
+# Labels of an axis: short whatever the size of the numbers, and a bare 0.
+awk 'BEGIN { print "unique_id,ds,y"
+    for (s = 0; s < 3; s++) for (i = 0; i < 60; i++)
+        printf "%s,%d,%.9g\n", s == 0 ? "huge" : s == 1 ? "tiny" : "a name that is much too long for the panel it stands above by far",
+            i, s == 0 ? 5e15 + 3e15 * (i % 7) : s == 1 ? 1e-7 * (i % 7) : 1e6 * (i % 7 - 3) }' > sizes.csv
+expect 0 '' "$vane" train sizes.csv --h 6 --model prophet -q -o sizes.vane
+expect 0 '' "$vane" forecast sizes.csv -m sizes.vane --plot sizes.svg
+tr '<' '\n' < sizes.svg | sed -n "s/^text .*'end'.*>//p" > labels.txt
+check 'huge values are powers of ten' grep -q 'e16$' labels.txt
+check 'tiny values too' grep -q 'e-7$' labels.txt
+check 'millions have their letter' grep -q '^-2M$' labels.txt
+check 'zero is 0' test "$(grep -c '^0$' labels.txt)" -ge 2 -a -z "$(grep -x '0[.0]*[A-Za-z].*' labels.txt)"
+check 'no label is long' test -z "$(grep '.........' labels.txt)"
+check 'a name is cut to its panel' grep -q 'much too long.*…<' sizes.svg
 expect 2 'the model has no quantile 0.25' "$vane" forecast good.csv -m levels.vane --level 50
 expect 0 'cover80' "$vane" evaluate good.csv -m levels.vane
 expect 0 '"ds":["2008-01-01"' "$vane" forecast good.csv -m m.vane --json
