@@ -42,6 +42,9 @@ met() {
 # Names of a list of targets: "mse=0.37,mae=0.39" -> "mse mae".
 names_of() { sed 's/=[^,]*//g;s/,/ /g' <<<"$1"; }
 
+# The metrics of lists of targets, each once.
+shown() { awk '{ for (i = 1; i <= NF; i++) if (!seen[$i]++) printf "%s%s", (i > 1 ? " " : ""), $i }' <<<"$(names_of "$1")"; }
+
 # run_task NAME SEEDS good|alarm
 run_task() {
     local name tier data good alarm options began=$SECONDS report=$work/$1.json code=0
@@ -54,7 +57,7 @@ run_task() {
     if [[ $3 == alarm ]]; then target=$alarm; fi
     if [[ $options == -[A-Z]* ]]; then row=${options#-}; fi
     if [[ $data == Airline ]]; then how=best; fi
-    metrics=$(awk '{ for (i = 1; i <= NF; i++) if (!seen[$i]++) printf "%s ", $i }' <<<"$(names_of "$good,$alarm")")
+    metrics=$(shown "$good,$alarm")
     got=$(scores "$report" "$row" "$metrics" $how)
     if [[ $how == best ]]; then got+=" mean_$(scores "$report" "$row" mae)"; fi
     ridge=$(scores "$report" RidgeLinear "$metrics")
@@ -70,7 +73,9 @@ cell() {
         n = split(got, part, " ")
         for (i = 1; i <= n; i++) {
             split(part[i], pair, "=")
-            out = out (i > 1 ? " / " : "") (pair[2] == "nan" ? "–" : pair[2] ~ /\.\./ ? pair[2] : sprintf("%.4g", pair[2]))
+            none = pair[2] == "nan" || (pair[1] ~ /^coverage/ && pair[2] == 0) # points have no intervals
+            text = none ? "–" : pair[2] ~ /\.\./ ? pair[2] : sprintf("%.4g", pair[2])
+            out = out (i > 1 ? " / " : "") text
         }
         print out
     }'
@@ -83,7 +88,7 @@ table_row() {
     [[ -e $report ]] || return 0
     if [[ $options == -[A-Z]* ]]; then row=${options#-}; fi
     if [[ $data == Airline ]]; then how=best; fi
-    metrics=$(names_of "$good")
+    metrics=$(shown "$good")
     met "$(scores "$report" "$row" "$metrics" $how)" "$good" "$([[ $tier == 0 ]] && echo exact)" || mark=" **missed**"
     printf '| %s | %s | %s%s | %s | %s | %s | %s | %s |\n' "$name" "${metrics// / / }" \
         "$(cell "$(scores "$report" "$row" "$metrics" $how)")" "$mark" "$(cell "${good//,/ }")" \

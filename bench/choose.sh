@@ -16,7 +16,7 @@ source bench/tasks.sh
 
 # A line a candidate: choice | task | parts | options after the task's own, which they replace
 candidates() {
-    local loss rate steps task
+    local loss rate steps task options
     for loss in mae mse huber; do
         for rate in 0.001 0.005; do
             echo "linear|ETTh1-96-linear|valid early|--loss $loss --learning_rate $rate"
@@ -28,6 +28,65 @@ candidates() {
     done
     for task in M4-Hourly-nbeats M4-Hourly-nhits; do
         for steps in 500 1000 2000 4000; do echo "$task|$task|valid|--max_steps $steps"; done
+    done
+    exchange
+    sequences
+    airline
+}
+
+exchange() {
+    local scaler options
+    for scaler in robust standard; do
+        echo "exchange|Exchange-96-nhits|valid|--scaler_type $scaler"
+        echo "exchange|Exchange-96-nhits|valid|--scaler_type $scaler --input_size 96"
+    done
+    while read -r options; do echo "exchange|Exchange-96-nhits|valid|$options"; done <<'END'
+--scaler_type last
+--scaler_type standard --dropout_prob_theta 0.5
+--scaler_type robust --learning_rate 0.0001
+--scaler_type robust --learning_rate 0.0001 --input_size 96
+--scaler_type robust --n_pool_kernel_size [16,8,1] --n_freq_downsample [168,24,1]
+--scaler_type robust --n_pool_kernel_size [8,4,1] --n_freq_downsample [60,8,1]
+--scaler_type robust --n_pool_kernel_size [8,4,1] --n_freq_downsample [96,24,1] --input_size 96
+END
+}
+
+sequences() {
+    local choice options
+    while read -r choice options; do echo "$choice|ETTh1-96-$choice|valid|$options"; done <<'END'
+transformer --patch_len 8 --input_size 192 --max_steps 200 --num_lr_decays -1
+transformer --patch_len 16 --input_size 192 --max_steps 200 --num_lr_decays -1
+transformer --patch_len 16 --input_size 192 --max_steps 200 --num_lr_decays -1 --dropout 0.2
+transformer --patch_len 16 --max_steps 200 --num_lr_decays -1
+transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --dropout 0.2
+transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --dropout 0.2 --learning_rate 0.0005
+transformer --patch_len 24 --max_steps 200 --num_lr_decays -1
+transformer --patch_len 16
+gru --states last
+gru --states all
+gru --states all --learning_rate 0.001
+lstm-attention --max_steps 300 --learning_rate 0.001
+lstm-attention --max_steps 300 --learning_rate 0.003
+END
+}
+
+airline() {
+    local model scaler steps rate halvings
+    for model in linear nhits nbeats gru tcn lstm-attention transformer; do
+        for scaler in last mean_abs standard; do
+            for steps in 100 300; do
+                echo "air-$model|AirPassengers-12-$model|valid|--input_size 24 --scaler_type $scaler --max_steps $steps"
+            done
+        done
+    done
+    echo "air-nhits|AirPassengers-12-nhits|valid|--scaler_type robust"
+    echo "air-nhits|AirPassengers-12-nhits|valid|--scaler_type mean_abs"
+    echo "air-prophet|AirPassengers-12-prophet|valid|--seasonality_mode additive"
+    echo "air-prophet|AirPassengers-12-prophet|valid|--seasonality_mode multiplicative"
+    for rate in 0.001 0.005; do
+        for halvings in 3 7; do
+            echo "air-deepar|AirPassengers-12-deepar|valid|--learning_rate $rate --num_lr_decays $halvings"
+        done
     done
 }
 
