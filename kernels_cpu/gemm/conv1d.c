@@ -1,7 +1,8 @@
 /* Convolution along time as products of shifted rows: tap j of a tile of steps is a product of the
  * same rows further on, read where they lie. Rows outside the series, and inputs of few channels,
- * are gathered first. The weights are packed once by all lanes; tiles never cross windows, so a
- * window's result does not depend on its neighbours. */
+ * are gathered first. Every lane packs all weights: faster than fetching what another lane packed,
+ * and nobody waits. Tiles never cross windows, so a window's result does not depend on its
+ * neighbours. */
 #include "kernels_cpu/gemm/conv1d.h"
 
 #include <string.h>
@@ -37,6 +38,8 @@ static conv describe(const vn_call *c)
 }
 
 static int64_t depth_of(const conv *v) { return v->n_in * v->taps.kernel; }
+
+static int64_t packed_size(const conv *v) { return v->panels * VN_TILE_COLS * depth_of(v); }
 
 /* A panel of outputs: [n_in][k][VN_TILE_COLS], zeros past the last output. */
 static void pack_panel(const conv *v, int64_t panel, float *out)
@@ -124,25 +127,22 @@ static void run_tile(const conv *v, int64_t index, float *packed, float *room, s
 static void conv1d(const vn_call *c, vn_stream *s)
 {
     conv v = describe(c);
-    vn_lane *lane = vn_cpu_lane(s);
     segment *seg = vn_cpu_scratch(s);
-    float *packed = c->scratch, *room = (float *)(seg + v.taps.kernel);
+    float *packed = (float *)(seg + v.taps.kernel), *room = packed + packed_size(&v);
     int64_t lo, hi;
     if (!v.y) return;
-    vn_lane_share(lane, v.panels, 1, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) pack_panel(&v, i, packed + i * depth_of(&v) * VN_TILE_COLS);
-    vn_team_meet(lane);
-    vn_lane_share(lane, v.batch * v.tiles, 1, &lo, &hi);
+    vn_lane_share(vn_cpu_lane(s), v.batch * v.tiles, 1, &lo, &hi);
+    for (int64_t p = 0; p < v.panels && lo < hi; p++)
+        pack_panel(&v, p, packed + p * depth_of(&v) * VN_TILE_COLS);
     for (int64_t i = lo; i < hi; i++) run_tile(&v, i, packed, room, seg);
 }
 
 static vn_scratch scratch(const vn_call *c)
 {
     conv v = describe(c);
-    int64_t depth = depth_of(&v);
-    return (vn_scratch){ (size_t)(v.panels * VN_TILE_COLS * depth) * sizeof(float),
-                         (size_t)v.taps.kernel * sizeof(segment) +
-                             (size_t)(VN_TILE_ROWS * depth) * sizeof(float) };
+    int64_t floats = packed_size(&v) + VN_TILE_ROWS * depth_of(&v);
+    return (vn_scratch){ 0, (size_t)v.taps.kernel * sizeof(segment) +
+                                (size_t)floats * sizeof(float) };
 }
 
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }

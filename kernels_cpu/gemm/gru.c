@@ -22,6 +22,7 @@ static void cell(const vn_call *c, const vn_walk_rows *w, int64_t i, int64_t t)
         vf_store(w->next + own + j, state);
         if (h) vf_store_upto(h + j, state, left);
         if (!gates) continue;
+        for (int k = 0; k < SAVED; k++) vn_recur_ahead(gates + (SAVED + k) * n + j);
         vf_store_upto(gates + j, reset, left);
         vf_store_upto(gates + n + j, update, left);
         vf_store_upto(gates + 2 * n + j, new, left);
@@ -75,6 +76,8 @@ static void back(const vn_call *c, const vn_back_rows *w, int64_t i, int64_t t)
             vf_store_upto(own + k * n + j, of_h, left);
             if (out_h) vf_store_upto(out_h + k * n + j, of_h, left);
             if (out_x) vf_store_upto(out_x + k * n + j, dz[k], left);
+            if (t && out_h) vn_recur_ahead(out_h + (k - GATES) * n + j);
+            if (t && out_x) vn_recur_ahead(out_x + (k - GATES) * n + j);
         }
     }
 }

@@ -23,6 +23,7 @@ static void cell(const vn_call *c, const vn_walk_rows *w, int64_t i, int64_t t)
         if (h) vf_store_upto(h + j, y, left);
         if (cells) vf_store_upto(cells + j, state, left);
         if (!gates) continue;
+        for (int k = 0; k < GATES; k++) vn_recur_ahead(gates + (GATES + k) * n + j);
         vf_store_upto(gates + j, in, left);
         vf_store_upto(gates + n + j, forget, left);
         vf_store_upto(gates + 2 * n + j, new, left);
@@ -75,6 +76,7 @@ static void back(const vn_call *c, const vn_back_rows *w, int64_t i, int64_t t)
         for (int k = 0; k < GATES; k++) {
             vf_store_upto(own + k * n + j, dz[k], left);
             if (out) vf_store_upto(out + k * n + j, dz[k], left);
+            if (t && out) vn_recur_ahead(out + (k - GATES) * n + j);
         }
     }
 }
