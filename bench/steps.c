@@ -57,7 +57,7 @@ enum { DECODED = LENGTH / 2 + HORIZON };
       .exps = 4.0 * LENGTH * (2 * LENGTH + DECODED), .gelus = 32.0 * (2 * LENGTH + DECODED) }
 
 /* neuralforecast's sizes; the first block's input of 84 needs no gradient. */
-#define NHITS "nhits", { { "compat", "nixtla" } }
+#define NHITS "nhits", { { "compat", "nixtla" }, { "mlp_units", "[512, 512, 512]" } }
 #define STACKS                                                                                     \
     { .macs = 2.811e6, .spared = 84.0 * 512, .weights = 4 * 2817570.0, .state = 28 * 2817570.0 }
 

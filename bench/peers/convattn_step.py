@@ -4,7 +4,8 @@ The nixtla workloads of bench/steps.c under the same names: neuralforecast's TCN
 default sizes (L=168, h=24). float32; only the network is timed, as in recurrent_step.py, whose clock and options
 these are.
 
-    python bench/peers/convattn_step.py [--seconds 1] [--threads 2] [--mode eager trace] [WORKLOAD...]
+    python bench/peers/convattn_step.py [--seconds 1] [--threads 2] [--mode eager trace compile]
+        [WORKLOAD...]
 
 Needs neuralforecast and torch. Left out: GPU, exogenous inputs, float16.
 """

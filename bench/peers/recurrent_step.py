@@ -5,9 +5,11 @@ decoder of two linear layers, L=168, h=24), and an LSTM encoder and decoder with
 float32; only the network is timed: no data loader, no Lightning loop, no window sampling, so the peer is shown at
 its best. Prints `workload us`, the fastest of enough runs to fill --seconds, as steps.c does.
 
-    python bench/peers/recurrent_step.py [--seconds 1] [--threads 2] [--mode eager trace] [WORKLOAD...]
+    python bench/peers/recurrent_step.py [--seconds 1] [--threads 2] [--mode eager trace compile]
+        [WORKLOAD...]
 
-WORKLOAD selects by prefix. Needs neuralforecast and torch. Left out: GPU, exogenous inputs, float16.
+WORKLOAD selects by prefix. Needs neuralforecast and torch, mode compile also a C++ compiler. Left out: GPU,
+exogenous inputs, float16.
 """
 
 import argparse
@@ -88,6 +90,9 @@ def fastest_us(call, seconds):
 def time_one(name, mode, seconds):
     make, rows, train = WORKLOADS[name]
     model = make()
+    if mode == "compile":
+        torch._dynamo.reset()
+        model = torch.compile(model, dynamic=False)
     generator = torch.Generator().manual_seed(rows)
     y = torch.randn(rows, LENGTH, 1, generator=generator)
     target = torch.randn(rows, HORIZON, 1, generator=generator)
@@ -110,7 +115,7 @@ def time_one(name, mode, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("workload", nargs="*", default=[""])
-    parser.add_argument("--mode", nargs="+", choices=("eager", "trace"), default=["eager", "trace"])
+    parser.add_argument("--mode", nargs="+", choices=("eager", "trace", "compile"), default=["eager", "trace"])
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
