@@ -13,11 +13,12 @@
 #include "kernels_cpu/gemm/tile.h"
 
 enum {
-    BLOCK = 512,   /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
-    BLOCK_T = 256, /* where A is transposed and passes by for every panel */
-    GROUP = 8,     /* panels: 512 KiB, half of the second-level cache */
-    LINE = 16,     /* floats of a cache line */
-    FEW_TILES = 2, /* rows of tiles below which packing a row-major B is not paid back */
+    BLOCK = 512,    /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
+    BLOCK_T = 256,  /* where A is transposed and passes by for every panel */
+    GROUP = 8,      /* panels: 512 KiB, half of the second-level cache */
+    LINE = 16,      /* floats of a cache line */
+    FEW_TILES = 2,  /* rows of tiles below which packing a row-major B is not paid back */
+    SOME_TILES = 6, /* up to here B is most of the traffic: fetched a panel ahead */
 };
 
 /* Part of one product: row tiles [tile, tile_end) and panels [panel, panel_end). */
@@ -86,6 +87,22 @@ static bool in_place(const vn_gemm *g, const part *p, int64_t panel)
            (g->a_k != 1 || p->tile_end - p->tile <= FEW_TILES);
 }
 
+/* A few rows: panels are packed and multiplied one by one, each fetched during the one before. */
+static bool one_by_one(const vn_gemm *g, const part *p)
+{
+    return g->a_k == 1 && p->tile_end - p->tile <= SOME_TILES;
+}
+
+/* What tile number `n` fetches of the panel from column `col` on: half of it in each of two. */
+static void fetch_panel(const job *w, int64_t n, int64_t col, vn_tile *t)
+{
+    const vn_gemm *g = w->g;
+    const float *b = w->b + w->k0 * g->b_k + col * g->b_col;
+    if (n > 1 || (g->b_col != 1 && g->b_col != w->depth)) return;
+    t->ahead = b + (g->b_col == 1 ? n * LINE : n * w->depth * LINE);
+    t->ahead_k = g->b_col == 1 ? g->b_k : LINE;
+}
+
 /* Row tile `index` times the panels [panel, end), packed in this order or read where they lie. */
 static void multiply(job *w, const part *p, int64_t index, int64_t panel, int64_t end)
 {
@@ -111,6 +128,8 @@ static void multiply(job *w, const part *p, int64_t index, int64_t panel, int64_
         int64_t col = panel * VN_TILE_COLS, cols = panel_cols(g, panel);
         bool lies = in_place(g, p, panel);
         if (g->a_k != 1) fetch_line(w, &t);
+        if (one_by_one(g, p) && panel + 1 < p->panel_end)
+            fetch_panel(w, index - p->tile, col + VN_TILE_COLS, &t);
         t.b = lies ? w->b + w->k0 * g->b_k + col : packed;
         t.b_k = lies ? g->b_k : VN_TILE_COLS;
         t.c = w->c + row * g->n + col;
@@ -162,8 +181,9 @@ static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *
     job w = { .g = g, .a = g->a + group * g->a_group, .b = g->b + group * g->b_group,
               .c = g->c + group * g->m * g->n, .tiles = vn_tiles(g->m, VN_TILE_ROWS),
               .panels = vn_cpu_scratch(s) };
-    for (int64_t i = p->panel; i < p->panel_end; i += GROUP)
-        run_group(&w, p, i, vn_least(i + GROUP, p->panel_end));
+    int64_t each = one_by_one(g, p) ? 1 : GROUP;
+    for (int64_t i = p->panel; i < p->panel_end; i += each)
+        run_group(&w, p, i, vn_least(i + each, p->panel_end));
 }
 
 /* Cut tiles x panels into a grid of lanes. Every row of the grid packs the panels again, and
