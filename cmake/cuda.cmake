@@ -67,6 +67,9 @@ endfunction()
 if(VANE_CUDA_EMU)
     enable_language(CXX)
     vane_emulated(emu "")
+    add_test(NAME emu-cli COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/cuda.sh $<TARGET_FILE:vane_command>
+                                  ${CMAKE_BINARY_DIR}/emu)
+    set_tests_properties(emu-cli PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive")
     if(NOT VANE_SANITIZE) # the race check takes the place of the thread sanitizer's library
         vane_emulated(emu-check "-fsanitize=thread" kernels_cuda/emu/check.cpp)
     endif()

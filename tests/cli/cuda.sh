@@ -1,0 +1,107 @@
+#!/bin/sh
+# Training, forecasting, evaluating and resuming on a device, held against the CPU, with the command
+# from the outside. Usage: cuda.sh path/to/vane FOLDER, the folder of libvane_cuda.so (of a GPU or of
+# the emulation; a real one takes the same minute, an emulated one spends it computing).
+set -u
+vane=$1
+plugins=$2
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+for name in $(env | sed -n 's/^\(VANE_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
+gpu="--device cuda --plugins $plugins"
+count=0
+failed=0
+most=86
+
+check() { # what is expected, in words, and a command that holds where it is so
+    count=$((count + 1))
+    name=$1
+    shift
+    if ! "$@" > out.txt 2> err.txt < /dev/null; then
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        echo "  $*"
+        sed 's/^/  | /' out.txt err.txt | head -8
+    fi
+}
+
+# near A B COLUMN TOLERANCE: two tables of as many rows, whose numbers from COLUMN on differ by at
+# most TOLERANCE of the first's size plus TOLERANCE. What is no number must be the same text.
+near() {
+    paste -d '\n' "$1" "$2" | awk -F, -v first="$3" -v tol="$4" '
+        NR % 2 { n = split($0, a, ","); next }
+        { if (NF != n) { print "row " NR / 2 ": " n " and " NF " columns"; bad = 1; exit }
+          for (i = 1; i <= n; i++) {
+              if (a[i] == $i) continue
+              d = a[i] - $i; if (d < 0) d = -d
+              s = a[i] < 0 ? -a[i] : a[i]
+              if (i < first || a[i] !~ /^[-+0-9.]/ || d > tol * (s + 1)) {
+                  print "row " NR / 2 ": " a[i] " and " $i; bad = 1; exit
+              }
+          }
+        }
+        END { exit bad || NR < 4 || NR % 2 }'
+}
+nodes() { # nodes MOST PLAN: what `vane plan` says
+    awk -v most="$1" '/ steps, / { n = $1 } END { print n " nodes"; exit !(n && n <= most) }' "$2"
+}
+scores() { # the table of `vane evaluate` without its seconds, as a CSV
+    awk 'NF == 11 { $NF = ""; gsub(/ /, ","); print }' "$1"
+}
+
+# Hourly series of different lengths, one with gaps; a feature of the past, one known ahead.
+awk 'BEGIN { print "unique_id,ds,y,load,plan"; srand(7)
+    for (s = 0; s < 4; s++) for (i = 0; i < 110 + 9 * s; i++) {
+        h = 6.283185307 * i / 12
+        y = s == 2 && i % 17 == 5 ? "" : sprintf("%.4f", 20 + 5 * s + 4 * sin(h + s) + rand())
+        printf "s%d,2024-01-%02d %02d:00:00,%s,%.3f,%.3f\n", s, 1 + int(i / 24), i % 24, y,
+            cos(h), sin(h / 2)
+    } }' > t.csv
+
+quick="--h 6 --input_size 18 --max_steps 12 --windows_batch_size 16 --val_size 12 --val_windows 24"
+quick="$quick --val_check_steps 4 --test_size 12 -q"
+mlp="--mlp_units [24,16]"
+
+# ---- each model: both devices train the same, read each other's files, and score the same ----
+for model in linear nhits nbeats; do
+    options="--model $model $quick"
+    [ $model = linear ] || options="$options $mlp"
+    [ $model = nhits ] && options="$options --hist_exog_list load --loss huber"
+    [ $model = nbeats ] && options="$options --scaler_type standard"
+    check "$model trains on the CPU" "$vane" train t.csv $options -o $model.cpu.vane
+    check "$model trains on the device" "$vane" train t.csv $options $gpu -o $model.gpu.vane
+    check "$model forecasts on the CPU" "$vane" forecast t.csv -m $model.cpu.vane -o a.csv -q
+    check "$model forecasts on the device" "$vane" forecast t.csv -m $model.cpu.vane $gpu -o b.csv -q
+    check "$model of one file, on both" near a.csv b.csv 3 1e-5
+    check "$model trained on the device forecasts on the CPU" \
+        "$vane" forecast t.csv -m $model.gpu.vane -o c.csv -q
+    check "$model trained on both forecasts alike" near a.csv c.csv 3 1e-3
+    check "$model is scored on the CPU" "$vane" evaluate t.csv -m $model.cpu.vane -o a.txt -q
+    check "$model is scored on the device" "$vane" evaluate t.csv -m $model.cpu.vane $gpu -o b.txt -q
+    scores a.txt > a.csv
+    scores b.txt > b.csv
+    check "$model scores alike" near a.csv b.csv 2 1e-4
+done
+
+# ---- bits: another schedule of the emulated GPU, and a run cut in two ----
+options="--model nhits $quick $mlp --hist_exog_list load --loss huber"
+check "again, in another order" env EMU_SEED=99 "$vane" train t.csv $options $gpu -o again.vane
+check "the same bits again" cmp nhits.gpu.vane again.vane
+check "a checkpoint of step 10" "$vane" train t.csv $options $gpu --checkpoint ten.state \
+    --checkpoint_steps 5 -o ten.vane
+check "a checkpoint changes nothing" cmp nhits.gpu.vane ten.vane
+check "on from step 10" "$vane" train t.csv $options $gpu --resume ten.state -o on.vane
+check "the same bits as without a break" cmp nhits.gpu.vane on.vane
+check "on from the device's step 10 on the CPU" \
+    "$vane" train t.csv $options --resume ten.state -o cpu.vane
+check "its forecast" "$vane" forecast t.csv -m cpu.vane -o d.csv -q
+"$vane" forecast t.csv -m on.vane -o c.csv -q
+check "both go on alike" near c.csv d.csv 3 1e-3
+
+# ---- nodes: the cost of a step on a GPU ----
+"$vane" plan t.csv --model nhits --h 24 --input_size 48 $gpu > plan.txt 2> /dev/null
+check "a training step of N-HiTS has at most $most nodes" nodes "$most" plan.txt
+
+echo "$count checks, $failed failed"
+[ "$failed" -eq 0 ]
