@@ -38,6 +38,63 @@ static void enter_scope(vn_graph *g, const char *path)
     snprintf(g->scope, sizeof g->scope, "grad/%.*s", n, path);
 }
 
+static size_t bytes_of(const vn_graph *g, vn_val v)
+{
+    const vn_tensor *t = &g->values[v].t;
+    return (size_t)vn_count(t) * vn_dtype_bytes(t->dtype);
+}
+
+/* True if a and b are views of one parameter: a its first rows, b all others. */
+static bool halves(const vn_graph *g, vn_val a, vn_val b, const bool *split)
+{
+    const vn_value *first = &g->values[a], *rest = &g->values[b];
+    return a && b && first->base && first->base == rest->base && split[first->base] &&
+           first->base_bytes == 0 && rest->base_bytes == bytes_of(g, a) &&
+           bytes_of(g, a) + bytes_of(g, b) == bytes_of(g, first->base);
+}
+
+static bool is_plain_layer(const vn_node *n)
+{
+    return n->op == VN_OP_LINEAR && ((const vn_attr_linear *)n->attr)->act == VN_UNARY_NONE;
+}
+
+/* True if a node between j and k reads v: then its gradient is not known whole at k. */
+static bool read_between(const vn_graph *g, vn_val v, int j, int k)
+{
+    for (int m = j + 1; m < k; m++)
+        for (int i = 0; i < g->nodes[m].n_in; i++)
+            if (g->nodes[m].in[i] == v) return true;
+    return false;
+}
+
+/* The layer before node k that makes up one layer with it, -1 if there is none: N-HiTS's backcast
+ * and forecast are the first and the other rows of one weight. */
+static int other_half(const vn_graph *g, int k, const vn_val *adjoint, const bool *split)
+{
+    const vn_node *rest = &g->nodes[k];
+    if (!is_plain_layer(rest) || !g->values[rest->in[1]].base) return -1;
+    for (int j = k - 1; j >= 0; j--) {
+        const vn_node *n = &g->nodes[j];
+        if (is_plain_layer(n) && n->in[0] == rest->in[0] && adjoint[n->out[0]] &&
+            halves(g, n->in[1], rest->in[1], split) && halves(g, n->in[2], rest->in[2], split))
+            return read_between(g, n->out[0], j, k) ? -1 : j;
+    }
+    return -1;
+}
+
+/* Make `node`, a copy of node k, the whole layer where k is the second half of one: a product for the
+ * weight and one for x then do for both, where there were two each and a sum. */
+static void join_halves(vn_graph *g, int k, vn_node *node, vn_val *adjoint, const bool *split)
+{
+    int j = other_half(g, k, adjoint, split);
+    if (j < 0) return;
+    vn_val *first = &adjoint[g->nodes[j].out[0]], *rest = &adjoint[node->out[0]];
+    *rest = vn_concat(g, g->values[*rest].t.rank - 1, (vn_val[]){ *first, *rest }, 2);
+    *first = 0; /* done with */
+    node->in[1] = g->values[node->in[1]].base;
+    node->in[2] = g->values[node->in[2]].base;
+}
+
 /* Emit the gradients of one node's inputs and add them to what the inputs have already. */
 static void backward(vn_graph *g, int k, vn_val *adjoint, const bool *split)
 {
@@ -52,6 +109,8 @@ static void backward(vn_graph *g, int k, vn_val *adjoint, const bool *split)
     for (int i = 0; i < node.n_in; i++) wanted |= vn_wants(g, node.in[i]);
     if (!any || !wanted || !def->grad || split[node.in[0]]) return;
     enter_scope(g, node.path);
+    join_halves(g, k, &node, adjoint, split);
+    dout[0] = adjoint[node.out[0]];
     def->grad(g, &node, dout, din);
     for (int i = 0; i < node.n_in && !g->status; i++) {
         vn_val in = node.in[i];

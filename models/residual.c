@@ -56,12 +56,18 @@ vn_val vn_mlp_theta(vn_graph *g, const char *name, const vn_mlp *block, vn_val l
     return theta;
 }
 
-vn_val vn_level(vn_graph *g, const vn_task *t)
+/* The last value of y as one step, [B, 1, P]. */
+static vn_val last_step(vn_graph *g, const vn_task *t)
 {
     vn_val last = vn_slice(g, t->y, 1, t->L - 1, 1);
     if (t->P_free > 0) last = vn_broadcast(g, last, VN_DIMS(t->B, 1, t->P - t->P_free));
     if (t->P_free > 0) last = vn_pad(g, last, 2, 0, t->P);
-    return vn_broadcast(g, last, VN_DIMS(t->B, t->H, t->P));
+    return last;
+}
+
+vn_val vn_level(vn_graph *g, const vn_task *t)
+{
+    return vn_broadcast(g, last_step(g, t), VN_DIMS(t->B, t->H, t->P));
 }
 
 vn_residual vn_residual_open(vn_graph *g, const vn_task *t)
@@ -70,7 +76,7 @@ vn_residual vn_residual_open(vn_graph *g, const vn_task *t)
     vn_val mask = vn_reshape(g, t->mask, VN_DIMS(t->B, t->L));
     return (vn_residual){ .rest = vn_flip(g, y, 1),
                           .mask = vn_flip(g, mask, 1),
-                          .forecast = vn_level(g, t) };
+                          .forecast = last_step(g, t) }; /* the first part repeats it */
 }
 
 void vn_residual_step(vn_graph *g, vn_residual *r, vn_val backcast, vn_val part)

@@ -46,7 +46,7 @@ vn_val vn_mlp_theta(vn_graph *g, const char *name, const vn_mlp *block, vn_val l
 
 typedef struct vn_residual {
     vn_val rest, mask; /* [B, L], newest first */
-    vn_val forecast;   /* [B, H, P] */
+    vn_val forecast;   /* [B, H, P]; [B, 1, P] before the first step */
 } vn_residual;
 
 /* rest = y reversed, forecast = the last value of y at every step of the horizon; 0 for the numbers

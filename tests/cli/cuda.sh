@@ -12,7 +12,7 @@ for name in $(env | sed -n 's/^\(VANE_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; 
 gpu="--device cuda --plugins $plugins"
 count=0
 failed=0
-most=86
+most=80
 
 check() { # what is expected, in words, and a command that holds where it is so
     count=$((count + 1))

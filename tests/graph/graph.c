@@ -111,6 +111,57 @@ START_TEST(disjoint_rows_of_a_parameter_have_their_gradients_in_place)
 }
 END_TEST
 
+/* Both halves of a layer, the first read before the second is made or not, and their gradients: of
+ * the weight [5, 2], the bias [5] and x, whose sum over both halves goes on into v. */
+static int halves_of_a_layer(bool between, double dw[10], double db[5], double dv[4])
+{
+    kit k;
+    kit_open(&k, VN_F64);
+    const double first[] = { 1, 2, 3 }, rest[] = { 4, 5 };
+    vn_val x = vn_input(k.g, "x", VN_F64, VN_DIMS(1, 2));
+    vn_val v = vn_param(k.g, "v", VN_DIMS(2, 2), (vn_init){ VN_INIT_CONSTANT, 0.5 });
+    vn_val w = vn_param(k.g, "w", VN_DIMS(5, 2), (vn_init){ VN_INIT_CONSTANT, 1 });
+    vn_val b = vn_param(k.g, "b", VN_DIMS(5), (vn_init){ VN_INIT_CONSTANT, 1 });
+    vn_val h = vn_linear(k.g, x, v, 0, VN_UNARY_NONE);
+    vn_val top = vn_linear(k.g, h, vn_rows(k.g, w, 0, 3), vn_rows(k.g, b, 0, 3), VN_UNARY_NONE);
+    vn_val half = between ? vn_mul(k.g, top, vn_const(k.g, "first", VN_DIMS(1, 3), first)) : 0;
+    vn_val low = vn_linear(k.g, h, vn_rows(k.g, w, 3, 2), vn_rows(k.g, b, 3, 2), VN_UNARY_NONE);
+    if (!half) half = vn_mul(k.g, top, vn_const(k.g, "first", VN_DIMS(1, 3), first));
+    low = vn_mul(k.g, low, vn_const(k.g, "rest", VN_DIMS(1, 2), rest));
+    vn_val loss = vn_add(k.g, vn_sumto(k.g, half, VN_DIMS(1)), vn_sumto(k.g, low, VN_DIMS(1)));
+    vn_gradients(k.g, loss, NULL, 0, NULL);
+    int n = k.g->n_nodes;
+    kit_plan(&k);
+    double *feed = vn_plan_feed(k.plan, x);
+    feed[0] = 2, feed[1] = 6;
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    const vn_val params[] = { w, b, v };
+    double *to[] = { dw, db, dv };
+    for (int i = 0; i < 3; i++) {
+        const vn_param_entry *e = &k.params->entry[k.g->values[params[i]].param];
+        const double *grad = (const double *)k.home[VN_HOME_GRAD] + e->offset;
+        memcpy(to[i], grad, (size_t)vn_count(&e->t) * sizeof *grad);
+    }
+    kit_close(&k);
+    return n;
+}
+
+START_TEST(halves_of_a_layer_have_their_gradients_in_one_product)
+{
+    double dw[2][10], db[2][5], dv[2][4];
+    int joined = halves_of_a_layer(false, dw[0], db[0], dv[0]);
+    int apart = halves_of_a_layer(true, dw[1], db[1], dv[1]);
+    ck_assert_int_eq(apart - joined, 3);
+    for (int c = 0; c < 2; c++) {
+        for (int row = 0; row < 5; row++) {
+            ck_assert_double_eq(db[c][row], row + 1.0);
+            for (int i = 0; i < 2; i++) ck_assert_double_eq(dw[c][2 * row + i], 4.0 * (row + 1));
+        }
+        for (int i = 0; i < 4; i++) ck_assert_double_eq(dv[c][i], 15.0 * (i % 2 ? 6 : 2));
+    }
+}
+END_TEST
+
 /* The same through overlapping rows, which must be summed. */
 START_TEST(overlapping_rows_of_a_parameter_are_summed)
 {
@@ -167,6 +218,7 @@ Suite *vn_suite_graph(void)
     tcase_add_test(t, parameters_are_drawn_by_name_and_laid_out_matrices_first);
     tcase_add_test(t, a_parameter_used_twice_gets_the_sum);
     tcase_add_test(t, disjoint_rows_of_a_parameter_have_their_gradients_in_place);
+    tcase_add_test(t, halves_of_a_layer_have_their_gradients_in_one_product);
     tcase_add_test(t, overlapping_rows_of_a_parameter_are_summed);
     tcase_add_test(t, building_survives_every_failed_allocation);
     suite_add_tcase(s, t);
