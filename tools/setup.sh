@@ -3,6 +3,7 @@
 # else. Does nothing when all is there. As root, or through sudo.
 #
 #   tools/setup.sh          compiler, CMake, Ninja, Check, and rsvg-convert for the plots' tests
+#   tools/setup.sh --checks also what tools/harden.sh uses: clang, clang-tidy, cppcheck, valgrind
 #   tools/setup.sh --peers  also the Python libraries the benchmarks compare with, in .venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,6 +19,11 @@ needs=(
     "/usr/include/stdio.h libc6-dev"
     "rsvg-convert librsvg2-bin"
 )
+
+if [[ ${1-} == --checks ]]; then
+    needs+=("clang clang" "/usr/lib/llvm-14/lib/libomp.so libomp-dev" "clang-tidy clang-tidy" "cppcheck cppcheck"
+        "valgrind valgrind")
+fi
 
 missing=()
 for need in "${needs[@]}"; do
@@ -43,13 +49,13 @@ if ((${#missing[@]})); then
 fi
 
 case "${1-}" in
-"") ;;
+"" | --checks) ;;
 --peers)
     [[ -d .venv ]] || python3 -m venv .venv
     .venv/bin/pip install --quiet --upgrade torch neuralforecast
     ;;
 *)
-    echo "usage: tools/setup.sh [--peers]" >&2
+    echo "usage: tools/setup.sh [--checks | --peers]" >&2
     exit 2
     ;;
 esac
