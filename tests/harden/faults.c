@@ -42,7 +42,8 @@ START_TEST(every_allocation_fails_once)
         ck_assert_msg(vn_open_descriptors() == descriptors, "%s: a descriptor is lost", what);
         survived += !st;
     }
-    ck_assert_int_lt(survived, n / 20); /* an allocation nobody needs is rare */
+    /* What is not needed: why a kernel of a higher instruction set was passed over. */
+    ck_assert_int_lt(survived, n / 3);
 }
 END_TEST
 

@@ -69,11 +69,18 @@ void vn_journey_reset(const vn_journey *j)
 
 static vane_status settings(const vn_journey *j, vane_config *c)
 {
-    const char *const all[][2] = { { "model", j->kind },        { "h", "6" },
-                                   { "threads", "1" },          { "max_steps", "4" },
-                                   { "val_size", "6" },         { "windows_batch_size", "4" },
-                                   { "val_check_steps", "2" },  { "input_size", "12" },
-                                   { "checkpoint_steps", "3" }, { "checkpoint", j->checkpoint } };
+    const char *level = getenv("VANE_TEST_CPU");
+    const char *const all[][2] = { { "cpu", level ? level : "" },
+                                   { "model", j->kind },
+                                   { "h", "6" },
+                                   { "threads", "1" },
+                                   { "max_steps", "4" },
+                                   { "val_size", "6" },
+                                   { "windows_batch_size", "4" },
+                                   { "val_check_steps", "2" },
+                                   { "input_size", "12" },
+                                   { "checkpoint_steps", "3" },
+                                   { "checkpoint", j->checkpoint } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         vane_status st = vane_config_set(c, VANE_FLAG, NULL, all[i][0], all[i][1]);
         if (st) return st;
