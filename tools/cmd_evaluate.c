@@ -42,7 +42,7 @@ static bool read_gate(const char *text, char metric[32], double *limit)
 static int check_gates(const args *a, const job *j)
 {
     char metric[32];
-    double limit, value;
+    double limit = 0, value = NAN;
     int code = 0;
     for (int i = 0; args_flag(a, "gate", i); i++) {
         read_gate(args_flag(a, "gate", i), metric, &limit);

@@ -42,7 +42,7 @@ int keep_apart(const args *a, const char *const *outputs, const char *preset)
         const char *one = args_flag(a, *x, 0);
         if (!one && x == outputs) one = preset;
         for (const char *const *y = x + 1; *y; y++) {
-            if (!same_target(one, args_flag(a, *y, 0))) continue;
+            if (!one || !same_target(one, args_flag(a, *y, 0))) continue;
             return usage_error(a->command, "--%s and --%s both want %s", *x, *y,
                                strcmp(one, "-") ? one : "standard output");
         }

@@ -19,7 +19,7 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands - 1 };
 static int unknown(const char *name)
 {
     const char *names[N_COMMANDS + 2] = { "help" };
-    for (int i = 0; i < N_COMMANDS; i++) names[i + 1] = commands[i]->name;
+    for (int i = 0; i < N_COMMANDS && commands[i]; i++) names[i + 1] = commands[i]->name;
     const char *near = vane_nearest(name, names);
     fprintf(stderr, "vane: unknown command \"%s\"", name);
     if (near) fprintf(stderr, "; did you mean \"%s\"?", near);

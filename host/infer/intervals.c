@@ -140,7 +140,7 @@ double vn_step_forecast(const vn_head *head, float *x, float *room, const double
 void vn_picks_fill(const vn_head *head, const vn_picks *picks, float *x, float *room, int64_t n,
                    float *point, float *const *value)
 {
-    double q[VN_PICKS], out[VN_PICKS];
+    double q[VN_PICKS], out[VN_PICKS] = { 0 };
     for (int c = 0; c < picks->n; c++) q[c] = picks->v[c].q;
     for (int64_t i = 0; i < n; i++) {
         point[i] = (float)vn_step_forecast(head, x + i * head->width, room, q, picks->n, out);

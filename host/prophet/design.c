@@ -60,6 +60,7 @@ int vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, 
         const vn_prophet_season *v = &s->season[k];
         if (active && !active[k]) continue;
         int m = fourier(v, when, x + n);
+        /* A condition is one of the future features. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         if (v->condition >= 0 && futr[v->condition] == 0)
             for (int j = 0; j < m; j++) x[n + j] = 0;
         n += m;

