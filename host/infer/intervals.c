@@ -60,10 +60,14 @@ static int ascending(const void *a, const void *b)
 vn_status vn_picks_of(const vn_head *head, const vn_wish *wish, vn_picks *out)
 {
     double level[VN_LIST_MAX] = { 0 };
-    int64_t n = wish->level ? wish->level->n : 0;
+    int64_t n = 0;
     *out = (vn_picks){ .n = 0 };
     if (vn_head_has(head, 0.5)) out->v[out->n++] = (vn_pick){ "median", 0.5 };
-    for (int64_t i = 0; i < n; i++) level[i] = wish->level->v[i];
+    for (int64_t i = 0; wish->level && i < wish->level->n; i++) {
+        double p = wish->level->v[i];
+        bool both = vn_head_has(head, (50 - p / 2) / 100) && vn_head_has(head, (50 + p / 2) / 100);
+        if (both || wish->strict) level[n++] = p; /* one end alone is no interval */
+    }
     qsort(level, (size_t)n, sizeof *level, ascending);
     for (int64_t i = n - 1; i >= 0; i--)
         VN_TRY(add(head, wish, out, (50 - level[i] / 2) / 100, "lo-%.9g", level[i]));

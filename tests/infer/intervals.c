@@ -94,6 +94,8 @@ START_TEST(columns_are_named_by_level_and_quantile)
     expect_columns(&dist, &rare, "median,lo-99.5,hi-99.5,ql0.1,ql0.75");
     expect_columns(&one, &loose, "");
     expect_columns(&all, &both, "median,lo-90,lo-80,hi-80,hi-90");
+    vn_head upper = head_with("mqloss", "quantiles", "[0.1, 0.9, 0.95]"); /* no lower end of 90 */
+    expect_columns(&upper, &loose, "lo-80,hi-80,ql0.1");
 }
 END_TEST
 
