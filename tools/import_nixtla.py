@@ -7,9 +7,11 @@ SAVED is a folder of NeuralForecast.save, or one of its model files (.safetensor
 .vane file, or a folder where SAVED holds several models. Forecasts of the file agree with the original's to
 1e-5 of their size (tests/import/check.sh).
 
-Models: NHITS, NBEATS, LSTM and GRU (recurrent=False), TCN, VanillaTransformer, with point losses, every kind of
-exogenous input but historic categories, and any window scaler but revin. What cannot be carried over is refused
-by name; local scalers (of whole series) are among it.
+Models: NHITS, NBEATS, LSTM and GRU (recurrent=False), TCN, VanillaTransformer, with point losses, QuantileLoss and
+MQLoss, every kind of exogenous input, and any window scaler but revin. Quantiles that cross come out sorted. What
+cannot be carried over is refused by name. Among it are local scalers (of whole series), and DistributionLoss, GMM,
+PMM and NBMM: their deviations have a floor (0.1 or 0.2 in units of the scaled series) that Vane's distributions do
+not have, and their forecasts are Monte Carlo draws.
 
 Legacy .ckpt files and folders are pickles: reading one can run whatever code its author put into it. This tool
 does so only with --allow-pickle; Vane itself never reads a pickle, and its model files hold numbers and text.
@@ -243,6 +245,26 @@ MODELS = {
     "VanillaTransformer": ("transformer", transformer_options, transformer_name),
 }
 
+def nbeats_order(name, hp, rows, perm):
+    """Rows of a block's numbers: those of the backcast, then the levels of each number in turn."""
+    stack = int(re.match(r"stack(\d+)/", name)[1])
+    back = hp["input_size"] if hp["stack_types"][stack] == "identity" else rows // (len(perm) + 1)
+    return list(range(back)) + [back + i + q for i in range(0, rows - back, len(perm)) for q in perm]
+
+
+def nhits_order(_, hp, rows, perm):
+    """Backcast, then the knots of one level after those of another."""
+    back, knots = hp["input_size"], (rows - hp["input_size"]) // len(perm)
+    return list(range(back)) + [back + q * knots + k for q in perm for k in range(knots)]
+
+
+def rows_of(name, class_name, hp, rows, perm):
+    """Where each row of a layer that gives quantiles comes from: ours ascend. None: as they are."""
+    if re.search(r"/theta\.", name):
+        return (nhits_order if class_name == "NHITS" else nbeats_order)(name, hp, rows, perm)
+    return perm if name.startswith("decoder/out.") else None
+
+
 LOSSES = {"MAE": "mae", "MSE": "mse", "HuberLoss": "huber", "SMAPE": "smape", "MAPE": "mape", "MASE": "mase"}
 SCALERS = ["identity", "standard", "robust", "minmax", "minmax1", "invariant"]
 
@@ -250,15 +272,14 @@ SCALERS = ["identity", "standard", "robust", "minmax", "minmax1", "invariant"]
 # ---------------------------------------------------------------- what the model needs
 
 
-def features_of(model, reasons):
+def features_of(model):
     """Columns by Vane's kinds, in neuralforecast's order."""
     cats = model.cat_exog_list
-    if model.hist_cat_exog_list:
-        reasons.append(f"historic categories {model.hist_cat_exog_list}")
     return {
         "hist_exog_list": [c for c in model.hist_exog_list if c not in cats],
         "futr_exog_list": [c for c in model.futr_exog_list if c not in cats],
         "cat_exog_list": list(model.futr_cat_exog_list),
+        "hist_cat_list": list(model.hist_cat_exog_list),
         "stat_exog_list": [c for c in model.stat_exog_list if c not in cats],
         "stat_cat_list": list(model.stat_cat_exog_list),
     }
@@ -275,20 +296,38 @@ def vocabulary_of(nf, columns, reasons):
     return out
 
 
+def levels_of(loss):
+    """The quantiles it gives, in its order; none of other losses. They are kept in f32 there."""
+    if type(loss).__name__ == "MQLoss":
+        return [round(float(q), 6) for q in loss.quantiles]
+    return [loss.q] if type(loss).__name__ == "QuantileLoss" else []
+
+
+def loss_options(model, reasons):
+    name, levels = type(model.loss).__name__, levels_of(model.loss)
+    if name == "QuantileLoss":
+        return {"loss": "quantile", "quantile": levels[0]}
+    if name == "MQLoss":
+        level = sorted(round(100 - 200 * q, 4) for q in levels if q < 0.5)
+        ends = [0.5] + [round(0.5 + sign * p / 200, 6) for p in level for sign in (-1, 1)]
+        if sorted(ends) == sorted(levels):  # the median and whole intervals: columns lo-80, hi-80
+            return {"loss": "mqloss", "level": listed(f"{p:g}" for p in level)}
+        return {"loss": "mqloss", "quantiles": listed(sorted(levels))}
+    if name not in LOSSES:
+        reasons.append(f"loss {name}, which gives {model.loss.outputsize_multiplier} numbers a step")
+    return {"loss": LOSSES.get(name, "mae"), "huber_delta": getattr(model.loss, "delta", 1.0)}
+
+
 def train_options(model, hp, reasons):
-    loss = type(model.loss).__name__
-    if model.loss.outputsize_multiplier != 1:
-        reasons.append(f"loss {loss}, which gives {model.loss.outputsize_multiplier} numbers a step")
     need(hp, reasons, scaler_type=SCALERS + [None], exclude_insample_y=[False])
-    dims = {e.weight.shape[1] for group in ("futr", "stat") for e in getattr(model, f"{group}_cat_embeddings")}
+    dims = {e.weight.shape[1] for group in ("hist", "futr", "stat") for e in getattr(model, f"{group}_cat_embeddings")}
     if hp.get("cat_emb_dim", "fastai") != "fastai" and len(dims) > 1:
         reasons.append(f"cat_emb_dim={hp['cat_emb_dim']} with embeddings of {sorted(dims)} numbers")
     return {
         "h": model.h, "input_size": model.input_size, "scaler_type": hp.get("scaler_type") or "identity",
         "learning_rate": hp["learning_rate"], "num_lr_decays": hp["num_lr_decays"], "seed": hp["random_seed"],
-        "loss": LOSSES.get(loss, "mae"), "huber_delta": getattr(model.loss, "delta", 1.0),
         "cat_emb_dim": 0 if hp.get("cat_emb_dim", "fastai") == "fastai" or not dims else dims.pop(),
-    }
+    } | loss_options(model, reasons)
 
 
 def made_up_rows(path, freq, model, features, vocab):
@@ -297,7 +336,8 @@ def made_up_rows(path, freq, model, features, vocab):
 
     n_series = max([1] + [len(vocab[c]) for c in features["stat_cat_list"]])
     rows = model.h + model.input_size + 1
-    rows = max([rows] + [len(vocab[c]) for c in features["cat_exog_list"]])
+    coded = features["cat_exog_list"] + features["hist_cat_list"]
+    rows = max([rows] + [len(vocab[c]) for c in coded])
     steps = freq is None or isinstance(freq, int) or str(freq).isdigit()
     if steps:
         ds = [1 + i * int(freq or 1) for i in range(rows)]
@@ -310,7 +350,7 @@ def made_up_rows(path, freq, model, features, vocab):
             t[name] = [float(k % 5) for k in range(rows)]
         for name in features["stat_exog_list"]:
             t[name] = float(i)
-        for name in features["cat_exog_list"]:
+        for name in coded:
             t[name] = [vocab[name][k % len(vocab[name])] for k in range(rows)]
         for name in features["stat_cat_list"]:
             t[name] = vocab[name][i % len(vocab[name])]
@@ -341,16 +381,17 @@ def template(vane, name, options, features, freq, model, vocab):
 
 def reference_of(name, hp, to_name):
     """Its parameter for one of ours, and how many leading rows to leave out."""
-    embedding = re.fullmatch(r"embedding\.(futr|stat)(\d+)", name)
+    embedding = re.fullmatch(r"embedding\.(hist|futr|stat)(\d+)", name)
     if embedding:  # its row 0, never learnt, is the place of the mean
         return f"{embedding[1]}_cat_embeddings.{embedding[2]}.weight", 1
     return to_name(name, hp), 0
 
 
-def carry_weights(tensors, state, hp, to_name):
+def carry_weights(tensors, model, hp, to_name):
     import numpy as np
 
-    used = set()
+    state, levels, used = model.state_dict(), levels_of(model.loss), set()
+    perm = sorted(range(len(levels)), key=lambda i: levels[i])
     for name, (dtype, shape, _) in tensors.items():
         reference, skip = reference_of(name, hp, to_name)
         if reference not in state:
@@ -358,6 +399,8 @@ def carry_weights(tensors, state, hp, to_name):
         value = state[reference].detach().cpu().numpy().astype("<f4")[skip:]
         if value.ndim == len(shape) + 1 and value.shape[-1] == 1:
             value = value[..., 0]  # a convolution over one step is a matrix
+        order = rows_of(name, type(model).__name__, hp, len(value), perm) if len(perm) > 1 else None
+        value = value if order is None else value[order]
         if list(value.shape) != shape:
             raise Refusal(f"{reference} is {list(value.shape)}, {name} needs {shape}")
         if not np.isfinite(value).all():
@@ -383,13 +426,14 @@ def convert(model, nf, freq, vane, out):
     for scaler in ("local_scaler_type", "local_static_scaler_type"):
         if getattr(nf, scaler, None) is not None:
             reasons.append(f"{scaler}={getattr(nf, scaler)}")
-    features = features_of(model, reasons)
-    vocab = vocabulary_of(nf, features["cat_exog_list"] + features["stat_cat_list"], reasons)
+    features = features_of(model)
+    coded = features["cat_exog_list"] + features["hist_cat_list"] + features["stat_cat_list"]
+    vocab = vocabulary_of(nf, coded, reasons)
     options = train_options(model, hp, reasons) | to_options(hp, reasons)
     if reasons:
         raise Refusal(f"{cls} cannot be imported with {', '.join(reasons)}")
     meta, tensors = template(vane, name, options, features, freq, model, vocab)
-    used = carry_weights(tensors, model.state_dict(), hp, to_name)
+    used = carry_weights(tensors, model, hp, to_name)
     rest = left_over(model, used)
     if rest:
         raise Refusal(f"{cls} has parameters Vane's {name} lacks: {', '.join(rest)}")
