@@ -107,6 +107,16 @@ __device__ __forceinline__ void vn_store4(float *p, float4 v)
 #endif
 }
 
+/* cos(pi x), exact in its reduction: cos() of a large argument needs a stack frame. */
+__device__ __forceinline__ double vn_cospi(double x)
+{
+#ifdef __CUDACC__
+    return cospi(x);
+#else
+    return cos(3.14159265358979323846 * x);
+#endif
+}
+
 /* ---- sums of a warp and of a block ---- */
 
 #define VN_ALL_LANES 0xffffffffu
