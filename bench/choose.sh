@@ -65,8 +65,9 @@ transformer --patch_len 16
 gru --states last
 gru --states all
 gru --states all --learning_rate 0.001
+lstm-attention --max_steps 300 --learning_rate 0.001 --calendar none
+lstm-attention --max_steps 300 --learning_rate 0.003 --calendar none
 lstm-attention --max_steps 300 --learning_rate 0.001
-lstm-attention --max_steps 300 --learning_rate 0.003
 END
 }
 

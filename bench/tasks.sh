@@ -58,7 +58,7 @@ M4-Hourly-nhits-mqloss|2|M4-Hourly|wql=0.0483,coverage80=0.77..0.83,coverage90=0
 M4-Hourly-nhits-studentt|2|M4-Hourly|wql=0.0483,coverage80=0.77..0.83,coverage90=0.87..0.93|wql=0.0483|$prob --loss studentt
 M4-Hourly-nhits-normal|2|M4-Hourly|wql=0.0483,coverage80=0.77..0.83,coverage90=0.87..0.93|wql=0.0483|$prob --loss normal
 M4-Hourly-deepar|2|M4-Hourly|nd=0.048,wql=0.038,coverage80=0.77..0.83,coverage90=0.87..0.93|smape=15,nd=0.085,wql=0.070|--model deepar
-ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention $recurrent
+ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention --calendar hour,weekday $recurrent
 ETTh1-96-gru|2|ETTh1|mse=0.42,mae=0.42|mse=0.60,mae=0.49|--model gru --states all $recurrent --learning_rate 0.003 --max_steps 300
 ETTh1-96-transformer|2|ETTh1|mse=0.375,mae=0.390|mse=0.40,mae=0.41|--model transformer $patches
 ETTh1-96-tcn|2|ETTh1|mse=0.42,mae=0.42|mse=0.48,mae=0.455|--model tcn $convattn
