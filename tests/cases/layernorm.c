@@ -58,6 +58,7 @@ const vn_case vn_cases_layernorm_grad[] = {
     { "one element", GRAD(1, 1), .prepare = statistics, .reduce = 1 },
     { "rows not a multiple", GRAD(5, 33), .prepare = statistics, .reduce = 33 },
     { "over one tile", GRAD(131, 128), .prepare = statistics, .reduce = 131 },
+    { "long rows", GRAD(3, 5000), .prepare = statistics, .reduce = 5000 },
     { "many rows", GRAD(1025, 17), .prepare = statistics, .reduce = 1025 },
     { "an encoder's", GRAD(5376, 128), .prepare = statistics, .reduce = 5376, .bench = true },
     { "dy of another shape",
