@@ -117,6 +117,15 @@ __device__ __forceinline__ double vn_cospi(double x)
 #endif
 }
 
+/* p[0], p[stride], ... : four numbers, 0 beyond the first n. `vector`: stride is 1 and p aligned.
+ */
+__device__ __forceinline__ float4 vn_fetch4(const float *p, int64_t stride, int n, bool vector)
+{
+    if (vector && n >= 4) return vn_load4(p);
+    return make_float4(n > 0 ? p[0] : 0, n > 1 ? p[stride] : 0, n > 2 ? p[2 * stride] : 0,
+                       n > 3 ? p[3 * stride] : 0);
+}
+
 /* ---- sums of a warp and of a block ---- */
 
 #define VN_ALL_LANES 0xffffffffu

@@ -31,16 +31,41 @@ size_t vn_cuda_gemm_scratch(const vn_cuda_gemm *g);
 /* `scratch`: as many bytes as asked for, 16-byte aligned. */
 void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, vn_stream *s);
 
-/* ---- slabs ---- */
+/* ---- how a product is cut, decided on the host by its sizes alone ---- */
 
-/* p[0], p[stride], ... : four numbers, 0 beyond the first n. `vector`: stride is 1 and p aligned.
- */
-__device__ __forceinline__ float4 vn_fetch4(const float *p, int64_t stride, int n, bool vector)
+enum { VN_SMS = 132, VN_DEPTH_MIN = 64 }; /* of an H200; the least depth a block is started for */
+
+typedef struct vn_cut {
+    int64_t rows, columns; /* tiles each way */
+    int64_t slabs, splits, per_split;
+    int squares; /* R */
+} vn_cut;
+
+static inline int64_t vn_div_up(int64_t a, int64_t b)
 {
-    if (vector && n >= 4) return vn_load4(p);
-    return make_float4(n > 0 ? p[0] : 0, n > 1 ? p[stride] : 0, n > 2 ? p[2 * stride] : 0,
-                       n > 3 ? p[3 * stride] : 0);
+    return (a + b - 1) / b;
 }
+
+/* Tiles of 128 x 128 where they leave few multiprocessors idle and compute little in vain. */
+static inline vn_cut vn_cut_of(int64_t groups, int64_t m, int64_t n, int64_t k)
+{
+    vn_cut c = { vn_div_up(m, VN_TILE), vn_div_up(n, VN_TILE), 0, 1, 0, 1 };
+    int64_t rows = vn_div_up(c.rows, 2), columns = vn_div_up(c.columns, 2);
+    if (rows * columns * groups >= VN_SMS / 4 * 3 &&
+        rows * columns * 32 <= c.rows * c.columns * 9) {
+        c.rows = rows;
+        c.columns = columns;
+        c.squares = 2;
+    }
+    int64_t tiles = c.rows * c.columns * groups;
+    int64_t most = k / VN_DEPTH_MIN < VN_SMS / tiles ? k / VN_DEPTH_MIN : VN_SMS / tiles;
+    c.slabs = vn_div_up(k, VN_SLAB / c.squares);
+    c.per_split = vn_div_up(c.slabs, most > 1 ? most : 1);
+    c.splits = vn_div_up(c.slabs, c.per_split);
+    return c;
+}
+
+/* ---- slabs ---- */
 
 /* The four numbers of a slab that a thread carries: `line` is the row of A or the column of B,
  * counted in the tile. Four along the depth (ALONG_K), or four lines of one depth. */
@@ -66,6 +91,35 @@ template <bool ALONG_K, int R> struct vn_share {
         } else {
             vn_store4(to, v);
         }
+    }
+};
+
+/* Where a thread finds its share of an operand: `line` is the stride that is not 1. */
+template <bool ALONG_K, int R> struct vn_operand {
+    typedef vn_share<ALONG_K, R> share;
+    const float *p; /* its share of the slab to come */
+    int64_t step;
+    int lines, depth; /* numbers left from p on each way, as far as they matter */
+    bool vector;
+
+    __device__ vn_operand(const float *base, int64_t stride, int64_t first_line, int64_t n_lines,
+                          int64_t first_depth, int64_t n_depth, bool aligned)
+    {
+        int64_t line = first_line + share::line(), k = first_depth + share::depth();
+        lines = n_lines - line < 4 ? (int)(n_lines - line) : 4;
+        depth = (int)(n_depth - k);
+        step = ALONG_K ? share::DEPTH : share::DEPTH * stride;
+        p = base + (ALONG_K ? line * stride + k : k * stride + line);
+        vector = aligned;
+    }
+
+    __device__ float4 fetch(int64_t)
+    {
+        float4 v =
+            vn_fetch4(p, 1, ALONG_K ? (lines > 0 ? depth : 0) : (depth > 0 ? lines : 0), vector);
+        depth -= share::DEPTH;
+        p += step;
+        return v;
     }
 };
 

@@ -12,76 +12,15 @@ extern "C" {
 #include "device/scalar.h"
 }
 
-enum { BLOCKS = 132, DEPTH_MIN = 64 }; /* multiprocessors of an H200; of depth a block takes */
 enum { FEW_ROWS = 4, ROW_WARPS = 4 };
 enum { THREADS = 256 };
 
 /* ---- tiles ---- */
 
-/* How one product is cut, made on the host. */
-struct cut {
-    int64_t rows, columns; /* tiles each way */
-    int64_t slabs, splits, per_split;
-    int squares; /* R */
-};
-
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-/* Tiles of 128 x 128 where they leave few multiprocessors idle and compute little in vain. */
-static cut cut_of(const vn_cuda_gemm *g)
-{
-    cut c = { div_up(g->m, VN_TILE), div_up(g->n, VN_TILE), 0, 1, 0, 1 };
-    int64_t rows = div_up(c.rows, 2), columns = div_up(c.columns, 2);
-    if (rows * columns * g->groups >= BLOCKS / 4 * 3 &&
-        rows * columns * 32 <= c.rows * c.columns * 9) {
-        c.rows = rows;
-        c.columns = columns;
-        c.squares = 2;
-    }
-    int64_t tiles = c.rows * c.columns * g->groups;
-    int64_t most = g->k / DEPTH_MIN < BLOCKS / tiles ? g->k / DEPTH_MIN : BLOCKS / tiles;
-    c.slabs = div_up(g->k, VN_SLAB / c.squares);
-    c.per_split = div_up(c.slabs, most > 1 ? most : 1);
-    c.splits = div_up(c.slabs, c.per_split);
-    return c;
-}
-
-/* Where a thread finds its share of an operand: `line` is the stride that is not 1. */
-template <bool ALONG_K, int R> struct operand {
-    typedef vn_share<ALONG_K, R> share;
-    const float *p; /* its share of the slab to come */
-    int64_t step;
-    int lines, depth; /* numbers left from p on each way, as far as they matter */
-    bool vector;
-
-    __device__ operand(const float *base, int64_t stride, int64_t first_line, int64_t n_lines,
-                       int64_t first_depth, int64_t n_depth, bool aligned)
-    {
-        int64_t line = first_line + share::line(), k = first_depth + share::depth();
-        lines = n_lines - line < 4 ? (int)(n_lines - line) : 4;
-        depth = (int)(n_depth - k);
-        step = ALONG_K ? share::DEPTH : share::DEPTH * stride;
-        p = base + (ALONG_K ? line * stride + k : k * stride + line);
-        vector = aligned;
-    }
-
-    __device__ float4 fetch(int64_t)
-    {
-        float4 v =
-            vn_fetch4(p, 1, ALONG_K ? (lines > 0 ? depth : 0) : (depth > 0 ? lines : 0), vector);
-        depth -= share::DEPTH;
-        p += step;
-        return v;
-    }
-};
-
 /* Blocks are numbered by column of tiles, row of tiles, part of the depth, group. */
 template <bool A_ALONG_K, bool B_ALONG_K, int R>
 __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
-    vn_gemm_kernel(vn_cuda_gemm g, cut c, float *part, bool a_aligned, bool b_aligned)
+    vn_gemm_kernel(vn_cuda_gemm g, vn_cut c, float *part, bool a_aligned, bool b_aligned)
 {
     VN_SHARED_VAR(float, shared, [VN_GEMM_SHARED]);
     vn_sums<R> sums;
@@ -90,10 +29,10 @@ __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
     int64_t first = rest % c.splits * c.per_split, group = rest / c.splits;
     int64_t last = first + c.per_split < c.slabs ? first + c.per_split : c.slabs;
     int64_t depth = first * (VN_SLAB / R);
-    operand<A_ALONG_K, R> a(g.a + group * g.a_group, A_ALONG_K ? g.a_row : g.a_k, row, g.m, depth,
-                            g.k, a_aligned);
-    operand<B_ALONG_K, R> b(g.b + group * g.b_group, B_ALONG_K ? g.b_col : g.b_k, column, g.n,
-                            depth, g.k, b_aligned);
+    vn_operand<A_ALONG_K, R> a(g.a + group * g.a_group, A_ALONG_K ? g.a_row : g.a_k, row, g.m,
+                               depth, g.k, a_aligned);
+    vn_operand<B_ALONG_K, R> b(g.b + group * g.b_group, B_ALONG_K ? g.b_col : g.b_k, column, g.n,
+                               depth, g.k, b_aligned);
     vn_gemm_sums<R>(a, b, first, last, shared, sums);
     float *y = part ? part + rest * g.m * g.n : g.y + group * g.m * g.n;
     vn_gemm_put<R>(sums, shared, [=](int i, int j, float v) {
@@ -120,7 +59,7 @@ __global__ void __launch_bounds__(THREADS)
 
 size_t vn_cuda_gemm_scratch(const vn_cuda_gemm *g)
 {
-    cut c = cut_of(g);
+    vn_cut c = vn_cut_of(g->groups, g->m, g->n, g->k);
     return c.splits > 1 ? (size_t)(g->groups * c.splits * g->m * g->n) * sizeof(float) : 0;
 }
 
@@ -131,7 +70,7 @@ static bool vectors(const float *p, int64_t other_stride, int64_t group)
 }
 
 template <bool A, bool B, int R>
-static void launch_tiles(const vn_cuda_gemm *g, const cut &c, float *part, vn_stream *s)
+static void launch_tiles(const vn_cuda_gemm *g, const vn_cut &c, float *part, vn_stream *s)
 {
     bool a_aligned = vectors(g->a, A ? g->a_row : g->a_k, g->a_group);
     bool b_aligned = vectors(g->b, B ? g->b_col : g->b_k, g->b_group);
@@ -141,7 +80,7 @@ static void launch_tiles(const vn_cuda_gemm *g, const cut &c, float *part, vn_st
 }
 
 template <int R>
-static void launch_sized(const vn_cuda_gemm *g, const cut &c, float *part, vn_stream *s)
+static void launch_sized(const vn_cuda_gemm *g, const vn_cut &c, float *part, vn_stream *s)
 {
     bool a = g->a_k == 1, b = g->b_k == 1;
     if (a && b)
@@ -156,7 +95,7 @@ static void launch_sized(const vn_cuda_gemm *g, const cut &c, float *part, vn_st
 
 void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, vn_stream *s)
 {
-    cut c = cut_of(g);
+    vn_cut c = vn_cut_of(g->groups, g->m, g->n, g->k);
     float *part = c.splits > 1 ? (float *)scratch : NULL;
     if (c.squares == 2)
         launch_sized<2>(g, c, part, s);
