@@ -58,7 +58,8 @@ vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out);
 vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n);
 
 /* Run two plans of the same graph step by step on the same inputs and name the first step whose
- * results differ by more than rel * (largest magnitude of that result): "" if none. */
+ * results differ by more than rel * (largest magnitude of that result, or of a sum's terms): "" if
+ * none. */
 vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_t n);
 
 #endif
