@@ -187,7 +187,7 @@ expect 0 'cover80' "$vane" evaluate good.csv -m levels.vane
 expect 0 '"ds":["2008-01-01"' "$vane" forecast good.csv -m m.vane --json
 "$vane" forecast - -m m.vane -q < good.csv > piped.csv
 check 'a pipe gives the same forecast' cmp -s piped.csv f.csv
-expect 0 '' env -i "$vane" forecast good.csv -m m.vane -q -o bare.csv
+expect 0 '' env -i ${level:+VANE_CPU="$level"} "$vane" forecast good.csv -m m.vane -q -o bare.csv
 check 'no environment, the same forecast' cmp -s bare.csv f.csv
 expect 0 'stack0/block0/fc1.weight' "$vane" inspect m.vane
 expect 0 '"max_steps":5,' "$vane" inspect m.vane --json
