@@ -122,14 +122,15 @@ static double student_quantile(double p, double nu)
     return p < 0.5 ? student_tail(p, nu) : -student_tail(1 - p, nu);
 }
 
-/* The smallest whole y >= 0 with below(y) >= q, sought from about `start` in growing steps. */
+/* The smallest whole y >= 0 with below(y) >= q, sought from about `start` in growing steps. Beyond 2^53
+ * doubles are further than 1 apart: the search ends at neighbours. */
 typedef double (*distribution)(const void *ctx, double y);
 
 static double search(distribution at, const void *ctx, double q, double start, double step)
 {
     double hi = floor(fmax(0, start)), lo = -1; /* below(lo) < q <= below(hi) */
     step = fmax(1, floor(step));
-    while (hi < 0x1p53 && at(ctx, hi) < q) lo = hi, hi += step, step *= 2;
+    while (hi < 0x1p1000 && at(ctx, hi) < q) lo = hi, hi += step, step *= 2;
     for (double jump = step; lo < 0 && hi > 0; jump *= 2) {
         double y = fmax(-1, hi - jump);
         if (y < 0 || at(ctx, y) < q) {
@@ -140,6 +141,7 @@ static double search(distribution at, const void *ctx, double q, double start, d
     }
     while (hi - lo > 1) {
         double y = floor(0.5 * (lo + hi));
+        if (y <= lo || y >= hi) break;
         if (at(ctx, y) < q)
             lo = y;
         else

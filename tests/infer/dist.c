@@ -120,6 +120,22 @@ START_TEST(a_quantile_of_counts_is_the_first_number_that_reaches_its_level)
 }
 END_TEST
 
+/* Where doubles are further than 1 apart the search ends all the same. */
+START_TEST(a_quantile_of_counts_beyond_whole_doubles_is_found)
+{
+    static const double means[] = { 1e15, 3e17, 1e38 }, levels[] = { 0.01, 0.5, 0.9 };
+    for (int i = 0; i < 9; i++) {
+        double p[] = { means[i % 3], 2.5 }, q = levels[i / 3], y;
+        vn_dist_step d = { VN_DIST_NEGBIN, 0, p };
+        vn_dist_quantiles(&d, &q, 1, &y);
+        ck_assert_double_eq_tol(vn_dist_below(&d, y), q, 1e-9);
+        d.kind = VN_DIST_POISSON; /* of deviation sqrt(mean), which is less than a float can tell */
+        vn_dist_quantiles(&d, &q, 1, &y);
+        ck_assert_double_eq_tol(y / means[i % 3], 1, 1e-6);
+    }
+}
+END_TEST
+
 START_TEST(a_quantile_of_a_mixture_inverts_its_distribution)
 {
     /* two normals far apart, the lesser one with a weight of 0.3 */
@@ -158,6 +174,7 @@ Suite *vn_suite_dist(void)
     tcase_add_test(tc, gamma_functions_are_right_in_float_and_double);
     tcase_add_test(tc, differences_of_lgamma_keep_their_digits);
     tcase_add_test(tc, the_normal_quantile_inverts_its_distribution);
+    tcase_add_test(tc, a_quantile_of_counts_beyond_whole_doubles_is_found);
     tcase_add_test(tc, quantiles_are_scipys);
     tcase_add_test(tc, a_quantile_of_counts_is_the_first_number_that_reaches_its_level);
     tcase_add_test(tc, a_quantile_of_a_mixture_inverts_its_distribution);
