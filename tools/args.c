@@ -12,7 +12,7 @@ const flag common_flags[] = {
     { "print-config", 0, NULL,
       "print every option with its value and origin, as a config file, and stop" },
     { "json", 0, NULL, "print results as JSON" },
-    { "quiet", 'q', NULL, "say nothing on stderr but errors" },
+    { "quiet", 'q', NULL, "say nothing on stderr but warnings and errors" },
     { "help", 'h', NULL, "print this help" },
     { NULL, 0, NULL, NULL },
 };

@@ -62,7 +62,7 @@ void put_error(const char *kind, const char *text)
 static void on_log(void *ctx, vane_log_level level, const char *text)
 {
     talk *t = ctx;
-    if (level == VANE_LOG_DEBUG || (t->quiet && level != VANE_LOG_ERROR)) return;
+    if (level == VANE_LOG_DEBUG || (t->quiet && level == VANE_LOG_INFO)) return;
     end_line(t);
     if (level == VANE_LOG_ERROR)
         put_error("", text);

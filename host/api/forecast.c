@@ -264,6 +264,8 @@ static vn_status forecast_of(const vane_config *config, const vn_fitted *m, cons
     if (!m->def->context && vn_config_origin(config, "num_samples") == VANE_FLAG)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s draws no sample paths, so num_samples does not apply",
                        m->def->name);
+    if (vn_solver_of(m->def) && vn_config_origin(config, "quantiles") == VANE_FLAG)
+        return VN_FAIL(VN_E_UNSUPPORTED, "%s forecasts intervals (level), no quantiles", m->def->name);
     if (vn_solver_of(m->def)) return solve(config, m, panel, log, f);
     if (config->run.components)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s has no components to forecast", m->def->alias);

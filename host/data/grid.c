@@ -288,11 +288,26 @@ static vn_status open_rest(vn_panel *p, bool needed)
     return p->y_rest ? VN_OK : VN_E_MEMORY;
 }
 
+/* Of the past a missing row repeats the features before it, masked as its target is; what is to come is
+ * not guessed. */
+static vn_status future_gap(const vn_table *t, const grid *g, int64_t s, int64_t k)
+{
+    char stamp[VN_STAMP_TEXT];
+    int64_t missing = t->stamp[k] - 1;
+    return VN_FAIL(VN_E_DATA,
+                   "%s:%u: no row for %s before this one, in the future of series '%s'; future "
+                   "features must be complete",
+                   t->name, t->line[g->row[k]],
+                   vn_stamp_text(t->panel->freq, vn_panel_stamp(t->panel, s, missing), stamp),
+                   t->ids.name[s]);
+}
+
 /* Write series s: group i, target y_at (-1: the table has none). */
 static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, int64_t y_at)
 {
     vn_panel *p = t->panel;
     int64_t first = p->indptr[s], last = -1, observed = 0;
+    p->start[s] = g->start[i];
     for (int64_t k = g->at[i]; y_at >= 0 && k < g->at[i + 1]; k++) {
         float y = t->cell[g->row[k] * t->n_cells + y_at];
         if (isnan(y)) continue;
@@ -306,6 +321,7 @@ static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, in
         return VN_FAIL(VN_E_DATA, "%s: series '%s' has no observed value", t->name, t->ids.name[s]);
     for (int64_t k = g->at[i]; p->n_hist + p->n_futr && k < g->at[i + 1]; k++) {
         int64_t step = t->stamp[k];
+        if (p->n_futr && last + 1 < step && step > p->n_past[s]) VN_TRY(future_gap(t, g, s, k));
         for (int64_t gap = last + 1; gap < step; gap++)
             copy_features(t, g->row[k - 1], first + gap);
         copy_features(t, g->row[k], first + step);
@@ -313,7 +329,6 @@ static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, in
             VN_TRY(check_features(t, g, k, first + to, to < p->n_past[s]));
         last = step;
     }
-    p->start[s] = g->start[i];
     p->n_gap_rows += g->length[i] - (g->at[i + 1] - g->at[i]);
     p->n_missing += p->n_past[s] - observed;
     return VN_OK;

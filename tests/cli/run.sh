@@ -305,6 +305,8 @@ awk 'BEGIN { print "unique_id,ds,price"
     for (i = 0; i < 6; i++) printf "A,2008-%02d-01,2\n", i + 1 }' > next.csv
 expect 0 '2008-06-01' "$vane" forecast price.csv -m price.vane --futr next.csv
 head -5 next.csv > part.csv
+sed 4d next.csv > hole.csv
+expect 3 'hole.csv:4: error: no row for 2008-03-01 before this one' "$vane" forecast price.csv -m price.vane --futr hole.csv
 expect 3 'not for 2008-05-01' "$vane" forecast price.csv -m price.vane --futr part.csv
 expect 3 "3 columns are missing: 'a' (option hist_exog_list), 'price' (option futr_exog_list), 'b' (option cat_exog_list)" \
     "$vane" train good.csv $quick --hist_exog_list a --futr_exog_list price --cat_exog_list b -o x.vane
