@@ -161,7 +161,7 @@ typedef struct vane_option {
     size_t size;
     const char *name;    /* "max_steps" */
     const char *group;   /* "run", "data", "train", "evaluate", or the model's name */
-    const char *preset;  /* the default, as text */
+    const char *preset;  /* the default for the model, as text */
     const char *choices; /* "a|b|c" or NULL */
     const char *help;    /* one sentence */
     char accepts[512];   /* "int 1 .. 1000", "a | b | c" */

@@ -91,6 +91,24 @@ void help_command(const command *c)
     put_exit_codes();
 }
 
+/* Options of training and data whose defaults the model changes. */
+static void put_presets(const char *model)
+{
+    vane_option own = { .size = sizeof own }, usual = { .size = sizeof usual };
+    const char *title = "\nOther defaults for this model\n";
+    for (int i = 0; !vane_option_at(model, i, &own); i++) {
+        if (is_model(own.group) || vane_option_at(NULL, i, &usual)) continue;
+        if (!strcmp(own.preset, usual.preset)) continue;
+        char left[128], text[256];
+        snprintf(left, sizeof left, "--%s", own.name);
+        snprintf(text, sizeof text, "%s (else %s)", *own.preset ? own.preset : "empty",
+                 *usual.preset ? usual.preset : "empty");
+        printf("%s", title);
+        title = "";
+        entry(left, text);
+    }
+}
+
 static void help_model(const vane_model_kind *kind)
 {
     vane_option o = { .size = sizeof o };
@@ -98,6 +116,7 @@ static void help_model(const vane_model_kind *kind)
            kind->title, kind->name);
     for (int i = 0; !vane_option_at(kind->name, i, &o); i++)
         if (is_model(o.group)) put_option(&o);
+    put_presets(kind->name);
     printf("\nOptions of every model: vane help train\n");
 }
 

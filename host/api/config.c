@@ -389,6 +389,8 @@ vane_status vane_option_at(const char *model, int i, vane_option *option)
     if (!o) return vn_public(VN_FAIL(VN_E_ARGUMENT, "there is no option number %d", i));
     v.name = o->name;
     v.preset = o->preset;
+    for (int k = 0; def && def->presets && def->presets[k][0]; k++)
+        if (!strcmp(def->presets[k][0], o->name)) v.preset = def->presets[k][1];
     v.choices = o->choices;
     v.help = o->help;
     vn_text accepts = { 0 };

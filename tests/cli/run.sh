@@ -383,6 +383,8 @@ code=$?
 check "SIGTERM exits with 143, not $code" test "$code" -eq 143
 check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
 
+expect 0 '5000 (else 1000)' "$vane" help deepar
+
 # ---- rows without a target at the end are the future ----
 sed '$s/,[^,]*$/,/' good.csv > open_end.csv
 expect 0 '1 rows lie after the last target' "$vane" forecast open_end.csv -m m.vane -o open_end.out
