@@ -153,7 +153,7 @@ static void run_until(null_stream *s, int64_t ticket)
         run_work(s->dev, &s->queue[done++]);
         s->happened++;
     }
-    memmove(s->queue, s->queue + done, (size_t)(s->n - done) * sizeof *s->queue);
+    if (done) memmove(s->queue, s->queue + done, (size_t)(s->n - done) * sizeof *s->queue);
     s->n -= done;
 }
 

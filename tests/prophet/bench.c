@@ -71,7 +71,7 @@ static float day_value(int series, int t)
 vn_panel *vn_bench_days(int n, int rows)
 {
     enum { MOST = 64 };
-    static char text[MOST][8];
+    static char text[MOST][16];
     const char *id[MOST];
     int64_t indptr[MOST + 1] = { 0 }, start[MOST];
     float *y = malloc((size_t)(n * rows) * sizeof *y);
