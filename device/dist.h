@@ -25,20 +25,7 @@
 #define VN_LOG_2 0.69314718055994530941723212145818
 #define VN_HALF_LOG_PI 0.57236494292470008707171367567653
 
-#define VN_T float
-#define VN_S(name) name##_f32
-#define VN_M(name) name##f
-#include "device/dist_real.h"
-#undef VN_T
-#undef VN_S
-#undef VN_M
-
-#define VN_T double
-#define VN_S(name) name##_f64
-#define VN_M(name) name
-#include "device/dist_real.h"
-#undef VN_T
-#undef VN_S
-#undef VN_M
+#define VN_FORMULAS "device/dist_real.h"
+#include "device/both_real.h"
 
 #endif

@@ -86,20 +86,7 @@ VN_SHARED double vn_draw_count(double mean, double failures, const vn_draw_at *a
     return vn_draw_poisson(mean, at, attempt);
 }
 
-#define VN_T float
-#define VN_S(name) name##_f32
-#define VN_M(name) name##f
-#include "device/draw_real.h"
-#undef VN_T
-#undef VN_S
-#undef VN_M
-
-#define VN_T double
-#define VN_S(name) name##_f64
-#define VN_M(name) name
-#include "device/draw_real.h"
-#undef VN_T
-#undef VN_S
-#undef VN_M
+#define VN_FORMULAS "device/draw_real.h"
+#include "device/both_real.h"
 
 #endif

@@ -115,6 +115,17 @@ typedef struct vn_call {
     const vn_run *run;
 } vn_call;
 
+/* Why a call with other numbers than f32 is not for a fast kernel; NULL if all are f32. An absent
+ * tensor is all zeros, which reads as f32. */
+static inline const char *vn_not_f32(const vn_call *c)
+{
+    for (int i = 0; i < c->n_in; i++)
+        if (c->in[i].dtype == VN_F64) return "numbers are not f32";
+    for (int i = 0; i < c->n_out; i++)
+        if (c->out[i].dtype == VN_F64) return "numbers are not f32";
+    return NULL;
+}
+
 typedef struct vn_scratch {
     size_t shared, per_lane; /* bytes */
 } vn_scratch;

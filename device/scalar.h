@@ -20,21 +20,7 @@
 #define VN_SQRT_HALF 0.70710678118654752440084436210485
 #define VN_INV_SQRT_2PI 0.39894228040143267793994605993438
 
-/* VN_T the number, VN_S(name) the function's name, VN_M(name) the name in math.h. */
-#define VN_T float
-#define VN_S(name) name##_f32
-#define VN_M(name) name##f
-#include "device/scalar_real.h"
-#undef VN_T
-#undef VN_S
-#undef VN_M
-
-#define VN_T double
-#define VN_S(name) name##_f64
-#define VN_M(name) name
-#include "device/scalar_real.h"
-#undef VN_T
-#undef VN_S
-#undef VN_M
+#define VN_FORMULAS "device/scalar_real.h"
+#include "device/both_real.h"
 
 #endif

@@ -156,14 +156,4 @@ template <class T> __device__ __forceinline__ T vn_block_sum(T v)
 
 /* ---- unfit ---- */
 
-/* Why a call with other numbers than f32 is not for these kernels; NULL if all are f32. */
-static inline const char *vn_not_f32(const vn_call *c)
-{
-    for (int i = 0; i < c->n_in; i++)
-        if (c->in[i].dtype == VN_F64) return "numbers are not f32";
-    for (int i = 0; i < c->n_out; i++)
-        if (c->out[i].dtype == VN_F64) return "numbers are not f32";
-    return NULL;
-}
-
 #endif

@@ -15,7 +15,7 @@ for header in include/*.h; do
     if [ -n "$cxx" ]; then alone "$cxx" "-x c++ -std=c++17" "$header"
     else echo "skipped: $header as C++ (no C++ compiler)"; fi
 done
-# scalar_real.h and dist_real.h are templates that scalar.h and dist.h fill in.
+# *_real.h are templates that scalar.h, dist.h and draw.h fill in.
 for header in $(find base device graph models host tools -name '*.h' ! -name '*_real.h'); do
     alone "$cc" "-x c -std=c11 -Wno-unused-function" "$header"
 done

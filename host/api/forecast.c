@@ -276,13 +276,11 @@ static vn_status forecast_of(const vane_config *config, const vn_fitted *m, cons
 /* A window may leave the range of f32 without any fault of the others: they are not withheld. */
 static void warn_not_finite(const vane_forecast *f, const vn_log *log)
 {
-    int64_t n_bad = 0, first = -1, step = 0;
+    int64_t n_bad = 0, first = 0, step = 0;
     for (int64_t i = 0; i < f->n_series; i++)
         for (int64_t k = 0; k < f->h; k++) {
             if (isfinite(f->y[i * f->h + k])) continue;
-            if (first < 0) step = k;
-            if (first < 0) first = i;
-            n_bad++;
+            if (!n_bad++) first = i, step = k;
             break;
         }
     if (n_bad)

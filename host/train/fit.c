@@ -336,10 +336,10 @@ static vn_status loop(run *r)
     while (r->at.step < o->max_steps && !out_of_patience(r) && !r->interrupted) {
         VN_TRY(train_step(r));
         bool last = r->at.step == o->max_steps;
-        bool due_look = r->at.step % o->val_check_steps == 0;
-        bool check = r->valid && (due_look || last);
+        bool look = r->at.step % o->val_check_steps == 0;
+        bool check = r->valid && (look || last);
         if (check) VN_TRY(validate(r));
-        if (due_look && !r->valid) VN_TRY(look_back(r));
+        if (look && !r->valid) VN_TRY(look_back(r));
         report(r, check);
         r->interrupted = !last && hooks->stop && hooks->stop(hooks->ctx);
         bool due = hooks->checkpoint_steps > 0 && r->at.step % hooks->checkpoint_steps == 0;

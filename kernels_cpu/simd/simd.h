@@ -44,15 +44,4 @@ VF_INLINE void vf_store_upto(float *p, vf v, int64_t n)
  * comfortably. */
 enum { VN_TILE = 4096 };
 
-/* Why a call with other numbers than f32 is not for a fast kernel; NULL if all are f32. An absent
- * tensor is all zeros, which reads as f32. */
-VF_INLINE const char *vn_not_f32(const vn_call *c)
-{
-    for (int i = 0; i < c->n_in; i++)
-        if (c->in[i].dtype == VN_F64) return "numbers are not f32";
-    for (int i = 0; i < c->n_out; i++)
-        if (c->out[i].dtype == VN_F64) return "numbers are not f32";
-    return NULL;
-}
-
 #endif
