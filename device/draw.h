@@ -31,6 +31,25 @@ VN_SHARED double vn_draw_open(uint32_t a, uint32_t b)
     return ((double)(a >> 5) * 67108864.0 + (double)(b >> 6) + 0.5) / 9007199254740992.0;
 }
 
+/* cos(2 pi v) for v in (0, 1). CUDA's cos of any argument keeps digits of pi on the stack. */
+VN_SHARED double vn_draw_turn_f64(double v)
+{
+#ifdef __CUDACC__
+    return cospi(2 * v);
+#else
+    return cos(VN_TWO_PI * v);
+#endif
+}
+
+VN_SHARED float vn_draw_turn_f32(float v)
+{
+#ifdef __CUDACC__
+    return cospif(2 * v);
+#else
+    return cosf((float)VN_TWO_PI * v);
+#endif
+}
+
 VN_SHARED double vn_draw_gamma(double shape, const vn_draw_at *at, uint32_t *attempt)
 {
     double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / sqrt(9 * d), value = d;
@@ -38,7 +57,7 @@ VN_SHARED double vn_draw_gamma(double shape, const vn_draw_at *at, uint32_t *att
     double below = shape < 1 ? pow(vn_draw_open(w.v[0], w.v[1]), 1 / shape) : 1;
     for (int i = 0; i < VN_DRAW_ATTEMPTS; i++) {
         w = vn_draw_words(at, (*attempt)++);
-        double x = sqrt(-2 * log(vn_draw_open(w.v[0], 0))) * cos(VN_TWO_PI * vn_draw_open(w.v[1], 0));
+        double x = sqrt(-2 * log(vn_draw_open(w.v[0], 0))) * vn_draw_turn_f64(vn_draw_open(w.v[1], 0));
         double v = (1 + c * x) * (1 + c * x) * (1 + c * x);
         if (v <= 0) continue;
         value = d * v;

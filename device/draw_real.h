@@ -22,7 +22,7 @@ VN_SHARED VN_T VN_S(vn_draw)(const vn_attr_dist *a, int64_t width, const VN_T *p
     vn_philox w = vn_draw_words(at, 0);
     VN_T u = VN_S(vn_draw_uniform)(w.v[0]), v = VN_S(vn_draw_uniform)(w.v[1]);
     if (K) param += VN_S(vn_draw_component)(param + width - K, K, VN_S(vn_draw_uniform)(w.v[2]));
-    VN_T turn = VN_M(cos)((VN_T)VN_TWO_PI * v);
+    VN_T turn = VN_S(vn_draw_turn)(v);
     switch (a->kind) {
     case VN_DIST_POISSON: return (VN_T)vn_draw_count((double)param[0], 0, at);
     case VN_DIST_NEGBIN: return (VN_T)vn_draw_count((double)param[0], (double)param[step], at);

@@ -57,9 +57,9 @@ vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out);
  * path and op into `where`; "" if all are finite. Optimizer steps are left out. */
 vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n);
 
-/* Run two plans of the same graph step by step on the same inputs and name the first step whose
- * results differ by more than rel * (largest magnitude of that result, or of a sum's terms): "" if
- * none. */
+/* Run two plans of the same graph step by step, each step on the same inputs: those a's steps before it
+ * have made. Name the first whose results differ by more than rel * (largest magnitude of that result, or
+ * of a sum's terms): "" if none. */
 vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_t n);
 
 #endif

@@ -47,7 +47,7 @@ nodes() { # nodes MOST PLAN: what `vane plan` says
     awk -v most="$1" '/ steps, / { n = $1 } END { print n " nodes"; exit !(n && n <= most) }' "$2"
 }
 scores() { # the table of `vane evaluate` without its seconds, as a CSV
-    awk 'NF == 11 { $NF = ""; gsub(/ /, ","); print }' "$1"
+    awk 'NF >= 11 { $NF = ""; gsub(/ /, ","); print }' "$1"
 }
 
 # Hourly series of different lengths, one with gaps; a feature of the past, one known ahead.
@@ -64,11 +64,15 @@ quick="$quick --val_check_steps 4 --test_size 12 -q"
 mlp="--mlp_units [24,16]"
 
 # ---- each model: both devices train the same, read each other's files, and score the same ----
-for model in linear nhits nbeats; do
+for model in linear nhits nbeats gru lstm-attention tcn transformer deepar; do
     options="--model $model $quick"
-    [ $model = linear ] || options="$options $mlp"
-    [ $model = nhits ] && options="$options --hist_exog_list load --loss huber"
-    [ $model = nbeats ] && options="$options --scaler_type standard"
+    case $model in
+    nhits) options="$options $mlp --hist_exog_list load --loss huber" ;;
+    nbeats) options="$options $mlp --scaler_type standard" ;;
+    gru | lstm-attention | tcn) options="$options --encoder_hidden_size 12 --decoder_hidden_size 9" ;;
+    transformer) options="$options --hidden_size 8 --n_head 2 --conv_hidden_size 9" ;;
+    deepar) options="$options --hidden_size 9 --lags [1,2,7] --num_samples 50" ;;
+    esac
     check "$model trains on the CPU" "$vane" train t.csv $options -o $model.cpu.vane
     check "$model trains on the device" "$vane" train t.csv $options $gpu -o $model.gpu.vane
     check "$model forecasts on the CPU" "$vane" forecast t.csv -m $model.cpu.vane -o a.csv -q
@@ -98,6 +102,15 @@ check "on from the device's step 10 on the CPU" \
 check "its forecast" "$vane" forecast t.csv -m cpu.vane -o d.csv -q
 "$vane" forecast t.csv -m on.vane -o c.csv -q
 check "both go on alike" near c.csv d.csv 3 1e-3
+
+options="--model deepar $quick --hidden_size 9 --lags [1,2,7] --num_samples 50"
+check "a checkpoint of DeepAR" "$vane" train t.csv $options $gpu --checkpoint ten.state \
+    --checkpoint_steps 5 -o ten.vane
+check "DeepAR on from step 10" "$vane" train t.csv $options $gpu --resume ten.state -o on.vane
+check "DeepAR's bits as without a break" cmp deepar.gpu.vane on.vane
+check "DeepAR draws" "$vane" forecast t.csv -m on.vane $gpu -o a.csv -q
+check "DeepAR draws in another order" env EMU_SEED=99 "$vane" forecast t.csv -m on.vane $gpu -o b.csv -q
+check "DeepAR draws the same bits" cmp a.csv b.csv
 
 # ---- nodes: the cost of a step on a GPU ----
 "$vane" plan t.csv --model nhits --h 24 --input_size 48 $gpu > plan.txt 2> /dev/null
