@@ -23,6 +23,8 @@ if(VANE_CUDA STREQUAL "ON" OR (VANE_CUDA STREQUAL "AUTO" AND CMAKE_CUDA_COMPILER
     # The runtime is linked in: the driver is the only library of the system that must be there.
     target_link_libraries(vane_cuda PRIVATE CUDA::cudart_static)
     install(TARGETS vane_cuda LIBRARY DESTINATION lib)
+    add_executable(gpu_infer examples/gpu_infer.c)
+    target_link_libraries(gpu_infer PRIVATE vane CUDA::cudart m)
 endif()
 
 # ---- emulation ----
@@ -33,7 +35,8 @@ function(vane_emulated folder flags)
     add_library(${name}_kernels OBJECT ${cuda_kernels})
     set_source_files_properties(${cuda_kernels} PROPERTIES LANGUAGE CXX)
     target_compile_options(${name}_kernels PRIVATE -x c++ -g -Wno-unknown-pragmas ${flags})
-    add_library(${name} MODULE ${cuda_sources} ${emu_sources} ${ARGN}
+    # SHARED: programs that use the GPU beside Vane (examples) are linked with it, as with CUDA's runtime.
+    add_library(${name} SHARED ${cuda_sources} ${emu_sources} ${ARGN}
                                $<TARGET_OBJECTS:${name}_kernels>)
     foreach(target ${name}_kernels ${name})
         target_include_directories(${target} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
@@ -59,7 +62,7 @@ function(vane_emulated folder flags)
     endforeach()
     target_link_libraries(${faults} PRIVATE ${CMAKE_DL_LIBS})
     add_test(NAME ${folder}-faults COMMAND ${faults})
-    add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device)
+    add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct)
     set_tests_properties(${folder}-ops PROPERTIES ENVIRONMENT
         "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder};OMP_WAIT_POLICY=passive")
 endfunction()
@@ -67,8 +70,11 @@ endfunction()
 if(VANE_CUDA_EMU)
     enable_language(CXX)
     vane_emulated(emu "")
+    add_executable(gpu_infer_emu examples/gpu_infer.c)
+    target_include_directories(gpu_infer_emu BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
+    target_link_libraries(gpu_infer_emu PRIVATE vane vane_cuda_emu m)
     add_test(NAME emu-cli COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/cuda.sh $<TARGET_FILE:vane_command>
-                                  ${CMAKE_BINARY_DIR}/emu)
+                                  ${CMAKE_BINARY_DIR}/emu $<TARGET_FILE:gpu_infer_emu>)
     set_tests_properties(emu-cli PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive")
     if(NOT VANE_SANITIZE) # the race check takes the place of the thread sanitizer's library
         vane_emulated(emu-check "-fsanitize=thread" kernels_cuda/emu/check.cpp)

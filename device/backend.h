@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "device/kernel.h"
 
-#define VN_BACKEND_ABI 2
+#define VN_BACKEND_ABI 3
 
 typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
 typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
@@ -53,6 +53,8 @@ struct vn_backend {
     vn_status (*alloc)(vn_device *dev, vn_mem kind, size_t bytes, void **block); /* zeroed */
     void (*free)(vn_device *dev, vn_mem kind, void *block, size_t bytes);
     vn_status (*stream_open)(vn_device *dev, vn_stream **s);
+    /* A caller's stream, given by its handle, which stays the caller's. May be NULL: there are none. */
+    vn_status (*stream_adopt)(vn_device *dev, void *handle, vn_stream **s);
     void (*stream_close)(vn_stream *s);
     vn_status (*copy)(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir);
     vn_status (*fill)(vn_stream *s, void *dst, int byte, size_t bytes);

@@ -95,6 +95,18 @@ vn_status vn_stream_open(vn_device *dev, vn_stream **s)
     return VN_OK;
 }
 
+vn_status vn_stream_adopt(vn_device *dev, void *handle, vn_stream **s)
+{
+    *s = NULL;
+    if (dev->backend->stream_adopt) {
+        VN_TRY(dev->backend->stream_adopt(dev, handle, s));
+        return VN_OK;
+    }
+    if (handle)
+        return VN_FAIL(VN_E_ARGUMENT, "device %s has no streams: expected NULL", dev->backend->name);
+    return vn_stream_open(dev, s);
+}
+
 void vn_stream_close(vn_stream *s)
 {
     if (s) s->backend->stream_close(s);

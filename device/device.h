@@ -24,6 +24,10 @@ vn_status vn_device_alloc(vn_device *dev, vn_mem kind, size_t bytes, void **bloc
 void vn_device_free(vn_device *dev, vn_mem kind, void *block, size_t bytes);
 
 vn_status vn_stream_open(vn_device *dev, vn_stream **s);
+/* A stream over `handle`, the caller's own (a cudaStream_t; NULL is the device's default one), which
+ * closing leaves alone. A device without such streams has calls that return when they are done, and
+ * takes NULL only: else ARGUMENT. */
+vn_status vn_stream_adopt(vn_device *dev, void *handle, vn_stream **s);
 void vn_stream_close(vn_stream *s);
 vn_status vn_stream_copy(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir);
 vn_status vn_stream_fill(vn_stream *s, void *dst, int byte, size_t bytes);

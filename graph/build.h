@@ -86,6 +86,8 @@ typedef struct vn_window_out {
 vn_window_out vn_window(vn_graph *g, vn_val pairs, vn_val panel, const vn_attr_window *attr);
 void vn_window_stats(vn_graph *g, vn_val x, vn_val mask, const vn_attr_stats *attr, vn_val *loc,
                      vn_val *scale);
+/* *y = x where it is finite and mask (0: none) is not 0, else 0; *seen tells where. */
+void vn_seen(vn_graph *g, vn_val x, vn_val mask, vn_val *y, vn_val *seen);
 vn_val vn_scale(vn_graph *g, vn_val x, vn_val mask, vn_val loc, vn_val scale);
 vn_val vn_unscale(vn_graph *g, vn_val x, vn_val loc, vn_val scale);
 

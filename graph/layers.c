@@ -200,6 +200,14 @@ void vn_window_stats(vn_graph *g, vn_val x, vn_val mask, const vn_attr_stats *at
     *scale = out[1];
 }
 
+void vn_seen(vn_graph *g, vn_val x, vn_val mask, vn_val *y, vn_val *seen)
+{
+    vn_val out[VN_MAX_OUT];
+    vn_emit(g, VN_OP_SEEN, (vn_val[]){ x, mask }, 2, NULL, out);
+    *y = out[0];
+    *seen = out[1];
+}
+
 vn_val vn_scale(vn_graph *g, vn_val x, vn_val mask, vn_val loc, vn_val scale)
 {
     return vn_emit1(g, VN_OP_SCALE, (vn_val[]){ x, mask, loc, scale }, 4, NULL);

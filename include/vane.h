@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 /* The interface this header describes: grows with every addition, never breaks within a SONAME. */
-#define VANE_ABI 3
+#define VANE_ABI 4
 
 VANE_API const char *vane_version(void); /* "0.1.0" */
 VANE_API int vane_abi(void);             /* VANE_ABI of the library in use */
@@ -459,6 +459,20 @@ VANE_API void vane_forecaster_close(vane_forecaster *forecaster);
 VANE_API vane_status vane_forecaster_run(vane_forecaster *forecaster, const float *y,
                                          const float *mask, const float *hist, const float *futr,
                                          const float *stat, float *out);
+
+/* The same of arrays in the memory of the forecaster's device, on the caller's `stream`: a
+ * cudaStream_t of that device (NULL: the default stream). The call queues the work and returns; `out`
+ * is there once the stream got there, and until then all arrays must stay. Nothing is copied between
+ * host and device. Runs of a forecaster have the order of the calls, also over several streams. The
+ * first run makes its plan; later ones on the same stream allocate nothing. On the CPU arrays are the
+ * host's, the stream is NULL, and the call returns when `out` is there.
+ *
+ * UNSUPPORTED: the host makes the forecast of this model (quantiles, mixtures, sample paths).
+ * ARGUMENT: something is missing, or the device has no such streams. DEVICE: a copy or launch was
+ * refused; what fails later is the stream's to report. */
+VANE_API vane_status vane_forecaster_run_on(vane_forecaster *forecaster, void *stream,
+                                            const float *y, const float *mask, const float *hist,
+                                            const float *futr, const float *stat, float *out);
 
 /* ---- Evaluation ---- */
 

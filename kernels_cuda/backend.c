@@ -29,6 +29,7 @@ typedef struct range_graph {
 
 struct vn_exec {
     vn_cuda_device *dev;
+    vn_cuda_stream *own; /* where graphs are captured: the caller's may be one that cannot be */
     void *scratch;
     int n, n_graphs;
     range_graph graph[GRAPHS_MAX];
@@ -193,30 +194,43 @@ static void close_stream(vn_stream *base)
 {
     vn_cuda_stream *s = (vn_cuda_stream *)base;
     if (s->event) cudaEventDestroy(s->event);
-    if (s->handle) cudaStreamDestroy(s->handle);
+    if (s->handle && !s->adopted) cudaStreamDestroy(s->handle);
     vn_free(s);
 }
 
 static vn_status open_handles(vn_cuda_stream *s)
 {
     CUDA_TRY(cudaSetDevice(s->dev->index), "choosing the device");
-    CUDA_TRY(cudaStreamCreateWithFlags(&s->handle, cudaStreamNonBlocking), "opening a stream");
+    if (!s->adopted)
+        CUDA_TRY(cudaStreamCreateWithFlags(&s->handle, cudaStreamNonBlocking), "opening a stream");
     CUDA_TRY(cudaEventCreateWithFlags(&s->event, cudaEventDisableTiming), "making an event");
     return VN_OK;
 }
 
-static vn_status open_stream(vn_device *dev, vn_stream **out)
+static vn_status make_stream(vn_device *dev, bool adopted, void *handle, vn_stream **out)
 {
     vn_cuda_stream *s = vn_calloc(1, sizeof *s);
     if (!s) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     s->base.backend = &vn_backend_cuda;
     s->dev = (vn_cuda_device *)dev;
+    s->adopted = adopted;
+    s->handle = handle;
     vn_status st = open_handles(s);
     if (st)
         close_stream(&s->base);
     else
         *out = &s->base;
     return st;
+}
+
+static vn_status open_stream(vn_device *dev, vn_stream **out)
+{
+    return make_stream(dev, false, NULL, out);
+}
+
+static vn_status adopt_stream(vn_device *dev, void *handle, vn_stream **out)
+{
+    return make_stream(dev, true, handle, out);
 }
 
 static vn_status copy(vn_stream *s, void *dst, const void *src, size_t bytes, vn_dir dir)
@@ -276,6 +290,7 @@ static vn_status record(vn_stream *base, const vn_step *steps, int n, double flo
     vn_exec *exec = vn_calloc(1, sizeof *exec + (size_t)n * sizeof *steps);
     if (!exec) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     exec->dev = s->dev;
+    exec->own = s;
     exec->n = n;
     if (n) memcpy(exec->steps, steps, (size_t)n * sizeof *steps);
     size_t bytes = most_scratch(steps, n);
@@ -295,9 +310,9 @@ static void launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
         exec->steps[i].kernel->launch(&exec->steps[i].call, &s->base);
 }
 
-static vn_status capture(vn_cuda_stream *s, vn_exec *exec, int first, int last,
-                         cudaGraphExec_t *out)
+static vn_status capture(vn_exec *exec, int first, int last, cudaGraphExec_t *out)
 {
+    vn_cuda_stream *s = exec->own;
     cudaGraph_t graph = NULL;
     CUDA_TRY(cudaStreamBeginCapture(s->handle, cudaStreamCaptureModeThreadLocal),
              "beginning a recording");
@@ -310,15 +325,14 @@ static vn_status capture(vn_cuda_stream *s, vn_exec *exec, int first, int last,
 }
 
 /* The graph of a range, made at its first use; *out NULL where there is room for no more. */
-static vn_status graph_of(vn_cuda_stream *s, vn_exec *exec, int first, int last,
-                          cudaGraphExec_t *out)
+static vn_status graph_of(vn_exec *exec, int first, int last, cudaGraphExec_t *out)
 {
     *out = NULL;
     for (int i = 0; i < exec->n_graphs; i++)
         if (exec->graph[i].first == first && exec->graph[i].last == last)
             *out = exec->graph[i].exec;
     if (*out || exec->n_graphs == GRAPHS_MAX) return VN_OK;
-    VN_TRY(capture(s, exec, first, last, out));
+    VN_TRY(capture(exec, first, last, out));
     exec->graph[exec->n_graphs++] = (range_graph){ first, last, *out };
     return VN_OK;
 }
@@ -331,7 +345,7 @@ static vn_status replay(vn_stream *base, vn_exec *exec, int first, int last)
         return VN_FAIL(VN_E_BUG, "replay of steps %d to %d, but %d were recorded", first, last,
                        exec->n);
     CUDA_TRY(cudaSetDevice(exec->dev->index), "choosing the device");
-    if (last - first > 1) VN_TRY(graph_of(s, exec, first, last, &graph));
+    if (last - first > 1) VN_TRY(graph_of(exec, first, last, &graph));
     if (graph) {
         CUDA_TRY(cudaGraphLaunch(graph, s->handle), "replaying the steps");
         return VN_OK;
@@ -354,6 +368,7 @@ const vn_backend vn_backend_cuda = {
     .alloc = alloc,
     .free = release,
     .stream_open = open_stream,
+    .stream_adopt = adopt_stream,
     .stream_close = close_stream,
     .copy = copy,
     .fill = fill,

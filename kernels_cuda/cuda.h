@@ -19,6 +19,7 @@ typedef struct vn_cuda_stream {
     struct CUstream_st *handle;
     struct CUevent_st *event; /* for other streams to wait for this one */
     struct vn_cuda_device *dev;
+    bool adopted; /* the handle is a caller's */
 } vn_cuda_stream;
 
 /* [VN_OP_COUNT] lists, fastest first, NULL-ended (table.c, from kernels.def). */

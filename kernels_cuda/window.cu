@@ -373,8 +373,31 @@ static void unscale(const vn_call *c, vn_stream *s)
     if (k.y) launch_scale(s, &c->in[0], k);
 }
 
+/* ---- seen ---- */
+
+__global__ void __launch_bounds__(THREADS)
+    vn_seen_kernel(const float *x, const float *mask, float *y, float *seen, int64_t n)
+{
+    int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i >= n) return;
+    bool here = isfinite(x[i]) && (!mask || mask[i] != 0);
+    if (y) y[i] = here ? x[i] : 0;
+    if (seen) seen[i] = here;
+}
+
+/* 8 bytes read and 8 written an element. */
+static void seen(const vn_call *c, vn_stream *s)
+{
+    int64_t n = vn_count(&c->in[0]);
+    float *y = (float *)c->out[0].data, *is_seen = (float *)c->out[1].data;
+    if (!y && !is_seen) return;
+    VN_LAUNCH(vn_seen_kernel, vn_blocks(n, THREADS), dim3(THREADS), 0, s,
+              (const float *)c->in[0].data, (const float *)c->in[1].data, y, is_seen, n);
+}
+
 VN_CUDA_KERNEL(window_f32_cuda) = { "window_f32_cuda", 0, unfit_window, NULL, window };
 VN_CUDA_KERNEL(window_stats_f32_cuda) = { "window_stats_f32_cuda", 0, vn_not_f32, NULL,
                                           window_stats };
+VN_CUDA_KERNEL(seen_f32_cuda) = { "seen_f32_cuda", 0, vn_not_f32, NULL, seen };
 VN_CUDA_KERNEL(scale_f32_cuda) = { "scale_f32_cuda", 0, vn_not_f32, NULL, scale };
 VN_CUDA_KERNEL(unscale_f32_cuda) = { "unscale_f32_cuda", 0, vn_not_f32, NULL, unscale };

@@ -80,6 +80,20 @@ static vn_cost cost_window_stats(const vn_call *c)
 
 const vn_op_def vn_op_window_stats = { .infer = infer_window_stats, .cost = cost_window_stats };
 
+static vn_status infer_seen(vn_call *c)
+{
+    VN_TRY(vn_need(c, 0, "x", 3, 3));
+    const vn_tensor *x = &c->in[0];
+    if (x->dim[2] != 1)
+        return VN_FAIL(VN_E_SHAPE, "x is %s; it must be [B, T, 1]", VN_SHAPE(x));
+    VN_TRY(vn_need_shape(c, 1, "mask", x, "x"));
+    vn_out_like(c, 0, x);
+    vn_out_like(c, 1, x);
+    return VN_OK;
+}
+
+const vn_op_def vn_op_seen = { .infer = infer_seen };
+
 static vn_status infer_scale(vn_call *c)
 {
     VN_TRY(vn_need(c, 0, "x", 3, 3));

@@ -37,16 +37,35 @@ static vn_status move_read(vn_plan *plan)
                           plan->bytes[VN_HOME_READ], VN_TO_HOST);
 }
 
-vn_status vn_plan_run(vn_plan *plan)
+void *vn_plan_address(const vn_plan *plan, vn_val v)
+{
+    if (v <= 0 || v >= plan->n_values) return NULL;
+    const vn_place *p = &plan->place[v];
+    bool moves = p->home == VN_HOME_FEED || p->home == VN_HOME_READ;
+    return moves ? (char *)plan->block[p->home] + p->offset : NULL;
+}
+
+vn_status vn_plan_put(vn_plan *plan)
 {
     VN_TRY(move_feed(plan));
+    return vn_stream_wait(plan->stream);
+}
+
+vn_status vn_plan_queue(vn_plan *plan, vn_stream *s)
+{
     const uint64_t *version = plan->config.version;
     if (plan->n_prologue && (!plan->prologue_done || plan->version != *version)) {
-        VN_TRY(vn_replay(plan->stream, plan->exec, 0, plan->n_prologue));
+        VN_TRY(vn_replay(s, plan->exec, 0, plan->n_prologue));
         plan->version = *version;
         plan->prologue_done = true;
     }
-    VN_TRY(vn_replay(plan->stream, plan->exec, plan->n_prologue, plan->n_steps));
+    return vn_replay(s, plan->exec, plan->n_prologue, plan->n_steps);
+}
+
+vn_status vn_plan_run(vn_plan *plan)
+{
+    VN_TRY(move_feed(plan));
+    VN_TRY(vn_plan_queue(plan, plan->stream));
     VN_TRY(move_read(plan));
     return vn_stream_wait(plan->stream);
 }

@@ -28,6 +28,15 @@ void vn_plan_close(vn_plan *plan);
 void *vn_plan_feed(vn_plan *plan, vn_val input);
 const void *vn_plan_read(const vn_plan *plan, vn_val output);
 
+/* The device's address of an input or output; NULL where vn_plan_feed and vn_plan_read give NULL. */
+void *vn_plan_address(const vn_plan *plan, vn_val v);
+
+/* Queue a run on a stream of the plan's device, of what lies at the inputs' addresses; nothing moves
+ * between host and device and nothing waits. The host's facts and inputs reach the device by
+ * vn_plan_put alone, which waits. Runs on several streams are the caller's to order. */
+vn_status vn_plan_put(vn_plan *plan);
+vn_status vn_plan_queue(vn_plan *plan, vn_stream *s);
+
 /* Facts the kernels read: optimizer steps done so far, and the slots of vn_run. */
 void vn_plan_set_step(vn_plan *plan, int64_t step);
 void vn_plan_set(vn_plan *plan, int slot, float value);

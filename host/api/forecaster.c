@@ -4,16 +4,21 @@
 
 #include "base/fault.h"
 #include "host/api/internal.h"
+#include "host/infer/direct.h"
+
+/* Windows a replay of a plan, where there are so many. */
+enum { BATCH = 256 };
 
 struct vane_forecaster {
     vn_arena arena;
     const vn_fitted *m;
     vn_device *dev;
     vn_predictor *predictor;
-    vn_panel panel; /* n series of L + H rows, the last H without a target */
-    int32_t *pairs; /* [n, 2] */
-    float *raw;     /* [n, H, width] where a step has more than one number, else NULL */
-    float *sort;    /* [width] beside it */
+    vn_direct *direct; /* of vane_forecaster_run_on, since its first call */
+    vn_panel panel;    /* n series of L + H rows, the last H without a target */
+    int32_t *pairs;    /* [n, 2] */
+    float *raw;        /* [n, H, width] where a step has more than one number, else NULL */
+    float *sort;       /* [width] beside it */
     int64_t n;
 };
 
@@ -83,11 +88,11 @@ vane_status vane_forecaster_open(const vane_config *config, const vane_model *mo
     f->n = n;
     VN_TRY_DONE(make_panel(f));
     VN_TRY_DONE(vn_config_device(config, &f->dev));
-    VN_TRY_DONE(vn_predictor_open(f->m, f->dev, n < 256 ? n : 256, &f->predictor));
+    VN_TRY_DONE(vn_predictor_open(f->m, f->dev, n < BATCH ? n : BATCH, &f->predictor));
     const vn_head *head = vn_predictor_head(f->predictor);
     if (head->width > 1) {
-        f->raw = vn_arena_array(&f->arena, (size_t)(n * f->m->train.h * head->width),
-                                sizeof *f->raw);
+        f->raw =
+            vn_arena_array(&f->arena, (size_t)(n * f->m->train.h * head->width), sizeof *f->raw);
         f->sort = vn_arena_array(&f->arena, (size_t)head->width, sizeof *f->sort);
         if (!f->raw || !f->sort) st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
@@ -102,6 +107,7 @@ done:
 void vane_forecaster_close(vane_forecaster *f)
 {
     if (!f) return;
+    vn_direct_close(f->direct);
     vn_predictor_close(f->predictor);
     vn_device_close(f->dev);
     vn_arena_close(&f->arena);
@@ -138,5 +144,16 @@ vane_status vane_forecaster_run(vane_forecaster *f, const float *y, const float 
     const vn_head *head = vn_predictor_head(f->predictor);
     for (int64_t i = 0; !st && f->raw && i < f->n * f->m->train.h; i++)
         out[i] = (float)vn_step_forecast(head, f->raw + i * head->width, f->sort, NULL, 0, NULL);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+vane_status vane_forecaster_run_on(vane_forecaster *f, void *stream, const float *y,
+                                   const float *mask, const float *hist, const float *futr,
+                                   const float *stat, float *out)
+{
+    vn_direct_arrays arrays = { y, mask, hist, futr, stat, out };
+    vn_status st = VN_OK;
+    if (!f->direct) st = vn_direct_open(f->m, f->dev, f->n < BATCH ? f->n : BATCH, &f->direct);
+    if (!st) st = vn_direct_run(f->direct, stream, &arrays, f->n);
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }

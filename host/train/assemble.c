@@ -31,6 +31,7 @@ typedef struct work {
     const vn_train_options *o;
     vn_graph *g;
     vn_mode mode;
+    vn_source source;
     int64_t batch;
     int64_t scaler; /* line of scalers.def */
     vn_window_out w;
@@ -161,16 +162,43 @@ static vn_val unscaled(const work *k, vn_val yhat)
     return vn_unscale(k->g, yhat, k->loc, k->scale);
 }
 
-static void open_window(work *k, vn_model_graph *out)
+static void gather_windows(work *k, vn_model_graph *out)
 {
     vn_attr_window attr = { .n_in = k->o->input_size,
                             .h = k->o->h,
                             .n_hist = k->m->n_hist,
                             .n_futr = k->m->n_futr,
                             .n_stat = k->m->n_stat };
-    out->pairs = vn_input(k->g, "pairs", VN_I32, VN_DIMS(k->batch, 2));
     out->panel = vn_input(k->g, "panel", VN_PANEL, VN_DIMS(1));
     k->w = vn_window(k->g, out->pairs, out->panel, &attr);
+}
+
+/* [B, n, width] numbers of the graph's type; absent where width is 0. */
+static vn_val fed(const work *k, const char *name, int64_t n, int64_t width)
+{
+    return width ? vn_input(k->g, name, k->g->real, VN_DIMS(k->batch, n, width)) : 0;
+}
+
+static void take_windows(work *k, vn_model_graph *out)
+{
+    int64_t l = k->o->input_size, h = k->o->h, s = k->m->n_stat;
+    out->windows = (vn_window_out){ .y = fed(k, "y", l, 1),
+                                    .mask = fed(k, "mask", l, 1),
+                                    .hist = fed(k, "hist", l, k->m->n_hist),
+                                    .futr = fed(k, "futr", l + h, k->m->n_futr),
+                                    .target = fed(k, "target", h, 1),
+                                    .target_mask = fed(k, "target_mask", h, 1) };
+    if (s) out->windows.stat = vn_input(k->g, "stat", k->g->real, VN_DIMS(k->batch, s));
+    k->w = out->windows;
+    if (k->source == VN_FROM_CALLER)
+        vn_seen(k->g, out->windows.y, out->windows.mask, &k->w.y, &k->w.mask);
+}
+
+static void open_window(work *k, vn_model_graph *out)
+{
+    out->pairs = vn_input(k->g, "pairs", VN_I32, VN_DIMS(k->batch, 2));
+    if (k->source == VN_FROM_PANEL) gather_windows(k, out);
+    else take_windows(k, out);
     if (k->scaler != VN_SCALER_IDENTITY) target_stats(k);
     if (k->scaler == VN_SCALER_REVIN) declare_revin(k);
     k->y = scaled(k, k->w.y, k->w.mask, k->loc, k->scale);
@@ -317,6 +345,10 @@ static void add_valid_loss(work *k, vn_val x, vn_model_graph *out)
 static void add_forecast(work *k, vn_val x, vn_model_graph *out)
 {
     bool dist = k->head.family == VN_FAMILY_DIST;
+    if (k->source == VN_FROM_CALLER) {
+        out->yhat = vn_output(k->g, vn_head_point(&k->frame, dist ? x : unscaled(k, x)));
+        return;
+    }
     if (k->context) { /* paths, on the scale of the panel */
         out->yhat = vn_output(k->g, x);
         return;
@@ -367,17 +399,34 @@ static void assemble(work *k, vn_model_graph *out)
     out->den = vn_output(k->g, out->den);
 }
 
+/* A caller's windows are forecast on the device alone, which neither sorts quantiles nor paths. */
+static vn_status check_caller(const work *k)
+{
+    vn_family family = k->head.family;
+    if (k->source != VN_FROM_CALLER) return VN_OK;
+    if (k->context || family == VN_FAMILY_QUANTILES || family == VN_FAMILY_IMPLICIT ||
+        (family == VN_FAMILY_DIST && k->head.comps))
+        return VN_FAIL(VN_E_UNSUPPORTED,
+                       "this %s gives %s for each step, from which the host makes the forecast: it "
+                       "has none on device memory; models trained with a loss of points or one "
+                       "distribution do",
+                       k->m->def->alias, k->context ? "paths" : k->head.comps ? "a mixture" :
+                       "quantiles");
+    return VN_OK;
+}
+
 static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
-                            const char *name, vn_model_graph *out)
+                            vn_source source, const char *name, vn_model_graph *out)
 {
     *out = (vn_model_graph){ 0 };
     if (!m->def->build)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s is fitted to every series by a solver; it has no graph",
                        m->def->alias);
-    work k = { .show = name, .m = m, .o = &m->train, .mode = mode, .batch = batch,
+    work k = { .show = name, .m = m, .o = &m->train, .mode = mode, .source = source, .batch = batch,
                .scaler = scalers[m->train.scaler_type],
                .context = m->def->context ? m->def->context(m->hparams) : 0 };
     VN_TRY(vn_head_of(&m->train, &k.head));
+    VN_TRY(check_caller(&k));
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
     vn_status st = vn_graph_finish(k.g);
@@ -393,11 +442,17 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
 vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
                               vn_model_graph *out)
 {
-    return open_graph(m, mode, batch, real, NULL, out);
+    return open_graph(m, mode, batch, real, VN_FROM_PANEL, NULL, out);
+}
+
+vn_status vn_model_graph_from(const vn_fitted *m, vn_mode mode, int64_t batch, vn_source source,
+                              vn_model_graph *out)
+{
+    return open_graph(m, mode, batch, VN_F32, source, NULL, out);
 }
 
 vn_status vn_model_graph_show(const vn_fitted *m, int64_t batch, const char *name,
                               vn_model_graph *out)
 {
-    return open_graph(m, VN_MODE_FORECAST, batch, VN_F32, name, out);
+    return open_graph(m, VN_MODE_FORECAST, batch, VN_F32, VN_FROM_PANEL, name, out);
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "device/device.h"
+#include "graph/build.h"
 #include "graph/plan/plan.h"
 #include "host/data/dress.h"
 #include "host/train/train.def"
@@ -71,20 +72,31 @@ vn_status vn_fitted_load(const char *path, vn_fitted **m);
 /* Which graph of a model: each has its own plan. */
 typedef enum vn_mode { VN_MODE_TRAIN, VN_MODE_VALID, VN_MODE_FORECAST } vn_mode;
 
+/* What a graph begins with: pairs into a panel; windows that somebody else has gathered; or windows
+ * as a caller has them, which are cleaned first: y and mask as the op `seen` takes them, a forecast
+ * of one number a step (no quantiles, no paths: UNSUPPORTED). */
+typedef enum vn_source { VN_FROM_PANEL, VN_FROM_WINDOWS, VN_FROM_CALLER } vn_source;
+
 /* A graph of the whole path: window -> scale -> model -> loss and optimizer (TRAIN), -> unscale ->
  * loss (VALID), -> unscale -> output (FORECAST). Values that do not exist in a mode are 0. */
 typedef struct vn_model_graph {
     vn_graph *g;
     vn_val pairs, panel;   /* feeds */
+    vn_window_out windows; /* feeds, unless it begins with a panel; targets are of no use to FORECAST */
     vn_val num, den, norm; /* outputs */
     vn_val bad;            /* TRAIN: state, i64 [1] */
     vn_val shown;          /* vn_model_graph_show: output */
-    vn_val yhat;           /* FORECAST: output [B, H, width of the head], panel's scale */
+    vn_val yhat;           /* FORECAST: output [B, H, width of the head], panel's scale; of a caller's
+                              windows [B, H, 1] */
 } vn_model_graph;
 
 /* `real` is VN_F64 for a reference run. The params are declared by the first graph built; TRAIN
  * lays them out if nobody has. The graph is the caller's to close; on failure there is none. */
 vn_status vn_model_graph_open(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
+                              vn_model_graph *out);
+
+/* The same in f32, from another source. */
+vn_status vn_model_graph_from(const vn_fitted *m, vn_mode mode, int64_t batch, vn_source source,
                               vn_model_graph *out);
 
 /* The f32 graph of FORECAST with what the model shows under `name` (vn_show) as a further output,

@@ -197,6 +197,18 @@ static vn_real per_window(const vn_tensor *t, int64_t b, int64_t ch, vn_real abs
     return ((const vn_real *)t->data)[b * width + (width == 1 ? 0 : ch)];
 }
 
+static void seen(const vn_call *c, vn_stream *s)
+{
+    if (!vn_ref_lane(s)) return;
+    const vn_real *x = c->in[0].data, *mask = c->in[1].data;
+    vn_real *y = c->out[0].data, *is_seen = c->out[1].data;
+    for (int64_t i = 0; i < vn_count(&c->in[0]); i++) {
+        bool here = isfinite(x[i]) && (!mask || mask[i] != 0);
+        if (y) y[i] = here ? x[i] : 0;
+        if (is_seen) is_seen[i] = here;
+    }
+}
+
 static void scale(const vn_call *c, vn_stream *s)
 {
     if (!vn_ref_lane(s) || !c->out[0].data) return;
@@ -226,5 +238,6 @@ static void unscale(const vn_call *c, vn_stream *s)
 const vn_kernel VN_REF(window) = { VN_REF_NAME(window), 0, VN_REF(unfit), NULL, window };
 const vn_kernel VN_REF(window_stats) = { VN_REF_NAME(window_stats), 0, VN_REF(unfit),
                                          stats_scratch, window_stats };
+const vn_kernel VN_REF(seen) = { VN_REF_NAME(seen), 0, VN_REF(unfit), NULL, seen };
 const vn_kernel VN_REF(scale) = { VN_REF_NAME(scale), 0, VN_REF(unfit), NULL, scale };
 const vn_kernel VN_REF(unscale) = { VN_REF_NAME(unscale), 0, VN_REF(unfit), NULL, unscale };

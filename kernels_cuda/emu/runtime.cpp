@@ -3,13 +3,18 @@
  * is read when a copy runs, as a GPU would; other memory when it is asked for.
  *
  * EMU_DRIVER: version of the driver, 0: none. EMU_DEVICES: how many there are. EMU_MEMORY: bytes.
- */
+ * EMU_SM: its generation, 90. EMU_LOST: kernels after which the device is lost, and with it all
+ * that was queued. EMU_NO_COPIES: a copy between host and device is an error between
+ * cudaProfilerStart and cudaProfilerStop. */
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
 
 #include "kernels_cuda/emu/engine.h"
+#include "kernels_cuda/emu/include/cuda_profiler_api.h"
 
 using emu::Allocation;
 
@@ -19,6 +24,7 @@ namespace
 /* What an event counts: records asked for, records that ran. */
 struct Counter {
     uint64_t asked = 0, done = 0;
+    double at_ms = 0; /* when the last of them ran */
 };
 
 struct Work {
@@ -45,6 +51,7 @@ struct CUstream_st {
 };
 struct CUevent_st {
     std::shared_ptr<Counter> counter = std::make_shared<Counter>();
+    bool timed = true;
 };
 
 namespace
@@ -52,6 +59,16 @@ namespace
 
 CUstream_st &legacy = *new CUstream_st;
 std::vector<CUstream_st *> &streams = *new std::vector<CUstream_st *>{ &legacy };
+
+bool profiled;           /* between cudaProfilerStart and cudaProfilerStop */
+uint64_t kernels, moves; /* launched so far; copies between host and device while profiled */
+bool lost;
+
+double now_ms()
+{
+    using namespace std::chrono;
+    return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
+}
 
 CUstream_st *stream_of(cudaStream_t s)
 {
@@ -87,11 +104,17 @@ void put(CUstream_st *s, Work work)
         s->queue.push_back(std::move(work));
 }
 
+/* What a call answers where the device is gone, or a kernel did wrong before. */
+cudaError_t state()
+{
+    return lost ? cudaErrorDevicesUnavailable : emu::take_error(false);
+}
+
 bool runnable(const CUstream_st *s)
 {
     if (s->queue.empty()) return false;
     const Work &w = s->queue.front();
-    return !w.awaited || w.awaited->done >= w.ticket;
+    return !w.awaited || w.awaited->done >= w.ticket || state() != cudaSuccess;
 }
 
 /* One piece of work of one stream, drawn among those that may run. */
@@ -104,7 +127,7 @@ bool run_one()
     CUstream_st *s = able[emu::random_bits() % able.size()];
     Work w = std::move(s->queue.front());
     s->queue.pop_front();
-    if (w.run && emu::take_error(false) == cudaSuccess) w.run();
+    if (w.run && state() == cudaSuccess) w.run();
     return true;
 }
 
@@ -115,7 +138,7 @@ cudaError_t drain(CUstream_st *s)
             emu::error("a stream waits for an event that nothing records");
             s->queue.clear();
         }
-    return emu::take_error(false);
+    return state();
 }
 
 bool on_device(const void *p, size_t bytes)
@@ -141,10 +164,18 @@ int number_of(const char *name, int preset)
     return s ? atoi(s) : preset;
 }
 
+/* How many the machine has, less what the driver is told to hide. */
+int devices()
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    return visible && !*visible ? 0 : number_of("EMU_DEVICES", 1);
+}
+
 cudaError_t allocate(void **p, size_t bytes, bool pinned, const char *call)
 {
     Guard guard(lock);
     if (cudaError_t e = refuse_in_capture(call)) return e;
+    if (lost) return cudaErrorDevicesUnavailable;
     *p = emu::memory_take(bytes, pinned);
     return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
@@ -167,7 +198,14 @@ void enqueue(cudaStream_t stream, Launch launch)
 {
     Guard guard(lock);
     auto kept = std::make_shared<Launch>(std::move(launch));
-    put(stream_of(stream), { [kept] { run_launch(*kept); }, nullptr, 0 });
+    auto run = [kept] {
+        int most = number_of("EMU_LOST", 0);
+        lost = lost || (most > 0 && kernels >= (uint64_t)most);
+        if (lost) return;
+        kernels++;
+        run_launch(*kept);
+    };
+    put(stream_of(stream), { run, nullptr, 0 });
 }
 
 } // namespace emu
@@ -191,27 +229,29 @@ cudaError_t cudaGetDeviceCount(int *count)
     *count = 0;
     if (number_of("EMU_DRIVER", CUDART_VERSION) < CUDART_VERSION)
         return cudaErrorInsufficientDriver;
-    *count = number_of("EMU_DEVICES", 1);
+    if (lost) return cudaErrorDevicesUnavailable;
+    *count = devices();
     return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 {
     size_t free_bytes, total;
-    if (device < 0 || device >= number_of("EMU_DEVICES", 1)) return cudaErrorInvalidValue;
+    if (device < 0 || device >= devices()) return cudaErrorInvalidValue;
     emu::memory_about(&free_bytes, &total);
     *prop = cudaDeviceProp();
     strcpy(prop->name, "emulated GPU");
     prop->totalGlobalMem = total;
-    prop->major = 9;
+    prop->major = number_of("EMU_SM", 90) / 10;
+    prop->minor = number_of("EMU_SM", 90) % 10;
     prop->multiProcessorCount = 4;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-    return device >= 0 && device < number_of("EMU_DEVICES", 1) ? cudaSuccess
-                                                               : cudaErrorInvalidValue;
+    if (lost) return cudaErrorDevicesUnavailable;
+    return device >= 0 && device < devices() ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
@@ -224,7 +264,7 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 cudaError_t cudaGetLastError(void)
 {
     Guard guard(lock);
-    return emu::take_error(false); /* what a kernel did stays */
+    return state(); /* what a kernel did stays */
 }
 
 const char *cudaGetErrorString(cudaError_t error)
@@ -238,6 +278,10 @@ const char *cudaGetErrorString(cudaError_t error)
         return "out of memory";
     case cudaErrorInsufficientDriver:
         return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorDevicesUnavailable:
+        return "CUDA-capable device(s) is/are busy or unavailable";
+    case cudaErrorNotReady:
+        return "device not ready";
     case cudaErrorNoDevice:
         return "no CUDA-capable device is detected";
     case cudaErrorInvalidResourceHandle:
@@ -306,6 +350,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
         staged =
             std::make_shared<std::vector<char>>((const char *)from, (const char *)from + bytes);
     put(s, { [=] {
+                if (profiled && (in || out)) moves++;
                 memmove(to, staged ? staged->data() : from, bytes);
                 if (!out) written(to, bytes);
             },
@@ -313,7 +358,28 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
     return out && pageable ? drain(s) : cudaSuccess;
 }
 
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind)
+{
+    Guard guard(lock);
+    if (cudaError_t e = refuse_in_capture("cudaMemcpy")) return e;
+    if (cudaError_t e = cudaMemcpyAsync(to, from, bytes, kind, nullptr)) return e;
+    return drain(&legacy);
+}
+
 /* ---- streams and events ---- */
+
+cudaError_t cudaDeviceSynchronize(void)
+{
+    Guard guard(lock);
+    if (cudaError_t e = refuse_in_capture("cudaDeviceSynchronize")) return e;
+    for (CUstream_st *s : streams) drain(s);
+    return state();
+}
+
+cudaError_t cudaStreamCreate(cudaStream_t *stream)
+{
+    return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
+}
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
@@ -343,10 +409,40 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
     return drain(s);
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
+cudaError_t cudaEventCreate(cudaEvent_t *event)
+{
+    return cudaEventCreateWithFlags(event, cudaEventDefault);
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
 {
     *event = new CUevent_st;
+    (*event)->timed = !(flags & cudaEventDisableTiming);
     return cudaSuccess;
+}
+
+/* The host waits until the last record asked for has run. */
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    Guard guard(lock);
+    if (cudaError_t e = refuse_in_capture("cudaEventSynchronize")) return e;
+    while (event->counter->done < event->counter->asked && !state())
+        if (!run_one()) {
+            emu::error("an event is waited for that nothing records");
+            break;
+        }
+    return state();
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
+{
+    Guard guard(lock);
+    for (cudaEvent_t e : { from, to }) {
+        if (!e->timed || !e->counter->asked) return cudaErrorInvalidResourceHandle;
+        if (e->counter->done < e->counter->asked) return cudaErrorNotReady;
+    }
+    *ms = (float)(to->counter->at_ms - from->counter->at_ms);
+    return state();
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event)
@@ -363,7 +459,11 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
         return refuse_in_capture("cudaEventRecord, which the emulation does not capture,");
     std::shared_ptr<Counter> counter = event->counter;
     uint64_t ticket = ++counter->asked;
-    put(s, { [=] { counter->done = ticket; }, nullptr, 0 });
+    auto run = [=] {
+        counter->done = ticket;
+        counter->at_ms = now_ms();
+    };
+    put(s, { run, nullptr, 0 });
     return cudaSuccess;
 }
 
@@ -414,6 +514,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     Guard guard(lock);
     CUstream_st *s = stream_of(stream);
     if (s->capture) return refuse_in_capture("cudaGraphLaunch");
+    if (cudaError_t e = state()) return e;
     for (const Work &w : exec->work) put(s, w);
     return cudaSuccess;
 }
@@ -428,4 +529,28 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
     delete exec;
     return cudaSuccess;
+}
+
+/* ---- profiler ---- */
+
+cudaError_t cudaProfilerStart(void)
+{
+    Guard guard(lock);
+    cudaError_t e = cudaDeviceSynchronize();
+    moves = 0;
+    profiled = true;
+    return e;
+}
+
+cudaError_t cudaProfilerStop(void)
+{
+    Guard guard(lock);
+    cudaError_t e = cudaDeviceSynchronize();
+    profiled = false;
+    if (!getenv("EMU_NO_COPIES")) return e;
+    if (moves)
+        emu::error("%llu copies between host and device while profiled", (unsigned long long)moves);
+    else
+        fprintf(stderr, "emu: no copy between host and device while profiled\n");
+    return e ? e : state();
 }

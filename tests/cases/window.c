@@ -245,6 +245,30 @@ const vn_case vn_cases_window_stats[] = {
     { 0 },
 };
 
+const vn_case vn_cases_seen[] = {
+    { "one element", { F32(1, 1, 1) } },
+    { "ragged", { F32(5, 33, 1), F32(5, 33, 1) }, .fill = { [1] = VN_FILL_MASK } },
+    { "no mask", { F32(5, 31, 1) } },
+    { "all masked", { F32(5, 33, 1), F32(5, 33, 1) }, .fill = { [1] = VN_FILL_ZERO } },
+    { "NaN under the mask",
+      { F32(5, 33, 1), F32(5, 33, 1) },
+      .fill = { [1] = VN_FILL_MASK },
+      .holes = 2 },
+    { "over one block", { F32(3, 500, 1), F32(3, 500, 1) }, .fill = { [1] = VN_FILL_MASK } },
+    { "not finite",
+      { F32_OF(NUMBERS(1, NAN, INFINITY, -INFINITY, 5), 1, 5, 1),
+        F32_OF(NUMBERS(1, 1, 1, 1, 0), 1, 5, 1) },
+      .want = { NUMBERS(1, 0, 0, 0, 0), NUMBERS(1, 0, 0, 0, 0) } },
+    { "not finite, no mask",
+      { F32_OF(NUMBERS(1, NAN, 3), 1, 3, 1) },
+      .want = { NUMBERS(1, 0, 3), NUMBERS(1, 0, 1) } },
+    { "two channels", { F32(5, 33, 2) }, .reject = "x is [5, 33, 2]; it must be [B, T, 1]" },
+    { "mask of another length",
+      { F32(5, 33, 1), F32(5, 32, 1) },
+      .reject = "mask is [5, 32, 1] but x needs [5, 33, 1]" },
+    { 0 },
+};
+
 #define SCALED(b, t, c)                                                                            \
     {                                                                                              \
         F32(b, t, c), F32(b, t, 1), F32(b, 1, c), F32(b, 1, c)                                     \

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Training, forecasting, evaluating and resuming on a device, held against the CPU, with the command
-# from the outside. Usage: cuda.sh path/to/vane FOLDER, the folder of libvane_cuda.so (of a GPU or of
-# the emulation; a real one takes the same minute, an emulated one spends it computing).
+# from the outside. Usage: cuda.sh path/to/vane FOLDER [path/to/gpu_infer]: the folder of libvane_cuda.so
+# (of a GPU or of the emulation; a real one takes the same minute, an emulated one spends it
+# computing), the example of that name.
 set -u
 vane=$1
 plugins=$2
+infer=${3:-}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -111,6 +113,17 @@ check "DeepAR's bits as without a break" cmp deepar.gpu.vane on.vane
 check "DeepAR draws" "$vane" forecast t.csv -m on.vane $gpu -o a.csv -q
 check "DeepAR draws in another order" env EMU_SEED=99 "$vane" forecast t.csv -m on.vane $gpu -o b.csv -q
 check "DeepAR draws the same bits" cmp a.csv b.csv
+
+# ---- windows in the device's memory: the host's forecast, and no copy between host and device ----
+if [ -n "$infer" ]; then
+    for model in linear nhits nbeats; do
+        check "$model forecasts device memory" env EMU_NO_COPIES=1 "$infer" $model.cpu.vane "$plugins"
+        cp err.txt told.txt
+        case $plugins in # a real GPU has no such witness
+        */emu*) check "no copy was seen" grep -q "no copy between host and device" told.txt ;;
+        esac
+    done
+fi
 
 # ---- nodes: the cost of a step on a GPU ----
 "$vane" plan t.csv --model nhits --h 24 --input_size 48 $gpu > plan.txt 2> /dev/null

@@ -1,4 +1,4 @@
-/* Does the emulated GPU notice? Every kernel and call sequence here but the first two is wrong on
+/* Does the emulated GPU notice? Every kernel and call sequence here but those "as they should be" is wrong on
  * purpose. Each runs in processes of its own: the builds named in its line must notice it under all
  * of 3 seeds, or at least one of 20 where chance has a part, and the right ones never. */
 #include "kernels_cuda/common.cuh"
@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "kernels_cuda/emu/include/cuda_profiler_api.h"
 
 namespace
 {
@@ -302,6 +304,31 @@ static void run_freed()
     run(add_one, 1, N, 0, a, b);
 }
 
+/* A copy in the stretch that must have none between host and device. */
+static void profiled_copy(bool to_host)
+{
+    void *a, *b;
+    char host[4];
+    setenv("EMU_NO_COPIES", "1", 1);
+    cudaMalloc(&a, sizeof host);
+    cudaMalloc(&b, sizeof host);
+    cudaMemset(a, 0, sizeof host);
+    cudaProfilerStart();
+    cudaMemcpyAsync(to_host ? host : b, a, sizeof host,
+                    to_host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice, nullptr);
+    wrong |= cudaProfilerStop() != cudaSuccess;
+}
+
+static void run_profiled_right()
+{
+    profiled_copy(false);
+}
+
+static void run_profiled_copy()
+{
+    profiled_copy(true);
+}
+
 static const struct {
     const char *name;
     void (*run)();
@@ -310,6 +337,8 @@ static const struct {
 } faults[] = {
     { "sums, as they should be", run_sums_right, 0, false },
     { "streams, as they should be", run_streams_right, 0, false },
+    { "a copy on the device while profiled, as it should be", run_profiled_right, 0, false },
+    { "a copy to the host while profiled", run_profiled_copy, ALL, true },
     { "a barrier missing before a shared array is used again", run_sums_reuse, ALL, false },
     { "a barrier missing before a shared array is read", run_sums_unordered, ALL, false },
     { "beyond a shared variable", run_over_shared, ASAN | CHECK, true },
