@@ -68,7 +68,7 @@ accuracy() {
         $vane train $work/prophet-train.csv --freq D --model prophet --h 30 --scaling $scaling --quiet \
             -o $work/prophet.vane
         # shellcheck disable=SC2086
-        judge "$table-$scaling-rmse" "$($vane forecast $work/prophet-train.csv --freq D -m $work/prophet.vane --quiet |
+        judge "$table-$scaling-rmse" "$($vane forecast $work/prophet-train.csv --freq D -m $work/prophet.vane --level "[]" --quiet |
             tail -n +2 | paste -d, - $work/prophet-test.csv |
             awk -F, '{ e = $3 - $5; s += e * e; n++ } END { print sqrt(s / n) }')" $expected
     done; done

@@ -165,6 +165,7 @@ typedef struct vane_option {
     const char *choices; /* "a|b|c" or NULL */
     const char *help;    /* one sentence */
     char accepts[512];   /* "int 1 .. 1000", "a | b | c" */
+    int useless;         /* 1: this model has no use for it; given as VANE_FLAG it is refused */
 } vane_option;
 
 /* Option i = 0, 1, ... of the table of `model` (NULL: without a model's own). ARGUMENT past the
@@ -177,6 +178,7 @@ typedef struct vane_model_kind {
     const char *name;  /* "nhits" */
     const char *alias; /* "NHITS": the column of its forecasts */
     const char *title; /* one line */
+    const char *papers; /* what defines it, one a line: authors: "title", venue, arXiv id */
 } vane_model_kind;
 VANE_API vane_status vane_model_kind_at(int i, vane_model_kind *kind);
 

@@ -55,7 +55,8 @@ static vn_status settle(void *hparams, const vn_pace *pace, int64_t *input_size)
     if (*input_size && *input_size < need)
         return VN_FAIL(VN_E_ARGUMENT,
                        "deepar: input_size %" PRId64 " is too short: context_length %" PRId64
-                       " and a lag of %" PRId64 " need %" PRId64,
+                       " and a lag of %" PRId64 " need %" PRId64 ": give a smaller max_lag, lags or "
+                       "context_length",
                        *input_size, hp->context_length, largest_lag(hp), need);
     if (!*input_size) *input_size = need;
     return VN_OK;
@@ -181,6 +182,8 @@ const vn_model_def vn_model_deepar = {
     .name = "deepar",
     .alias = "DeepAR",
     .title = "DeepAR: LSTM with lagged inputs, forecasts drawn as paths (Salinas et al. 2020)",
+    .papers = "Salinas, Flunkert, Gasthaus, Januschowski: \"DeepAR: Probabilistic forecasting "
+              "with autoregressive recurrent networks\", IJF 36(3), 2020, arXiv:1704.04110",
     .options = options,
     .options_bytes = sizeof(deepar),
     .version = 1,

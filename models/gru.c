@@ -61,6 +61,9 @@ const vn_model_def vn_model_gru = {
     .name = "gru",
     .alias = "GRU",
     .title = "GRU: gated recurrent encoder, forecast from its last states (Cho et al. 2014)",
+    .papers = "Cho, van Merrienboer, Gulcehre, Bahdanau, Bougares, Schwenk, Bengio: \"Learning "
+              "Phrase Representations using RNN Encoder-Decoder for Statistical Machine "
+              "Translation\", EMNLP 2014, arXiv:1406.1078",
     .options = options,
     .options_bytes = sizeof(gru),
     .version = 1,

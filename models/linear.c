@@ -107,6 +107,8 @@ const vn_model_def vn_model_linear = {
     .name = "linear",
     .alias = "Linear",
     .title = "NLinear and DLinear: one matrix from window to horizon (Zeng et al. 2023)",
+    .papers = "Zeng, Chen, Zhang, Xu: \"Are Transformers Effective for Time Series "
+              "Forecasting?\", AAAI 2023, arXiv:2205.13504",
     .options = options,
     .options_bytes = sizeof(linear),
     .version = 1,

@@ -173,6 +173,12 @@ const vn_model_def vn_model_lstm_attention = {
     .name = "lstm-attention",
     .alias = "LSTM",
     .title = "LSTM encoder and decoder with attention over the input (Luong et al. 2015)",
+    .papers = "Hochreiter, Schmidhuber: \"Long Short-Term Memory\", Neural Computation 9(8), 1997\n"
+              "Luong, Pham, Manning: \"Effective Approaches to Attention-based Neural Machine "
+              "Translation\", EMNLP 2015, arXiv:1508.04025\n"
+              "interpretable: Lim, Arik, Loeff, Pfister: \"Temporal Fusion Transformers for "
+              "Interpretable Multi-horizon Time Series Forecasting\", IJF 37(4), 2021, "
+              "arXiv:1912.09363",
     .options = options,
     .options_bytes = sizeof(lstm_attention),
     .version = 1,

@@ -37,6 +37,7 @@ typedef struct vn_model_def {
     const char *name;         /* "nhits": command line, model file */
     const char *alias;        /* "NHITS": column of a forecast */
     const char *title;        /* one line of help, with the paper */
+    const char *papers;       /* authors, title, venue, arXiv id of each, a line each */
     const vn_option *options; /* hyperparameters */
     size_t options_bytes;     /* of their struct */
     int version;              /* of the parameters' meaning, in the model file */

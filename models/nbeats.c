@@ -161,6 +161,8 @@ const vn_model_def vn_model_nbeats = {
     .name = "nbeats",
     .alias = "NBEATS",
     .title = "N-BEATS: generic, trend and seasonality stacks (Oreshkin et al. 2020)",
+    .papers = "Oreshkin, Carpov, Chapados, Bengio: \"N-BEATS: Neural basis expansion analysis "
+              "for interpretable time series forecasting\", ICLR 2020, arXiv:1905.10437",
     .options = options,
     .options_bytes = sizeof(nbeats),
     .version = 1,

@@ -148,6 +148,9 @@ const vn_model_def vn_model_nhits = {
     .name = "nhits",
     .alias = "NHITS",
     .title = "N-HiTS: hierarchical interpolation, a rate per stack (Challu et al. 2023)",
+    .papers = "Challu, Olivares, Oreshkin, Garza, Mergenthaler-Canseco, Dubrawski: \"N-HiTS: "
+              "Neural Hierarchical Interpolation for Time Series Forecasting\", AAAI 2023, "
+              "arXiv:2201.12886",
     .options = options,
     .options_bytes = sizeof(nhits),
     .version = 1,

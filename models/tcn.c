@@ -139,6 +139,8 @@ const vn_model_def vn_model_tcn = {
     .name = "tcn",
     .alias = "TCN",
     .title = "TCN: causal dilated convolutions with residual blocks (Bai et al. 2018)",
+    .papers = "Bai, Kolter, Koltun: \"An Empirical Evaluation of Generic Convolutional and "
+              "Recurrent Networks for Sequence Modeling\", 2018, arXiv:1803.01271",
     .options = options,
     .options_bytes = sizeof(tcn),
     .version = 1,

@@ -302,6 +302,10 @@ const vn_model_def vn_model_transformer = {
     .name = "transformer",
     .alias = "Transformer",
     .title = "Transformer: encoder and decoder, all steps in one pass (Vaswani et al. 2017)",
+    .papers = "Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin: "
+              "\"Attention Is All You Need\", NeurIPS 2017, arXiv:1706.03762\n"
+              "patches: Nie, Nguyen, Sinthong, Kalagnanam: \"A Time Series is Worth 64 Words: "
+              "Long-term Forecasting with Transformers\", ICLR 2023, arXiv:2211.14730",
     .options = options,
     .options_bytes = sizeof(transformer),
     .version = 1,

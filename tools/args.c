@@ -195,6 +195,8 @@ static int keep_option(cursor *c, const char *name, const char *value)
         snprintf(who, sizeof who, "--%s", o.name);
         return foreign_flag(cmd, who, NULL, &o);
     }
+    if (!c->a->shaping && (strcmp(o.group, "run") || !strcmp(o.name, "model")))
+        c->a->shaping = o.name;
     bool is_switch = !strcmp(o.accepts, "true | false");
     if (!value) {
         const char *next = c->at < c->argc ? c->argv[c->at] : NULL;

@@ -1,4 +1,5 @@
 /* vane forecast: the next steps of every series. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,19 @@ static vane_status work(args *a, talk *t, job *j)
     return a->json ? vane_forecast_json(j->forecast, out) : vane_forecast_csv(j->forecast, out);
 }
 
+/* Whether any number written is none: a script should not go on with it. */
+static bool any_nan(const vane_forecast *f)
+{
+    int64_t n = vane_forecast_n_series(f) * vane_forecast_h(f);
+    for (int c = -1; c < vane_forecast_n_columns(f); c++) {
+        const float *value = vane_forecast_values(f);
+        if (c >= 0) vane_forecast_column(f, c, &value);
+        for (int64_t i = 0; i < n; i++)
+            if (!isfinite(value[i])) return true;
+    }
+    return false;
+}
+
 static int run(args *a)
 {
     job j = { 0 };
@@ -82,7 +96,7 @@ static int run(args *a)
     talk_open(&t, a);
     vane_status st = vane_config_check(a->config);
     if (!st) st = work(a, &t, &j);
-    code = st ? fail(st) : 0;
+    code = st ? fail(st) : any_nan(j.forecast) ? EXIT_DIVERGED : 0;
     vane_forecast_close(j.forecast);
     vane_dataset_close(j.actuals);
     vane_dataset_close(j.future);

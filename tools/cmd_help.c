@@ -4,17 +4,17 @@
 
 #include "tools/command.h"
 
-enum { WIDTH = 100, INDENT = 34 };
+enum { WIDTH = 100, INDENT = 34, PAPERS = 4 };
 
-/* `text`, from column INDENT on, in lines of at most WIDTH columns. */
-static void wrap(const char *text)
+/* `text`, from column `indent` on, in lines of at most WIDTH columns. */
+static void wrap(const char *text, int indent)
 {
-    int at = INDENT;
+    int at = indent;
     while (*text) {
         size_t n = strcspn(text, " ");
-        bool first = at == INDENT, full = !first && at + 1 + (int)n > WIDTH;
-        if (full) printf("\n%*s", INDENT, "");
-        at = (full ? INDENT : at + !first) + (int)n;
+        bool first = at == indent, full = !first && at + 1 + (int)n > WIDTH;
+        if (full) printf("\n%*s", indent, "");
+        at = (full ? indent : at + !first) + (int)n;
         printf("%s%.*s", first || full ? "" : " ", (int)n, text);
         text += n + (text[n] == ' ');
     }
@@ -26,7 +26,7 @@ static void entry(const char *left, const char *text)
     int n = printf("  %s", left);
     if (n + 2 > INDENT) printf("\n"), n = 0;
     printf("%*s", INDENT - n, "");
-    wrap(text);
+    wrap(text, INDENT);
 }
 
 static void put_flag(const flag *f)
@@ -70,15 +70,16 @@ static void put_options(const command *c)
 
 static void put_exit_codes(void)
 {
-    printf("\nExit codes\n"
-           "    0 done                                   7 training diverged (NaN); best weights "
-           "are kept\n"
-           "    2 wrong usage or a missing input file    8 a --gate was missed\n"
-           "    3 bad data                              70 a bug in vane\n"
-           "    4 bad model file                        75 another process was lost; resume\n"
-           "    5 no memory, or the disk failed    130/143 stopped by SIGINT or SIGTERM, best "
-           "weights saved\n"
-           "    6 the device failed\n");
+    printf(
+        "\nExit codes\n"
+        "    0 done                                   7 NaN: training diverged, the best weights "
+        "are kept;\n"
+        "    2 wrong usage or a missing input file      or a forecast, written as it is\n"
+        "    3 bad data                               8 a --gate was missed\n"
+        "    4 bad model file                        70 a bug in vane\n"
+        "    5 no memory, or the disk failed         75 another process was lost; resume\n"
+        "    6 the device failed                130/143 stopped by SIGINT or SIGTERM, best "
+        "weights saved\n");
 }
 
 void help_command(const command *c)
@@ -109,14 +110,47 @@ static void put_presets(const char *model)
     }
 }
 
+static void put_papers(const char *text)
+{
+    char one[512];
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        snprintf(one, sizeof one, "%.*s", (int)n, text);
+        printf("%*s", PAPERS, "");
+        wrap(one, PAPERS);
+    }
+}
+
+/* What a model without a graph can follow of the options of training. */
+static void put_useful(const char *model)
+{
+    vane_option o = { .size = sizeof o };
+    bool all = true;
+    char text[512] = "Options of training it follows: ";
+    for (int i = 0; !vane_option_at(model, i, &o); i++) {
+        if (strcmp(o.group, "train")) continue;
+        size_t n = strlen(text);
+        if (!o.useless) snprintf(text + n, sizeof text - n, "--%s, ", o.name);
+        all &= !o.useless;
+    }
+    if (all) return;
+    size_t n = strlen(text);
+    snprintf(text + n, sizeof text - n, "but no others.");
+    printf("\n");
+    wrap(text, 0);
+}
+
 static void help_model(const vane_model_kind *kind)
 {
     vane_option o = { .size = sizeof o };
-    printf("%s: %s\n\n    vane train TABLE --h N --model %s -o MODEL\n\nOptions\n", kind->alias,
+    printf("%s: %s\n\n    vane train TABLE --h N --model %s -o MODEL\n\nDefined by\n", kind->alias,
            kind->title, kind->name);
+    put_papers(kind->papers);
+    printf("\nOptions\n");
     for (int i = 0; !vane_option_at(kind->name, i, &o); i++)
         if (is_model(o.group)) put_option(&o);
     put_presets(kind->name);
+    put_useful(kind->name);
     printf("\nOptions of every model: vane help train\n");
 }
 

@@ -42,6 +42,9 @@ static int run(args *a)
         return usage_error(a->command, "--batch \"%s\": expected a number from 1 to 1048576", text);
     if (a->n_files + (args_flag(a, "load", 0) != NULL) != 1)
         return usage_error(a->command, "expected either a table or -m MODEL");
+    if (args_flag(a, "load", 0) && a->shaping)
+        return usage_error(a->command, "--%s is for a model yet to be made; that of -m is made",
+                           a->shaping);
     const char *mode = args_flag(a, "mode", 0);
     if (mode && strcmp(mode, "train") && strcmp(mode, "valid") && strcmp(mode, "forecast"))
         return usage_error(a->command, "--mode \"%s\": expected train, valid or forecast", mode);

@@ -75,7 +75,7 @@ static int finish(const args *a, talk *t, vane_model *model, const vane_train_re
 {
     const char *path = args_flag(a, "output", 0);
     int code = st ? fail(st) : 0;
-    if (!model) return code;
+    if (!model) return talk_signal() ? EXIT_SIGNAL + talk_signal() : code;
     vane_status saved = vane_model_save(model, path);
     if (saved) return fail(saved);
     const char *how = st                 ? "diverged"

@@ -41,6 +41,7 @@ typedef struct args {
     } given[MANY];
     int n_given;
     bool quiet, json;
+    const char *shaping; /* the first option given that says how a model is made; NULL: none */
 } args;
 
 typedef struct command {

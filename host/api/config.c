@@ -340,13 +340,24 @@ vane_status vane_config_set_environment(vane_config *config)
     return VANE_OK;
 }
 
+/* An option of training that a model with a solver cannot follow. */
+static bool useless(const vn_model_def *def, const char *name)
+{
+    return def && vn_solver_of(def) && vn_option_learns(name);
+}
+
 vn_status vn_config_fits(const vane_config *config)
 {
     for (int i = 0; i < config->n_set; i++) {
         const vn_setting *s = &config->set[i];
         int at, table;
         /* A file or environment may serve several models. */
-        if (s->origin != VANE_FLAG || find(config->def, s->name, &at, &table)) continue;
+        if (s->origin != VANE_FLAG) continue;
+        if (useless(config->def, s->name))
+            return VN_FAIL(VN_E_ARGUMENT,
+                           "%s is solved, it does not learn in steps: it has no use for \"%s\"",
+                           config->def->name, s->name);
+        if (find(config->def, s->name, &at, &table)) continue;
         const vn_model_def *of = owner(s->name);
         return VN_FAIL(VN_E_ARGUMENT, "\"%s\" is an option of %s, not of %s", s->name,
                        of ? of->name : "another model", config->def->name);
@@ -393,6 +404,7 @@ vane_status vane_option_at(const char *model, int i, vane_option *option)
         if (!strcmp(def->presets[k][0], o->name)) v.preset = def->presets[k][1];
     v.choices = o->choices;
     v.help = o->help;
+    v.useless = useless(def, o->name);
     vn_text accepts = { 0 };
     vn_option_accepts(o, &accepts);
     size_t n = accepts.n < sizeof v.accepts ? accepts.n : sizeof v.accepts - 1;
@@ -407,7 +419,8 @@ vane_status vane_model_kind_at(int i, vane_model_kind *kind)
     const vn_model_def *const *defs = vn_models();
     for (int k = 0; defs[k]; k++) {
         if (k != i) continue;
-        vane_model_kind v = { sizeof v, defs[k]->name, defs[k]->alias, defs[k]->title };
+        vane_model_kind v = { sizeof v, defs[k]->name, defs[k]->alias, defs[k]->title,
+                              defs[k]->papers };
         vn_fill(kind, &v, sizeof v);
         return VANE_OK;
     }

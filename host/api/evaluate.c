@@ -85,6 +85,7 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
                             const vn_eval_task *task, vn_device *dev, vn_forecaster *out)
 {
     vn_fitted_warn_freq(m, task->panel, &task->log);
+    vn_fitted_warn_counts(m, task->panel, &task->log);
     if (m->train.h != task->h)
         return VN_FAIL(VN_E_ARGUMENT,
                        "model %s forecasts %" PRId64 " steps, the evaluation %" PRId64,

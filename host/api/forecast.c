@@ -72,6 +72,7 @@ vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *
         if (p->indptr[i + 1] - p->indptr[i] < p->n_past[i] + m->train.h)
             return refuse_future(m, p, i);
     vn_fitted_warn_freq(m, p, log);
+    vn_fitted_warn_counts(m, p, log);
     return VN_OK;
 }
 
@@ -82,9 +83,9 @@ static vn_status solve(const vane_config *config, const vn_fitted *m, const vn_p
     vn_team *team = NULL;
     vn_scaled dressed = { .use = panel };
     vn_status st = VN_OK;
-    bool level = vn_config_origin(config, "level") != VANE_DEFAULT;
-    const vn_solver_wish wish = { config->train.level.v, level ? (int)config->train.level.n : 0,
-                                  config->run.components };
+    bool asked = vn_config_origin(config, "level") != VANE_DEFAULT;
+    const vn_opt_FLOATS *level = asked ? &config->train.level : &m->train.level;
+    const vn_solver_wish wish = { level->v, (int)level->n, config->run.components, log };
     VN_TRY_DONE(vn_team_open((int)config->run.threads, &team));
     VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &dressed));
     VN_TRY_DONE(vn_solver_of(m->def)->forecast(m, dressed.use, team, &wish, f->y, f->y_rest,

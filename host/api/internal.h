@@ -103,6 +103,9 @@ void vn_scaled_undo(const vn_scaled *s, int64_t series, float *y, float *rest, i
 /* Warn where a model of hours sees days; `log` may be NULL. */
 void vn_fitted_warn_freq(const vn_fitted *m, const vn_panel *p, const vn_log *log);
 
+/* Warn where a model of counts sees values below 0; `log` may be NULL. */
+void vn_fitted_warn_counts(const vn_fitted *m, const vn_panel *p, const vn_log *log);
+
 /* A model as the config describes it, for this panel; without weights. */
 vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,
                            vn_fitted **m);

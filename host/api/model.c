@@ -95,6 +95,16 @@ void vn_fitted_warn_freq(const vn_fitted *m, const vn_panel *p, const vn_log *lo
                   vn_freq_text(m->freq, trained), vn_freq_text(p->freq, given));
 }
 
+void vn_fitted_warn_counts(const vn_fitted *m, const vn_panel *p, const vn_log *log)
+{
+    vn_odd_counts odd;
+    if (!log || vn_fitted_odd_counts(m, p, &odd) || !odd.n_below) return;
+    vn_log_printf(log, VN_LOG_WARN,
+                  "%" PRId64 " values are below 0, the first %g in row %" PRId64 " of series '%s'; "
+                  "%s forecasts counts and was trained on such",
+                  odd.n_below, odd.below, odd.row, p->id[odd.series], odd.name);
+}
+
 /* ---- training ---- */
 
 static void tell_progress(void *ctx, const vn_progress *p)
@@ -161,6 +171,13 @@ static const char *or_null(const vn_opt_TEXT *t)
     return t->s[0] ? t->s : NULL;
 }
 
+static vn_status check_checkpoint(const vn_fit_hooks *hooks)
+{
+    if (!hooks->checkpoint_steps || hooks->checkpoint) return VN_OK;
+    return VN_FAIL(VN_E_ARGUMENT, "checkpoint_steps is %" PRId64 ", but no file is given: checkpoint",
+                   hooks->checkpoint_steps);
+}
+
 static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *panel,
                      const vane_hooks *h, vn_fit_report *report)
 {
@@ -174,10 +191,7 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
                            .checkpoint = or_null(&config->run.checkpoint),
                            .checkpoint_steps = config->run.checkpoint_steps,
                            .resume = or_null(&config->run.resume) };
-    if (hooks.checkpoint_steps && !hooks.checkpoint)
-        VN_TRY_DONE(VN_FAIL(VN_E_ARGUMENT,
-                            "checkpoint_steps is %" PRId64 ", but no file is given: checkpoint",
-                            hooks.checkpoint_steps));
+    VN_TRY_DONE(check_checkpoint(&hooks));
     VN_TRY_DONE(vn_config_device(config, &dev));
     VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &scaled));
     VN_TRY_DONE(announce(m, dev, &hooks.log));
@@ -197,11 +211,12 @@ static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *
     vn_fit_hooks hooks = { .log = vn_hooks_log(h),
                            .progress = h->progress ? tell_progress : NULL,
                            .stop = h->stop ? ask_stop : NULL,
-                           .ctx = (void *)(uintptr_t)h };
+                           .ctx = (void *)(uintptr_t)h,
+                           .checkpoint = or_null(&config->run.checkpoint),
+                           .checkpoint_steps = config->run.checkpoint_steps,
+                           .resume = or_null(&config->run.resume) };
     if (init && init->def != m->def) return other_kind(m, init);
-    if (config->run.checkpoint.s[0] || config->run.resume.s[0])
-        return VN_FAIL(VN_E_ARGUMENT, "%s is fitted in one go: checkpoint and resume are not for it",
-                       m->def->alias);
+    VN_TRY(check_checkpoint(&hooks));
     vn_scaled dressed = { .use = panel };
     vn_status st = VN_OK;
     if (init) VN_TRY(vn_fitted_take_levels(m, init));

@@ -59,6 +59,17 @@ static outlook look(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int6
     return o;
 }
 
+vn_status vn_prophet_rows_fit(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t from,
+                              int64_t to, const vn_prophet_fit *f)
+{
+    VN_TRY(vn_prophet_conditions(s, p, i, from, to));
+    for (int64_t t = from; t < to && s->o->growth == VN_GROWTH_LOGISTIC; t++) {
+        double floor = vn_prophet_level_at(&s->floor, p, i, t, f->number[VN_FIT_FLOOR]);
+        VN_TRY(vn_prophet_room_below(p, i, t, vn_prophet_level_at(&s->cap, p, i, t, 0), floor));
+    }
+    return VN_OK;
+}
+
 double vn_prophet_at(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
                      const vn_prophet_fit *f, double *x, double *parts)
 {

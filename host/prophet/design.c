@@ -74,6 +74,33 @@ int vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, 
     return n;
 }
 
+vn_status vn_prophet_conditions(const vn_prophet_spec *s, const vn_panel *p, int64_t i,
+                                int64_t from, int64_t to)
+{
+    char when[VN_STAMP_TEXT];
+    for (int k = 0; k < s->n_seasons; k++) {
+        int column = s->season[k].condition;
+        for (int64_t t = from; column >= 0 && t < to; t++) {
+            double x = (double)p->futr[(p->indptr[i] + t) * p->n_futr + column];
+            if (x == 0 || x == 1) continue;
+            return VN_FAIL(VN_E_DATA,
+                           "series \"%s\" at %s: column \"%s\" is %g, expected 0 or 1: it says when "
+                           "the seasonality \"%s\" acts",
+                           p->id[i], vn_stamp_text(p->freq, vn_panel_stamp(p, i, t), when),
+                           p->futr_name[column], x, s->season[k].name);
+        }
+    }
+    return VN_OK;
+}
+
+vn_status vn_prophet_room_below(const vn_panel *p, int64_t i, int64_t t, double cap, double floor)
+{
+    char when[VN_STAMP_TEXT];
+    if (cap > floor) return VN_OK;
+    return VN_FAIL(VN_E_DATA, "series \"%s\" at %s: the capacity %g is not above the floor %g",
+                   p->id[i], vn_stamp_text(p->freq, vn_panel_stamp(p, i, t), when), cap, floor);
+}
+
 double vn_prophet_level_at(const vn_prophet_level *l, const vn_panel *p, int64_t i, int64_t t,
                            double otherwise)
 {

@@ -28,7 +28,8 @@ typedef struct crew {
     vn_status *status; /* [lanes] */
     int64_t *item;     /* [lanes] that failed */
     /* fit */
-    const vn_prophet_table *init;
+    const vn_prophet_table *init, *done; /* to start from; to go on from; or NULL */
+    atomic_llong n_kept;
     /* roll, forecast */
     const int32_t *pairs;
     double *out;
@@ -97,15 +98,29 @@ static void close_crew(crew *c)
 
 /* ---- fit ---- */
 
+/* What a table, which may be NULL, knows of series `id`. */
+static bool known_to(const vn_prophet_table *t, const char *id, vn_prophet_fit *fit)
+{
+    int64_t at = t ? vn_names_find(&t->ids, id, strlen(id)) : -1;
+    if (at >= 0) *fit = vn_prophet_row(t, at);
+    return at >= 0;
+}
+
 static vn_status fit_one(crew *c, vn_prophet_lane *l, int64_t i)
 {
-    int64_t ends[3], known;
-    vn_prophet_fit out = vn_prophet_row(c->table, i), warm;
+    int64_t ends[3];
+    bool kept = false;
+    vn_prophet_fit out = vn_prophet_row(c->table, i), known;
     const char *id = c->panel->id[i];
     VN_TRY(vn_split_of(c->panel, vn_split_from(&c->m->train), i, ends));
-    known = c->init ? vn_names_find(&c->init->ids, id, strlen(id)) : -1;
-    if (known >= 0) warm = vn_prophet_row(c->init, known);
-    return vn_prophet_fit_series(l, c->panel, i, ends[1], known >= 0 ? &warm : NULL, &out);
+    if (known_to(c->done, id, &known))
+        VN_TRY(vn_prophet_keep_series(l, c->panel, i, ends[1], &known, &out, &kept));
+    if (kept) {
+        atomic_fetch_add(&c->n_kept, 1);
+        return VN_OK;
+    }
+    bool warm = known_to(c->init, id, &known);
+    return vn_prophet_fit_series(l, c->panel, i, ends[1], warm ? &known : NULL, &out);
 }
 
 /* "a", "b" of n names. */
@@ -186,56 +201,89 @@ static void report_fit(const vn_prophet_table *t, int64_t N, double start, vn_fi
     report->best_step = report->steps;
 }
 
-static vn_status fit_all(crew *c, vn_team *team, const vn_fit_hooks *hooks, double start)
+static void tell_progress(const vn_fit_hooks *hooks, int64_t n, int64_t N, double start)
 {
-    int64_t N = c->panel->n_series;
-    for (int64_t i = 0; i < N; i += CHUNK) {
-        if (i && hooks->stop && hooks->stop(hooks->ctx))
-            return VN_FAIL(VN_E_ARGUMENT,
-                           "stopped after %" PRId64 " of %" PRId64 " series; nothing "
-                           "was kept",
-                           i, N);
-        VN_TRY(run(c, team, i, i + CHUNK < N ? i + CHUNK : N));
-        double past = vn_now_s() - start, rate = (double)(i + CHUNK < N ? i + CHUNK : N) / past;
-        vn_progress p = { .step = i + CHUNK < N ? i + CHUNK : N,
-                          .max_steps = N,
-                          .loss = NAN,
-                          .valid = NAN,
-                          .best = NAN,
-                          .windows_per_s = rate,
-                          .eta_s = (double)(N - (i + CHUNK < N ? i + CHUNK : N)) / rate };
-        if (N > CHUNK && hooks->progress) hooks->progress(hooks->ctx, &p);
+    double rate = (double)n / (vn_now_s() - start);
+    vn_progress p = { .step = n,
+                      .max_steps = N,
+                      .loss = NAN,
+                      .valid = NAN,
+                      .best = NAN,
+                      .windows_per_s = rate,
+                      .eta_s = (double)(N - n) / rate };
+    if (N > CHUNK && hooks->progress) hooks->progress(hooks->ctx, &p);
+}
+
+/* Asked to stop before the series n: what is done is kept in the checkpoint or nowhere. */
+static vn_status stop_at(vn_fitted *m, vn_prophet_table *t, int64_t n, const vn_fit_hooks *hooks)
+{
+    if (!hooks->checkpoint)
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "stopped after %" PRId64 " of %" PRId64 " series; nothing was kept", n,
+                       t->ids.n);
+    VN_TRY(vn_prophet_checkpoint(m, t, n, hooks->checkpoint));
+    return VN_FAIL(VN_E_ARGUMENT,
+                   "stopped after %" PRId64 " of %" PRId64
+                   " series, which \"%s\" keeps: resume from "
+                   "there fits the others",
+                   n, t->ids.n, hooks->checkpoint);
+}
+
+static vn_status fit_all(crew *c, vn_fitted *m, vn_prophet_table *t, vn_team *team,
+                         const vn_fit_hooks *hooks, double start)
+{
+    int64_t N = c->panel->n_series, every = hooks->checkpoint ? hooks->checkpoint_steps : 0;
+    int64_t chunk = every > 0 && every < CHUNK ? every : CHUNK;
+    for (int64_t i = 0, end; i < N; i = end) {
+        if (i && hooks->stop && hooks->stop(hooks->ctx)) return stop_at(m, t, i, hooks);
+        end = i + chunk < N ? i + chunk : N;
+        VN_TRY(run(c, team, i, end));
+        if (every > 0 && end / every > i / every)
+            VN_TRY(vn_prophet_checkpoint(m, t, end, hooks->checkpoint));
+        tell_progress(hooks, end, N, start);
     }
     return VN_OK;
+}
+
+/* A model to start from must have the same columns. */
+static vn_status check_init(const vn_prophet_table *t, const vn_prophet_table *init)
+{
+    if (!init || init->spec.n_columns == t->spec.n_columns) return VN_OK;
+    return VN_FAIL(
+        VN_E_SHAPE,
+        "the model to start from has %d columns, this one %d: components must be the same",
+        init->spec.n_columns, t->spec.n_columns);
 }
 
 static vn_status fit(vn_fitted *m, const vn_panel *panel, vn_team *team, const vn_fitted *init,
                      const vn_fit_hooks *hooks, vn_fit_report *report)
 {
     vn_prophet_table *t = NULL;
+    vn_fitted *from = NULL;
     crew c = { .n_lanes = 0 };
     double start = vn_now_s();
     vn_status st = VN_OK;
     VN_TRY(vn_prophet_table_open(m->hparams, panel, panel->n_series, m->train.h, NULL, &t));
     for (int64_t i = 0, at; i < panel->n_series; i++)
         VN_TRY_DONE(vn_names_add(&t->ids, panel->id[i], strlen(panel->id[i]), &at));
+    if (hooks->resume) VN_TRY_DONE(vn_prophet_resume(m, t, hooks->resume, &from));
     VN_TRY_DONE(look_over(m, &t->spec, panel, &hooks->log));
     VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, 0));
     c.work = fit_one;
     c.init = init ? init->state : NULL;
-    if (c.init && c.init->spec.n_columns != t->spec.n_columns) {
-        st = VN_FAIL(VN_E_SHAPE,
-                     "the model to start from has %d columns, this one %d: components "
-                     "must be the same",
-                     c.init->spec.n_columns, t->spec.n_columns);
-        goto done;
-    }
-    VN_TRY_DONE(fit_all(&c, team, hooks, start));
+    c.done = from ? from->state : NULL;
+    VN_TRY_DONE(check_init(t, c.init));
+    VN_TRY_DONE(fit_all(&c, m, t, team, hooks, start));
+    if (from)
+        vn_log_printf(&hooks->log, VN_LOG_INFO,
+                      "%lld of %" PRId64 " series are as \"%s\" has them, the others were fitted",
+                      (long long)atomic_load(&c.n_kept), panel->n_series, hooks->resume);
     report_fit(t, panel->n_series, start, report);
     m->state = t;
     t = NULL;
 done:
     close_crew(&c);
+    vn_fitted_close(from);
     vn_prophet_table_close(t);
     return st;
 }
@@ -262,12 +310,38 @@ static void put_parts(const crew *c, const double *parts, int64_t at)
         if (i == 0 || c->shown[i - 1]) vn_columns_put(c->columns, k++, at, parts[i]);
 }
 
+/* Logistic growth towards a capacity that lies below what was seen already is likely a mistake. */
+static void tell_capacity(const vn_prophet_spec *s, const vn_panel *p, int64_t h, const vn_log *log)
+{
+    int64_t below = 0, first = -1, at = 0;
+    double top = -INFINITY, cap = 0;
+    for (int64_t i = 0; log && s->o->growth == VN_GROWTH_LOGISTIC && i < p->n_series; i++) {
+        double most = -INFINITY, x = INFINITY;
+        int64_t t = p->n_past[i], row = p->indptr[i];
+        for (int64_t k = 0; k < t; k++)
+            if (p->mask[row + k] != 0) most = fmax(most, vn_panel_y(p, row + k));
+        for (; t < p->n_past[i] + h; t++)
+            if ((x = vn_prophet_level_at(&s->cap, p, i, t, 0)) < most) break;
+        if (!(x < most)) continue;
+        if (!below++) first = i, at = t, top = most, cap = x;
+    }
+    char when[VN_STAMP_TEXT];
+    if (below)
+        vn_log_printf(
+            log, VN_LOG_WARN,
+            "the capacity to come lies below values already seen in %" PRId64 " of %" PRId64
+            " series, first in series \"%s\" (%s: %g, seen: %g): the trend stays below it",
+            below, p->n_series, p->id[first],
+            vn_stamp_text(p->freq, vn_panel_stamp(p, first, at), when), cap, top);
+}
+
 static vn_status forecast_one(crew *c, vn_prophet_lane *l, int64_t i)
 {
     const vn_solver_wish *w = c->wish;
     int64_t h = c->m->train.h, from = c->panel->n_past[i];
     vn_prophet_fit f;
     VN_TRY(find_fit(c->table, c->panel->id[i], &f));
+    VN_TRY(vn_prophet_rows_fit(l->spec, c->panel, i, from, from + h, &f));
     for (int64_t k = 0; k < h; k++) {
         double x = vn_prophet_at(l->spec, c->panel, i, from + k, &f, l->x, l->parts);
         c->y[i * h + k] = vn_split_f32(x, c->y_rest ? &c->y_rest[i * h + k] : NULL);
@@ -325,6 +399,7 @@ static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *te
                                 panel->n_series * m->train.h, panel->y_rest));
     VN_TRY_DONE(name_columns(t, wish, shown, columns));
     VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, samples));
+    tell_capacity(&t->spec, panel, m->train.h, wish->log);
     c.work = forecast_one;
     c.wish = wish;
     c.columns = columns;
@@ -354,6 +429,7 @@ static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, v
     vn_status st = work ? VN_OK : VN_E_MEMORY;
     VN_TRY_DONE(st);
     VN_TRY_DONE(find_fit(t, panel->id[i], &f));
+    VN_TRY_DONE(vn_prophet_rows_fit(s, panel, i, 0, rows, &f));
     VN_TRY_DONE(find_shown(t, &shown, &n));
     VN_TRY_DONE(vn_columns_open(columns, 2 + n, rows, panel->y_rest));
     VN_TRY_DONE(name_columns(t, &wish, shown, columns));
@@ -374,6 +450,7 @@ static vn_status roll_one(crew *c, vn_prophet_lane *l, int64_t w)
 {
     int64_t i = c->pairs[2 * w], cut = c->pairs[2 * w + 1], h = c->m->train.h;
     VN_TRY(vn_prophet_fit_series(l, c->panel, i, cut, NULL, &l->fit));
+    VN_TRY(vn_prophet_rows_fit(l->spec, c->panel, i, cut, cut + h, &l->fit));
     for (int64_t k = 0; k < h; k++)
         c->out[w * h + k] = vn_prophet_at(l->spec, c->panel, i, cut + k, &l->fit, l->x, NULL);
     return VN_OK;

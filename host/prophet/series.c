@@ -154,14 +154,9 @@ static vn_status take_scale(vn_prophet_problem *q, double *number, bool *constan
         double f = vn_prophet_level_at(&s->floor, p, q->series, t, number[VN_FIT_FLOOR]);
         q->y[n] = (vn_panel_y(p, first + t) - f) / scale;
         if (!logistic) continue;
-        q->cap[n] = (vn_prophet_level_at(&s->cap, p, q->series, t, 0) - f) / scale;
-        if (!(q->cap[n] > 0)) {
-            char when[VN_STAMP_TEXT];
-            vn_stamp_text(p->freq, vn_panel_stamp(p, q->series, t), when);
-            return VN_FAIL(VN_E_DATA,
-                           "series \"%s\" at %s: the capacity %g is not above the floor %g",
-                           p->id[q->series], when, q->cap[n] * scale + f, f);
-        }
+        double above = vn_prophet_level_at(&s->cap, p, q->series, t, 0);
+        VN_TRY(vn_prophet_room_below(p, q->series, t, above, f));
+        q->cap[n] = (above - f) / scale;
     }
     return VN_OK;
 }
@@ -284,6 +279,7 @@ vn_status vn_prophet_pose(vn_prophet_lane *l, const vn_panel *panel, int64_t i, 
     if (q->T < 2 && l->spec->o->growth == VN_GROWTH_LOGISTIC)
         return VN_FAIL(VN_E_DATA, "series \"%s\" has one observed value; logistic growth needs two",
                        panel->id[i]);
+    VN_TRY(vn_prophet_conditions(l->spec, panel, i, 0, cut));
     VN_TRY(take_scale(q, out->number, constant));
     take_columns(l, q->T > 1 ? out->number[VN_FIT_SPAN] : 0, nearest);
     q->moment = out->moment;
@@ -325,6 +321,48 @@ static void begin_from(vn_prophet_lane *l, const vn_prophet_fit *warm)
     l->theta[1] = warm->number[VN_FIT_M];
     for (int k = 0; k < q->K; k++) l->theta[2 + k] = warm->beta[l->column[k]];
     for (int j = 0; j < q->S; j++) l->theta[2 + q->K + j] = warm->delta[j];
+}
+
+/* The same rows, scale, changepoints and regressors, as far as the numbers of a fit tell. */
+static bool same_problem(const vn_prophet_lane *l, const vn_prophet_fit *a, const vn_prophet_fit *b)
+{
+    static const int what[] = { VN_FIT_START, VN_FIT_SPAN, VN_FIT_SCALE, VN_FIT_FLOOR,
+                                VN_FIT_STEP };
+    const vn_prophet_problem *q = &l->q;
+    bool same = (int)a->number[VN_FIT_CHANGES] == q->S;
+    for (size_t k = 0; k < sizeof what / sizeof *what; k++)
+        same &= a->number[what[k]] == b->number[what[k]];
+    for (int j = 0; same && j < q->S; j++) same &= a->change[j] == q->change[j];
+    for (int k = 0; k < 2 * l->spec->n_regressors; k++) same &= a->moment[k] == b->moment[k];
+    return same;
+}
+
+static void copy_fit(const vn_prophet_lane *l, const vn_prophet_fit *from, vn_prophet_fit *to)
+{
+    size_t S = (size_t)vn_prophet_changes_max(l->spec), real = sizeof(double);
+    memcpy(to->number, from->number, VN_FIT_NUMBERS * real);
+    memcpy(to->change, from->change, S * real);
+    memcpy(to->delta, from->delta, S * real);
+    memcpy(to->beta, from->beta, (size_t)l->spec->n_columns * real);
+    memcpy(to->moment, from->moment, 2 * (size_t)l->spec->n_regressors * real);
+}
+
+vn_status vn_prophet_keep_series(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t cut,
+                                 const vn_prophet_fit *known, vn_prophet_fit *out, bool *kept)
+{
+    const vn_prophet_problem *q = &l->q;
+    bool constant = false;
+    *kept = false;
+    VN_TRY(vn_prophet_pose(l, panel, i, cut, out, &constant));
+    if (!same_problem(l, known, out)) return VN_OK;
+    if (constant && q->spec->o->growth != VN_GROWTH_LOGISTIC) return VN_OK; /* nothing to solve */
+    begin_from(l, known);
+    double rss = vn_prophet_pass(q, l->theta, &l->room, NULL, NULL);
+    double sigma = vn_prophet_sigma(q, rss);
+    *kept = sigma == known->number[VN_FIT_SIGMA] &&
+            vn_prophet_value(q, l->theta, rss, sigma) == known->number[VN_FIT_OBJECTIVE];
+    if (*kept) copy_fit(l, known, out);
+    return VN_OK;
 }
 
 vn_status vn_prophet_fit_series(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t cut,

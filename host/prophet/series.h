@@ -54,9 +54,20 @@ void vn_prophet_lane_close(vn_prophet_lane *lane);
 vn_status vn_prophet_fit_series(vn_prophet_lane *lane, const vn_panel *panel, int64_t i,
                                 int64_t cut, const vn_prophet_fit *warm, vn_prophet_fit *out);
 
+/* Whether `known` is what fitting these rows gives: the problem is the same, and so is, to the bit,
+ * the objective at its numbers. Then *out becomes it. */
+vn_status vn_prophet_keep_series(vn_prophet_lane *lane, const vn_panel *panel, int64_t i,
+                                 int64_t cut, const vn_prophet_fit *known, vn_prophet_fit *out,
+                                 bool *kept);
+
 /* The problem of these rows and its starting theta, without solving it: for tests. */
 vn_status vn_prophet_pose(vn_prophet_lane *lane, const vn_panel *panel, int64_t i, int64_t cut,
                           vn_prophet_fit *out, bool *constant);
+
+/* DATA unless the rows [from, to) of series i, the history or what is to come, can be forecast:
+ * conditions of 0 or 1, a capacity above the floor. */
+vn_status vn_prophet_rows_fit(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i,
+                              int64_t from, int64_t to, const vn_prophet_fit *fit);
 
 /* yhat at row t, which may lie in the future; `parts` (may be NULL) [components + 1]: the trend,
  * then additive components in units of y and multiplicative ones as parts of the trend. */

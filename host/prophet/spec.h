@@ -102,8 +102,15 @@ int vn_prophet_features(const vn_prophet_spec *spec, const vn_panel *panel, int6
 bool vn_prophet_input(const vn_prophet_spec *spec, const vn_prophet_regressor *r,
                       const vn_panel *panel, int64_t i, int64_t t, double *x);
 
+/* DATA unless the conditions of seasonalities are 0 or 1 in the rows [from, to) of series i. */
+vn_status vn_prophet_conditions(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i,
+                                int64_t from, int64_t to);
+
 /* Capacity or floor at row t of series i; `otherwise` where none is given. */
 double vn_prophet_level_at(const vn_prophet_level *level, const vn_panel *panel, int64_t i,
                            int64_t t, double otherwise);
+
+/* DATA unless the capacity at row t is above the floor. */
+vn_status vn_prophet_room_below(const vn_panel *panel, int64_t i, int64_t t, double cap, double floor);
 
 #endif

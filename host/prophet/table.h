@@ -25,6 +25,14 @@ void vn_prophet_table_close(void *table);
 /* Where series i is kept. */
 vn_prophet_fit vn_prophet_row(const vn_prophet_table *table, int64_t i);
 
+/* Write the first n series of t, a table not yet m's, as a model file. */
+vn_status vn_prophet_checkpoint(vn_fitted *m, vn_prophet_table *t, int64_t n, const char *path);
+
+/* Read such a file, or that of a whole model, to go on from; ARGUMENT unless it is of m's options
+ * and features and of t's columns. The caller closes it. */
+vn_status vn_prophet_resume(const vn_fitted *m, const vn_prophet_table *t, const char *path,
+                            vn_fitted **from);
+
 vn_status vn_prophet_describe(const vn_fitted *m, vn_meta_list *meta);
 vn_status vn_prophet_tensors(const vn_fitted *m, vn_arena *arena, vn_stored **tensor, int *n);
 vn_status vn_prophet_restore(vn_fitted *m, const vn_safetensors *file);

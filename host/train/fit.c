@@ -176,7 +176,7 @@ static vn_status open_run(run *r)
 {
     vn_windows_config config;
     r->at = (vn_fit_state){ .best_step = -1, .loss = NAN, .valid = NAN, .best = NAN };
-    VN_TRY(vn_fit_resolve(r->m, r->panel, &r->hooks->log));
+    VN_TRY(vn_fit_resolve(r->m, r->panel, NULL));
     VN_TRY(vn_head_of(&r->m->train, &r->head));
     config = windows_config(&r->m->train);
     VN_TRY(vn_windows_open(r->panel, &config, &r->windows));

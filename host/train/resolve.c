@@ -103,32 +103,44 @@ static vn_status warn(const vn_fitted *m, const vn_log *log)
     return failed ? vn_trail(VN_E_MEMORY, __FILE__, __LINE__) : VN_OK;
 }
 
-/* A count is a whole number: none below 0, and none that a local scaler has moved. */
-static vn_status check_counts(const vn_fitted *m, const vn_panel *panel, const vn_log *log)
+vn_status vn_fitted_odd_counts(const vn_fitted *m, const vn_panel *panel, vn_odd_counts *odd)
 {
     vn_head head;
-    int64_t n_broken = 0;
+    *odd = (vn_odd_counts){ .name = NULL };
+    if (vn_solver_of(m->def)) return VN_OK;
     VN_TRY(vn_head_of(&m->train, &head));
     if (head.family != VN_FAMILY_DIST || !vn_dist_about(head.kind)->counts) return VN_OK;
-    const char *name = vn_dist_about(head.kind)->name;
-    if (m->local_scaler != VN_SCALER_IDENTITY)
-        return VN_FAIL(VN_E_ARGUMENT,
-                       "%s is a distribution of counts, which local_scaler_type %s would move", name,
-                       vn_scaler_name(m->local_scaler));
+    odd->name = vn_dist_about(head.kind)->name;
     for (int64_t i = 0; i < panel->n_series; i++)
         for (int64_t t = panel->indptr[i]; t < panel->indptr[i + 1]; t++) {
             float y = panel->y[t];
             if (panel->mask[t] == 0) continue;
-            if (y < 0)
-                return VN_FAIL(VN_E_DATA,
-                               "series '%s': y is %g in row %" PRId64
-                               ", but %s is a distribution of counts",
-                               panel->id[i], (double)y, t - panel->indptr[i] + 1, name);
-            n_broken += y != floorf(y);
+            odd->n_broken += y != floorf(y);
+            if (y >= 0 || odd->n_below++) continue;
+            odd->series = i;
+            odd->row = t - panel->indptr[i] + 1;
+            odd->below = (double)y;
         }
-    if (n_broken && log)
+    return VN_OK;
+}
+
+/* A count is a whole number: none below 0, and none that a local scaler has moved. */
+static vn_status check_counts(const vn_fitted *m, const vn_panel *panel, const vn_log *log)
+{
+    vn_odd_counts odd;
+    VN_TRY(vn_fitted_odd_counts(m, panel, &odd));
+    if (!odd.name) return VN_OK;
+    if (m->local_scaler != VN_SCALER_IDENTITY)
+        return VN_FAIL(VN_E_ARGUMENT,
+                       "%s is a distribution of counts, which local_scaler_type %s would move",
+                       odd.name, vn_scaler_name(m->local_scaler));
+    if (odd.n_below)
+        return VN_FAIL(VN_E_DATA,
+                       "series '%s': y is %g in row %" PRId64 ", but %s is a distribution of counts",
+                       panel->id[odd.series], odd.below, odd.row, odd.name);
+    if (odd.n_broken && log)
         vn_log_printf(log, VN_LOG_WARN, "%" PRId64 " values are no whole numbers; %s forecasts counts",
-                      n_broken, name);
+                      odd.n_broken, odd.name);
     return VN_OK;
 }
 
@@ -145,6 +157,38 @@ static vn_status settle(vn_fitted *m, const vn_log *log)
     if (open && log)
         vn_log_printf(log, VN_LOG_INFO, "input_size %" PRId64 " (context and largest lag)",
                       m->train.input_size);
+    return VN_OK;
+}
+
+/* Rows to train on of the longest series. */
+static int64_t longest_length(const vn_panel *panel, vn_split split)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < panel->n_series; i++) {
+        int64_t n = panel->n_past[i];
+        n = split.train ? (split.train < n ? split.train : n) : n - split.val - split.test;
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+/* A window that its lags make longer than every series: refused where it must lie inside one, and
+ * else told, for what lies before a series is 0. */
+static vn_status check_reach(const vn_fitted *m, const vn_panel *panel, const vn_log *log)
+{
+    int64_t most = longest_length(panel, vn_split_from(&m->train)), L = m->train.input_size;
+    if (!m->def->context || L + m->train.h <= most) return VN_OK;
+    if (m->train.start_padding == 2)
+        return VN_FAIL(VN_E_DATA,
+                       "context and largest lag need %" PRId64 " rows before a horizon of %" PRId64
+                       ", the longest series has %" PRId64 ": give a smaller max_lag, lags or "
+                       "context_length, or start_padding always",
+                       L, m->train.h, most);
+    if (log && L >= most)
+        vn_log_printf(log, VN_LOG_WARN,
+                      "context and largest lag reach %" PRId64 " rows back, the longest series has "
+                      "%" PRId64 ": inputs before its start are 0; max_lag or lags leave them out",
+                      L, most);
     return VN_OK;
 }
 
@@ -173,5 +217,6 @@ vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log)
         m->train.input_size = 1; /* it looks at the whole history */
     else if (m->train.input_size == 0)
         VN_TRY(choose_input_size(m, panel, log));
+    VN_TRY(check_reach(m, panel, log));
     return warn(m, log);
 }

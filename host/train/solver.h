@@ -22,12 +22,15 @@ typedef struct vn_solver_wish {
     const double *level; /* [n_level] intervals, in percent */
     int n_level;
     bool components;
+    const vn_log *log; /* may be NULL */
 } vn_solver_wish;
 
 typedef struct vn_solver {
-    /* Fit the rows before the test part. `init` (may be NULL): a fitted model to start from. The
-     * hooks' stop and checkpoint are for step-wise training: a solver asks stop between series and
-     * then fails with nothing kept. */
+    /* Fit the rows before the test part. `init` (may be NULL): a fitted model to start from. A
+     * step of the hooks' stop and checkpoint is a series: a solver asks stop between series and
+     * then fails, with those that are done in the checkpoint. A checkpoint is the model file of
+     * these series, and any model file one to resume from: series whose rows it was fitted to stay
+     * as they are. */
     vn_status (*fit)(vn_fitted *m, const vn_panel *panel, vn_team *team, const vn_fitted *init,
                      const vn_fit_hooks *hooks, vn_fit_report *report);
     /* y [N, H]: the h rows after the last of every series; y_rest (NULL where the panel has none)

@@ -15,6 +15,9 @@ typedef struct vn_train_options {
 } vn_train_options;
 extern const vn_option vn_train_option_table[];
 
+/* Whether it is an option of models that learn in steps, for which a solver has no use. */
+bool vn_option_learns(const char *name);
+
 /* A model with everything needed to use it: what a model file holds. */
 typedef struct vn_fitted {
     vn_arena arena;
@@ -68,6 +71,15 @@ vn_status vn_fitted_declare(const vn_fitted *m);
  */
 vn_status vn_fitted_save(const vn_fitted *m, const char *path);
 vn_status vn_fitted_load(const char *path, vn_fitted **m);
+
+/* What of a panel a distribution of counts cannot have; `name` is NULL if the model has no such one. */
+typedef struct vn_odd_counts {
+    const char *name;
+    int64_t n_broken, n_below; /* values that are not whole; below 0 */
+    int64_t series, row;       /* of the first below 0, rows from 1 */
+    double below;              /* and that value */
+} vn_odd_counts;
+vn_status vn_fitted_odd_counts(const vn_fitted *m, const vn_panel *panel, vn_odd_counts *odd);
 
 /* Which graph of a model: each has its own plan. */
 typedef enum vn_mode { VN_MODE_TRAIN, VN_MODE_VALID, VN_MODE_FORECAST } vn_mode;

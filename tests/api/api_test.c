@@ -118,6 +118,9 @@ START_TEST(every_option_of_every_model_is_listed_with_a_help)
     for (; !vane_model_kind_at(models, &kind); models++) {
         vane_option o = { .size = sizeof o };
         int n = 0;
+        ck_assert_msg(strstr(kind.papers, "\", ") && strstr(kind.papers, ", ") &&
+                          (strstr(kind.papers, "arXiv:") || strstr(kind.papers, "doi:")),
+                      "%s: %s", kind.name, kind.papers);
         for (; !vane_option_at(kind.name, n, &o); n++) {
             ck_assert(strlen(o.help) > 5);
             ck_assert(strlen(o.accepts) > 2);
@@ -125,6 +128,32 @@ START_TEST(every_option_of_every_model_is_listed_with_a_help)
         ck_assert_int_gt(n, 40);
     }
     ck_assert_int_ge(models, 3);
+}
+END_TEST
+
+/* Of a model that is solved every option of training but those of its task is refused by name, in a
+ * flag; a file or the environment may serve several models. */
+START_TEST(options_that_a_model_has_no_use_for_are_refused)
+{
+    vane_option o = { .size = sizeof o };
+    int refused = 0, followed = 0;
+    for (int i = 0; !vane_option_at("prophet", i, &o); i++) {
+        vane_config *c;
+        if (strcmp(o.group, "train")) continue;
+        ck_assert_int_eq(vane_config_open(&c), VANE_OK);
+        ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, "model", "prophet"), VANE_OK);
+        ck_assert_int_eq(vane_config_set(c, VANE_FILE, NULL, o.name, o.preset), VANE_OK);
+        ck_assert_int_eq(vane_config_check(c), VANE_OK);
+        ck_assert_int_eq(vane_config_set(c, VANE_FLAG, NULL, o.name, o.preset), VANE_OK);
+        ck_assert_int_eq(vane_config_check(c), o.useless ? VANE_E_ARGUMENT : VANE_OK);
+        if (o.useless) ck_assert_ptr_nonnull(strstr(vane_last_error(), o.name));
+        refused += o.useless;
+        followed += !o.useless;
+        vane_config_close(c);
+    }
+    ck_assert_int_eq(followed, 6); /* h, split, val_size, test_size, level, seed */
+    ck_assert_int_gt(refused, 20);
+    for (int i = 0; !vane_option_at("deepar", i, &o); i++) ck_assert_int_eq(o.useless, 0);
 }
 END_TEST
 
@@ -549,6 +578,7 @@ Suite *vn_suite_api(void)
     tcase_add_test(c, a_refused_value_changes_nothing_and_says_where_it_stood);
     tcase_add_test(c, a_model_may_be_chosen_after_its_options);
     tcase_add_test(c, every_option_of_every_model_is_listed_with_a_help);
+    tcase_add_test(c, options_that_a_model_has_no_use_for_are_refused);
     tcase_add_test(c, a_struct_of_an_older_caller_is_not_written_past_its_size);
     tcase_add_test(c, train_save_load_and_forecast_agree);
     tcase_add_test(c, a_forecast_has_a_column_for_every_quantile);

@@ -227,6 +227,10 @@ expect 2 'would overwrite' "$vane" forecast good.csv -m d.vane --samples d.vane
 check 'the model is left alone' cmp -s d.vane kept-d.vane
 expect 0 'cover90' "$vane" evaluate good.csv -m d.vane --num_samples 20
 expect 0 'num_samples' "$vane" help forecast
+expect 2 '--max_steps is for a model yet to be made; that of -m is made' "$vane" plan -m m.vane --max_steps 3
+expect 2 '--model is for a model yet to be made' "$vane" plan -m m.vane --model nbeats
+expect 2 '--context_length is for a model yet to be made' "$vane" plan -m m.vane --context_length 9
+expect 0 'NHITS forecast: batch 256' "$vane" plan -m m.vane --threads 1
 expect 0 'NHITS forecast: batch 7' "$vane" plan -m m.vane --batch 7 --why
 expect 0 '"plan":' "$vane" plan -m m.vane --json
 "$vane" train good.csv $quick -o one.vane --threads 1 -q
@@ -235,7 +239,25 @@ check 'one and two threads give the same model' cmp -s one.vane two.vane
 
 # ---- prophet: no graph, the same commands ----
 expect 0 'changepoint_prior_scale' "$vane" help prophet
+expect 0 'follows: --h, --split, --val_size, --test_size, --level, --seed,' "$vane" help prophet
+expect 0 'arXiv:2201.12886' "$vane" help nhits
 expect 0 'Prophet: h 6, 1 series' "$vane" train good.csv --model prophet --h 6 -o p.vane
+expect 0 'unique_id,ds,Prophet,Prophet-lo-80,Prophet-hi-80' "$vane" forecast good.csv -m p.vane
+"$vane" forecast good.csv -m p.vane --level '[]' -q -o point.csv
+check 'no intervals where none are wanted' test "$(head -1 point.csv)" = unique_id,ds,Prophet
+expect 2 'prophet is solved, it does not learn in steps: it has no use for "max_steps"' \
+    "$vane" train good.csv --model prophet --h 6 --max_steps 3 -o x.vane
+expect 2 'it has no use for "learning_rate"' "$vane" train good.csv --model prophet --h 6 --learning_rate 1 -o x.vane
+expect 0 'done' "$vane" train good.csv --model prophet --h 6 --checkpoint p.ckpt --checkpoint_steps 1 -o p3.vane
+expect 0 '1 of 1 series are as "p.ckpt" has them' "$vane" train good.csv --model prophet --h 6 --resume p.ckpt -o p4.vane
+check 'prophet: a run resumed is the run' cmp -s p.vane p4.vane
+expect 0 '1 of 1 series are as "p.vane" has them' "$vane" train good.csv --model prophet --h 6 --resume p.vane -o p4.vane
+check 'prophet: a whole model is complete' cmp -s p.vane p4.vane
+expect 2 'was made with n_changepoints = 25, now it is 4' "$vane" train good.csv --model prophet --h 6 \
+    --n_changepoints 4 --resume p.ckpt -o x.vane
+"$vane" train good.csv $quick --checkpoint net.ckpt --checkpoint_steps 5 -o net.vane -q
+expect 4 'error: model: "net.ckpt"' "$vane" train good.csv --model prophet --h 6 --resume net.ckpt -o x.vane
+expect 2 'checkpoint_steps is 3, but no file is given' "$vane" train good.csv --model prophet --h 6 --checkpoint_steps 3 -o x.vane
 expect 0 'unique_id,ds,Prophet,Prophet-lo-80,Prophet-hi-80,Prophet-trend,Prophet-yearly' \
     "$vane" forecast good.csv -m p.vane --level 80 --components --plot pf.svg --plot-parts pp.svg
 check 'the interval is drawn' grep -q "class='band'" pf.svg
@@ -385,6 +407,19 @@ check 'and leaves a model' "$vane" inspect stopped.vane > out.txt
 
 expect 0 '5000 (else 1000)' "$vane" help deepar
 
+# ---- lags beyond the series; counts below 0 ----
+expect 2 'give a smaller max_lag, lags or context_length' "$vane" train good.csv --model deepar --h 6 --input_size 20 -o x.vane
+expect 3 'the longest series has 96: give a smaller max_lag, lags or context_length' "$vane" train good.csv \
+    --model deepar --h 60 --start_padding never --context_length 40 -o x.vane
+expect 0 'warning: context and largest lag reach 189 rows back, the longest series has 96' "$vane" train good.csv \
+    --model deepar --h 6 --lags '[1,2,184]' --max_steps 2 -o far.vane
+check 'which is said once' test "$(grep -c 'largest lag reach' err.txt)" -eq 1
+expect 0 'done' "$vane" train good.csv $quick --loss poisson -o counts.vane
+sed '5s/,[0-9]*$/,-3/' good.csv > below.csv
+expect 3 "y is -3 in row 4, but poisson is a distribution of counts" "$vane" train below.csv $quick --loss poisson -o x.vane
+expect 0 "warning: 1 values are below 0, the first -3 in row 4 of series 'A'; poisson forecasts counts" "$vane" forecast below.csv -m counts.vane -o below.out
+expect 0 "the first -3 in row 4" "$vane" evaluate below.csv -m counts.vane
+
 # ---- rows without a target at the end are the future ----
 sed '$s/,[^,]*$/,/' good.csv > open_end.csv
 expect 0 '1 rows lie after the last target' "$vane" forecast open_end.csv -m m.vane -o open_end.out
@@ -395,7 +430,8 @@ expect 0 "'id' is a series" "$vane" train named.csv $quick -o named.vane
 
 # ---- a forecast outside the numbers is not silent ----
 awk -F, 'NR > 1 { $NF = NR % 2 ? "3e38" : "-3e38" } { print }' OFS=, good.csv > edge.csv
-expect 0 'series are not finite' "$vane" forecast edge.csv -m m.vane -o edge.out
+expect 7 'series are not finite' "$vane" forecast edge.csv -m m.vane -o edge.out
+check 'and is written as it is' test -s edge.out
 
 # ---- divergence: the step and the node are named, what was there is intact ----
 sed '2,$s/$/e30/' good.csv > huge.csv
