@@ -487,6 +487,91 @@ VANE_API vane_status vane_evaluate(const vane_config *config, const vane_dataset
                                    const vane_model *const *models, int n, const vane_hooks *hooks,
                                    vane_report **report);
 
+/* ---- Benchmarks: what the library takes on this machine ---- */
+
+/* A workload of the library: "nhits_train", of the group "train". Texts and arrays are constants. */
+typedef struct vane_workload {
+    size_t size;
+    const char *name, *group, *help;
+    char axis;             /* what its size counts: 'b' windows a batch, 'n' numbers, 'r' rows */
+    const int64_t *sizes;  /* usual sizes, ended by 0 */
+    const double *peer_us; /* beside the first 3 of them: PyTorch 1.13's fastest variant, measured
+                              once on two cores of a Zen 4; 0: none */
+} vane_workload;
+/* Workload i = 0, 1, ...; ARGUMENT past the end. */
+VANE_API vane_status vane_workload_at(int i, vane_workload *workload);
+
+/* A set of results: the machine, the build, and rows of raw samples. */
+typedef struct vane_bench vane_bench;
+
+VANE_API vane_status vane_bench_open(vane_bench **bench);
+VANE_API void vane_bench_close(vane_bench *bench);
+
+typedef struct vane_bench_wish {
+    size_t size;
+    const char *workload; /* by name */
+    int64_t n;            /* its size */
+    const char *backend;  /* "cpu", "cpu:avx2" (an instruction set), "cuda"; NULL: the option device */
+    int64_t threads;      /* 0: the option threads */
+    double seconds;       /* of sampling, at most; 5 samples are always taken, 400 at most */
+    double rate;          /* calls a second with sleep between; 0: back to back */
+    const char *folder;   /* for a table to read; NULL: "/tmp" */
+} vane_bench_wish;
+
+/* Make a workload ready, run it, and add a round of samples to its row. Several threads are timed
+ * by the wall clock, one by the processor time of the process, which other programs stretch less.
+ * The options that matter are device, cpu, threads and plugins. ARGUMENT: no such workload, or a
+ * size below 1; otherwise what opening the device and running say. */
+VANE_API vane_status vane_bench_run(vane_bench *bench, const vane_config *config,
+                                    const vane_bench_wish *wish);
+
+typedef struct vane_bench_row {
+    size_t size;
+    const char *name; /* "nhits_train_b32" */
+    const char *workload, *backend, *level;
+    int64_t n, threads, n_rounds, n_samples;
+    double fastest_us, median_us;
+    double open_us, first_us; /* making it ready, and its first run: medians of the rounds */
+    double limit_us;          /* what physics allows, 0: not known */
+    double flops, bytes;      /* of a run, 0: not known */
+} vane_bench_row;
+/* Row i = 0, 1, ... in the order they were first run. ARGUMENT past the end. Texts are borrowed
+ * until the set closes. */
+VANE_API vane_status vane_bench_row_at(const vane_bench *bench, int i, vane_bench_row *row);
+
+/* All rows as text: "md", "csv", "json", "jsonl" or "sql"; each but md holds every sample and
+ * whose they are. ARGUMENT: another format, or no rows. */
+VANE_API vane_status vane_bench_write(const vane_bench *bench, const char *format,
+                                      vane_report **report);
+
+/* What vane_bench_write wrote as "json". DATA: the file holds something else. */
+VANE_API vane_status vane_bench_read(const char *path, vane_bench **bench);
+
+/* The rounds of `more` become further rounds of the rows of `bench`. */
+VANE_API vane_status vane_bench_join(vane_bench *bench, const vane_bench *more);
+
+/* Compare the rows of `now` with those of `base`, round by round: *slower counts the rows whose
+ * rounds differ by the Mann-Whitney test (p < 0.01) and whose ratio of medians has its 95 %
+ * interval (bootstrap) above 1 + noise. ARGUMENT: another machine, another kind of build, fewer
+ * than 5 rounds, nothing in common. */
+VANE_API vane_status vane_bench_compare(const vane_bench *base, const vane_bench *now, double noise,
+                                        int *slower, vane_report **report);
+
+/* Every step of a workload that is one compiled graph, with its fastest time in `seconds`, as text;
+ * the sums by phase of a training step as JSON {"phases":{"forward":..}}, microseconds.
+ * UNSUPPORTED: the workload has no graph. */
+VANE_API vane_status vane_bench_profile(const vane_config *config, const vane_bench_wish *wish,
+                                        vane_report **report);
+
+/* Phase i = 0, 1, ... of a training step, "forward", and its microseconds as above; ARGUMENT past
+ * the end. */
+typedef struct vane_phase {
+    size_t size;
+    const char *name, *help;
+    double us;
+} vane_phase;
+VANE_API vane_status vane_report_phase(const vane_report *report, int i, vane_phase *phase);
+
 #ifdef __cplusplus
 }
 #endif

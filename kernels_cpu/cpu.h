@@ -12,6 +12,7 @@
 /* Capability bits of vn_kernel.need. */
 #define VN_CPU_AVX2 ((uint64_t)1 << 0)   /* with FMA and F16C */
 #define VN_CPU_AVX512 ((uint64_t)1 << 1) /* F, BW, DQ, VL */
+#define VN_CPU_VECTOR ((uint64_t)1 << 2) /* any machine: what only the level "ref" is without */
 
 /* The stream of the CPU backend. A kernel is handed one of these per lane. */
 typedef struct vn_cpu_stream {
@@ -38,11 +39,11 @@ static inline void *vn_cpu_scratch(vn_stream *s) { return ((vn_cpu_stream *)s)->
 
 /* What the fast kernels of this unit need. */
 #if defined(VN_ISA_AVX512)
-#define VN_SIMD_NEED (VN_CPU_AVX2 | VN_CPU_AVX512)
+#define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512)
 #elif defined(VN_ISA_AVX2)
-#define VN_SIMD_NEED VN_CPU_AVX2
+#define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2)
 #else
-#define VN_SIMD_NEED 0
+#define VN_SIMD_NEED VN_CPU_VECTOR
 #endif
 
 #endif

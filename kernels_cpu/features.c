@@ -11,29 +11,30 @@
 
 #include "kernels_cpu/cpu.h"
 
-const char *const vn_cpu_cap_names[] = { "avx2", "avx512", NULL };
+const char *const vn_cpu_cap_names[] = { "avx2", "avx512", "vector", NULL };
 
-/* Narrowest first: a level includes those before it. */
+/* Narrowest first: a level includes those before it. "ref" are the reference kernels alone. */
 static const struct {
     const char *name;
     uint64_t caps;
 } levels[] = {
-    { "generic", 0 },
-    { "avx2", VN_CPU_AVX2 },
-    { "avx512", VN_CPU_AVX2 | VN_CPU_AVX512 },
+    { "ref", 0 },
+    { "generic", VN_CPU_VECTOR },
+    { "avx2", VN_CPU_VECTOR | VN_CPU_AVX2 },
+    { "avx512", VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512 },
 };
 enum { N_LEVELS = sizeof levels / sizeof *levels };
 
 static uint64_t detect(void)
 {
-    uint64_t caps = 0;
+    uint64_t caps = VN_CPU_VECTOR;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     unsigned a, b, c, d;
     bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-    if (f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        caps |= VN_CPU_AVX2;
-    if (caps && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    bool avx2 = f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2) caps |= VN_CPU_AVX2;
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         caps |= VN_CPU_AVX512;
 #endif

@@ -75,7 +75,7 @@ static void put_exit_codes(void)
         "    0 done                                   7 NaN: training diverged, the best weights "
         "are kept;\n"
         "    2 wrong usage or a missing input file      or a forecast, written as it is\n"
-        "    3 bad data                               8 a --gate was missed\n"
+        "    3 bad data                               8 a --gate missed, or slower than a baseline\n"
         "    4 bad model file                        70 a bug in vane\n"
         "    5 no memory, or the disk failed         75 another process was lost; resume\n"
         "    6 the device failed                130/143 stopped by SIGINT or SIGTERM, best "

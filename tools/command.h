@@ -117,6 +117,6 @@ int help_main(int argc, char **argv); /* vane help ... */
 void help_command(const command *c);  /* to stdout */
 
 extern const command command_train, command_forecast, command_evaluate, command_plan,
-    command_inspect, command_doctor, command_ops;
+    command_inspect, command_doctor, command_ops, command_bench;
 
 #endif

@@ -12,6 +12,7 @@ const command *const commands[] = { &command_train,
                                     &command_inspect,
                                     &command_doctor,
                                     &command_ops,
+                                    &command_bench,
                                     NULL };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands - 1 };

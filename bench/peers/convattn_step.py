@@ -1,6 +1,6 @@
 """Times PyTorch's TCN and Transformer: one training step (forward, MAE, backward, Adam) and one inference.
 
-The nixtla workloads of bench/steps.c under the same names: neuralforecast's TCN and VanillaTransformer with their
+The nixtla workloads of `vane bench` under the same names: neuralforecast's TCN and VanillaTransformer with their
 default sizes (L=168, h=24). float32; only the network is timed, as in recurrent_step.py, whose clock and options
 these are.
 

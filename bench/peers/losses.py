@@ -1,6 +1,6 @@
 """Times PyTorch's quantile losses and squared error with the gradient in the forecast: forward, backward, no network.
 
-The workloads of bench/losses.c under the same names, "1e5" being the numbers of the forecast: neuralforecast's MQLoss
+The losses of `vane bench` ("quantile9_1e5" is its quantile9_n100000), counted in numbers of the forecast: neuralforecast's MQLoss
 (9 levels), QuantileLoss and MSE with a mask, as its models call them, and PyTorch on the bare formula without a mask
 (`_formula`), the least it can do. float32, eager. Prints `workload us us`: the fastest and the median of enough runs to
 fill --seconds.
@@ -35,7 +35,7 @@ WORKLOADS = {  # name: rows, levels
 
 
 def timed_us(call, seconds):
-    """Fastest and median; three runs to warm up, then at least five. One thread: processor time, as in losses.c."""
+    """Fastest and median; three runs to warm up, then at least five. One thread: processor time, as in vane bench."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for _ in range(3):
         call()

@@ -1,9 +1,9 @@
 """Times PyTorch's recurrent models: one training step (forward, MAE, backward, Adam) and one inference.
 
-The workloads of bench/steps.c under the same names: neuralforecast's LSTM and GRU (recurrent=False, 2 layers,
+The workloads of `vane bench` under the same names: neuralforecast's LSTM and GRU (recurrent=False, 2 layers,
 decoder of two linear layers, L=168, h=24), and an LSTM encoder and decoder with Luong attention by formula.
 float32; only the network is timed: no data loader, no Lightning loop, no window sampling, so the peer is shown at
-its best. Prints `workload us`, the fastest of enough runs to fill --seconds, as steps.c does.
+its best. Prints `workload us`, the fastest of enough runs to fill --seconds, as `vane bench` does.
 
     python bench/peers/recurrent_step.py [--seconds 1] [--threads 2] [--mode eager trace compile]
         [WORKLOAD...]
@@ -75,7 +75,7 @@ WORKLOADS = {
 
 
 def fastest_us(call, seconds):
-    """Three runs to warm up, then at least five. One thread: processor time, as in steps.c."""
+    """Three runs to warm up, then at least five. One thread: processor time, as in vane bench."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for _ in range(3):
         call()

@@ -58,6 +58,14 @@ void vn_plan_about(const vn_plan *plan, vn_plan_info *info);
 void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out);
 void vn_plan_dump_json(const vn_plan *plan, vn_text *out);
 
+/* Run the plan step by step for about so many seconds: the fastest time of each into
+ * us [n_prologue + n_steps]. Optimizer steps change the parameters, as in a run. */
+vn_status vn_plan_time(vn_plan *plan, double seconds, double *us);
+
+/* What step k is; the path is the plan's. */
+vn_op vn_plan_step_op(const vn_plan *plan, int k);
+const char *vn_plan_step_path(const vn_plan *plan, int k);
+
 /* Run the plan step by step for about so many seconds and print, one line a step, the fastest time of
  * each: with its share of all, rates and shapes. Optimizer steps change the parameters, as in a run. */
 vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out);

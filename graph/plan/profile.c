@@ -34,13 +34,23 @@ static void put_step(const vn_plan *plan, int k, double us, double all, vn_text 
     vn_text_printf(out, "  %s\n", plan->step_path[k]);
 }
 
+vn_status vn_plan_time(vn_plan *plan, double seconds, double *us)
+{
+    vn_status st = VN_OK;
+    for (int k = 0; k < plan->n_steps; k++) us[k] = 1e30;
+    for (double until = now_us() + 1e6 * seconds; !st && now_us() < until;) st = pass(plan, us);
+    return st;
+}
+
+vn_op vn_plan_step_op(const vn_plan *plan, int k) { return plan->steps[k].call.op; }
+
+const char *vn_plan_step_path(const vn_plan *plan, int k) { return plan->step_path[k]; }
+
 vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out)
 {
     double *best = vn_calloc((size_t)plan->n_steps + 1, sizeof *best), all = 0;
     if (!best) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    vn_status st = VN_OK;
-    for (int k = 0; k < plan->n_steps; k++) best[k] = 1e30;
-    for (double until = now_us() + 1e6 * seconds; !st && now_us() < until;) st = pass(plan, best);
+    vn_status st = vn_plan_time(plan, seconds, best);
     for (int k = plan->n_prologue; k < plan->n_steps; k++) all += best[k];
     for (int k = 0; !st && k < plan->n_steps; k++) put_step(plan, k, best[k], all, out);
     vn_free(best);

@@ -3,6 +3,7 @@
 #define VN_HOST_API_INTERNAL_H
 
 #include "host/api/run.def"
+#include "host/bench/phases.h"
 #include "host/eval/evaluate.h"
 #include "host/infer/intervals.h"
 #include "host/infer/predictor.h"
@@ -57,6 +58,8 @@ struct vane_model {
 struct vane_report {
     vn_text text, json;
     vn_evaluation evaluation; /* rows; empty for other reports */
+    double phase_us[VN_PHASE_COUNT]; /* of a training step's profile */
+    bool phases;
 };
 
 /* MEMORY if a text of the report could not grow; closes the report then. */

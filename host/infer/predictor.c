@@ -139,6 +139,16 @@ int64_t vn_predictor_batch(const vn_predictor *p)
     return p->many.plan ? p->many.batch : 1;
 }
 
+static const route *route_of(const vn_predictor *p, int64_t n)
+{
+    return n > 1 && p->many.plan ? &p->many : &p->one;
+}
+
+vn_plan *vn_predictor_plan(const vn_predictor *p, int64_t n)
+{
+    return route_of(p, n)->plan;
+}
+
 /* One window: of a series that is there, cut within it, with the future features it needs. */
 static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int32_t pair[2])
 {
@@ -159,7 +169,7 @@ static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int
 }
 
 /* Up to r->batch windows; pairs of -1 fill the rest. `shown` may be NULL. */
-static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs, int64_t n,
+static vn_status run_batch(const vn_predictor *p, const route *r, const int32_t *pairs, int64_t n,
                            float *out, float *shown)
 {
     int32_t *feed = vn_plan_feed(r->plan, r->graph.pairs);
@@ -174,7 +184,7 @@ static vn_status run_batch(const vn_predictor *p, route *r, const int32_t *pairs
     return VN_OK;
 }
 
-static vn_status run_all(const vn_predictor *p, route *r, const vn_panel_view *view,
+static vn_status run_all(const vn_predictor *p, const route *r, const vn_panel_view *view,
                          const int32_t *pairs, int64_t n, float *out)
 {
     memcpy(vn_plan_feed(r->plan, r->graph.panel), view, sizeof *view);
@@ -195,7 +205,7 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
         return VN_FAIL(VN_E_BUG, "a panel must be dressed for the model's calendar features");
     for (int64_t i = 0; i < n; i++) VN_TRY(check_pair(p->m, panel, pairs + 2 * i));
     if (p->version != p->m->params->version) VN_TRY(upload(p));
-    route *r = n > 1 && p->many.plan ? &p->many : &p->one;
+    const route *r = route_of(p, n);
     vn_panel_view view = vn_panel_view_of(panel);
     vn_resident resident;
     vn_status st = vn_resident_open(p->dev, p->stream, &view, &resident);

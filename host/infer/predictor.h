@@ -20,6 +20,9 @@ const vn_head *vn_predictor_head(const vn_predictor *p);
 /* Windows of one run of the plan: callers with more need not hand over more at once. */
 int64_t vn_predictor_batch(const vn_predictor *p);
 
+/* The plan that runs n windows; borrowed, for those who measure it. */
+vn_plan *vn_predictor_plan(const vn_predictor *p, int64_t n);
+
 /* Forecast the windows at `pairs` [n, 2] (series, cut) of the panel: out [n, H, width of the head],
  * on the panel's scale. host/infer/intervals.h makes points and quantiles of it. */
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,

@@ -445,5 +445,53 @@ expect 0 'fc1.weight' "$vane" inspect diverged.vane
 expect 7 'step' "$vane" train spike.csv $quick --loss mse --max_steps 1000 --windows_batch_size 1 -o m.vane
 check 'without validation nothing known to be good replaces nothing' cmp -s m.vane before.vane
 
+# ---- benchmarks: what is measured, in which form, against what ----
+few="--rounds 1 --seconds 0"
+expect 0 'nhits_train' "$vane" bench --list
+silent err.txt
+expect 0 '--baseline WHAT' "$vane" help bench
+expect 0 '| relu_n64 ' "$vane" bench relu --n 64 $few
+check 'four sizes from 64 to 512' [ "$("$vane" bench relu --n 64..512 $few -q | grep -c '^| relu_n')" -eq 4 ]
+check 'steps of 5' [ "$("$vane" bench relu --n 3,10..20+5 $few -q | grep -c '^| relu_n')" -eq 4 ]
+expect 0 '| scores_b5 ' "$vane" bench metrics --batch 5 $few
+expect 0 '| nhits_infer_b3 ' "$vane" bench nhits_infer --batch 3 $few
+expect 0 'cpu:ref' "$vane" bench relu --n 64 --backends cpu:ref,cpu:generic --threads 1,2 $few
+check 'two backends, two teams' [ "$(grep -c '^| relu_n' out.txt)" -eq 4 ]
+expect 0 'gradnorm' "$vane" bench nhits_train --batch 2 $few --profile
+"$vane" bench relu mse --n 64 $few -q --format csv > bench.csv
+check 'csv: a header and two rows' [ "$(wc -l < bench.csv)" -eq 3 ]
+check 'jsonl: a row a line' [ "$("$vane" bench relu mse --n 64 $few -q --format jsonl | grep -c '^{"schema":1,')" -eq 2 ]
+expect 0 '"results":[' "$vane" bench relu --n 64 $few --json
+if command -v sqlite3 > /dev/null; then
+    check 'sql runs' [ "$("$vane" bench relu mse --n 64 $few -q --format sql | sqlite3 :memory: \
+        '.read /dev/stdin' 'select count(*) from vane_bench where n_samples >= 5')" -eq 2 ]
+fi
+expect 0 '' "$vane" bench relu --n 64 --seconds 0 --baseline save=base.json -o bench.md
+check 'a baseline of ten rounds' [ "$(grep -o open_us base.json | wc -l)" -eq 11 ]
+expect 0 '1 compared' "$vane" bench relu --n 64 --seconds 0 --baseline compare=base.json --noise 900
+expect 0 '"verdict":' "$vane" bench relu --n 64 --rounds 5 --seconds 0 --baseline "compare=$vane" --noise 900 --json
+sed 's/"samples_us":\[[^]]*\]/"samples_us":[0.001]/g' base.json > fast.json
+expect 8 'slower' "$vane" bench relu --n 64 --seconds 0 --baseline compare=fast.json
+sed 's/"cpu":"[^"]*"/"cpu":"another"/' base.json > foreign.json
+expect 2 'measured on another' "$vane" bench relu --n 64 --seconds 0 --baseline compare=foreign.json
+expect 2 'none of these' "$vane" bench relu --n 65 --seconds 0 --rounds 5 --baseline compare=base.json
+expect 2 'at least 5 rounds' "$vane" bench relu --n 64 --seconds 0 --rounds 2 --baseline compare=base.json
+expect 3 'good.csv' "$vane" bench relu --n 64 $few --baseline compare=good.csv
+expect 2 '' "$vane" bench relu --n 64 $few --baseline compare=missing.json
+expect 1 'did not end well' "$vane" bench relu --n 64 $few --baseline compare=/bin/false
+expect 2 'expected save=FILE' "$vane" bench relu --baseline base.json
+expect 2 'does not go with' "$vane" bench relu --baseline save=x.json --profile
+expect 2 'no workload or group "rlu"' "$vane" bench rlu
+expect 2 '--n "0"' "$vane" bench relu --n 0
+expect 2 '--n "64.."' "$vane" bench relu --n 64..
+expect 2 '--n "9..3"' "$vane" bench relu --n 9..3
+expect 2 '--batch "1,,2"' "$vane" bench scores --batch 1,,2
+expect 2 '--batch "x"' "$vane" bench scores --batch x
+expect 2 '--format "xml"' "$vane" bench relu --format xml
+expect 2 '--seconds "-1"' "$vane" bench relu --seconds -1
+expect 2 'whole number' "$vane" bench relu --rounds 1.5
+expect 2 'no device "moon"' "$vane" bench relu --n 64 $few --backends moon
+expect 2 'unknown flag --h;' "$vane" bench relu --h 3
+
 echo "$count checks, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,11 +1,11 @@
 /* Floors; see floor.h. */
-#include "bench/floor.h"
+#include "host/bench/floor.h"
 
 /* Rates of two threads of a Zen 4 at a peak of 216 Gflop/s: seconds an element, bytes a second. */
 static const double peak = 216e9, function_s = 0.165e-9, exp_s = 0.12e-9, gelu_s = 0.26e-9;
 static const double second_cache = 190e9, third_cache = 175e9, moving = 64e9;
 
-double bench_floor_us(const bench_work *work, const bench_run *run)
+double vn_floor_us(const vn_floor_work *work, const vn_floor_run *run)
 {
     double B = (double)run->B, slower = peak / run->peak, lanes = run->threads / 2.0;
     double products = 2 * B * work->macs / run->peak;

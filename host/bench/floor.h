@@ -1,0 +1,32 @@
+/* What a forecast or a training step must cost at least, by the arithmetic alone: multiply-adds at
+ * the peak, functions at the rates our vector kernels reach, and where one window reads all weights
+ * at every step, those from the second cache. A step is three forecasts, functions of recurrent
+ * layers two. Optimizer, memory and barriers are not in it. */
+#ifndef VN_HOST_BENCH_FLOOR_H
+#define VN_HOST_BENCH_FLOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of one window, forward. */
+typedef struct vn_floor_work {
+    double macs;
+    double functions; /* sigmoid, tanh */
+    double exps, gelus;
+    double again;   /* bytes of weights read from the second cache, step by step */
+    double weights; /* bytes of weights read once a batch from the third cache */
+    double spared;  /* of macs: those whose gradient of inputs nobody needs */
+    double state;   /* bytes that the optimizer moves */
+} vn_floor_work;
+
+typedef struct vn_floor_run {
+    int64_t B;
+    bool train;
+    int threads;
+    double peak; /* flop/s of all threads, measured in the same run */
+} vn_floor_run;
+
+/* 0 where the work is not known. */
+double vn_floor_us(const vn_floor_work *work, const vn_floor_run *run);
+
+#endif
