@@ -79,6 +79,14 @@ char *vn_arena_printf(vn_arena *arena, const char *fmt, ...)
     return text;
 }
 
+void vn_arena_move(vn_arena *to, vn_arena *from)
+{
+    vn_arena_chunk **end = &to->last; /* behind the chunk that is being filled */
+    while (*end) end = &(*end)->older;
+    *end = from->last;
+    from->last = NULL;
+}
+
 void vn_arena_close(vn_arena *arena)
 {
     if (!arena) return;

@@ -24,6 +24,9 @@ char *vn_arena_text(vn_arena *arena, const char *s, size_t n);
 /* printf into the arena. */
 char *vn_arena_printf(vn_arena *arena, const char *fmt, ...) VN_PRINTF(2, 3);
 
+/* What `from` holds belongs to `to` from now on, and is freed with it. */
+void vn_arena_move(vn_arena *to, vn_arena *from);
+
 /* Free everything; the arena is empty and usable again. */
 void vn_arena_close(vn_arena *arena);
 

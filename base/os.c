@@ -61,11 +61,12 @@ static int open_retry(const char *path, int flags, mode_t mode)
     return fd;
 }
 
-static ssize_t read_retry(int fd, void *data, size_t n)
+/* At a place of the file, or with at < 0 where the last read ended. */
+static ssize_t read_retry(int fd, void *data, size_t n, off_t at)
 {
     ssize_t got;
     if (struck(VN_FAULT_READ)) return -1;
-    do got = read(fd, data, n);
+    do got = at < 0 ? read(fd, data, n) : pread(fd, data, n, at);
     while (got < 0 && errno == EINTR);
     return got;
 }
@@ -100,7 +101,7 @@ static vn_status read_all(int fd, const char *path, size_t max, size_t guess, ch
             s = more;
             cap *= 2;
         }
-        ssize_t got = read_retry(fd, s + used, cap - used - 1);
+        ssize_t got = read_retry(fd, s + used, cap - used - 1, -1);
         if (got == 0) break;
         if (got > 0) used += (size_t)got;
         if (got < 0 || (max && used > max)) {
@@ -126,24 +127,62 @@ static bool was_cut(int fd, const struct stat *before, size_t n)
     return fstat(fd, &after) || after.st_size != before->st_size;
 }
 
+/* For reading, "-" is standard input; a folder is refused. */
+static vn_status open_in(const char *path, int *fd, struct stat *st)
+{
+    bool is_stdin = !strcmp(path, "-");
+    vn_status status = VN_OK;
+    *fd = is_stdin ? STDIN_FILENO : open_retry(path, O_RDONLY, 0);
+    if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return VN_FAIL(VN_E_ARGUMENT, "there is no file \"%s\"", path);
+    if (*fd < 0) return io_fail("open", path);
+    if (fstat(*fd, st))
+        status = io_fail("read", path);
+    else if (S_ISDIR(st->st_mode))
+        status = VN_FAIL(VN_E_ARGUMENT, "\"%s\" is a folder, expected a file", path);
+    if (status && !is_stdin) close(*fd);
+    return status;
+}
+
+vn_status vn_in_open(const char *path, vn_in *in)
+{
+    struct stat st;
+    *in = (vn_in){ .path = path, .fd = -1 };
+    if (!strcmp(path, "-")) return VN_OK;
+    VN_TRY(open_in(path, &in->fd, &st));
+    if (S_ISREG(st.st_mode) && st.st_size > 0) in->n = (size_t)st.st_size;
+    return VN_OK;
+}
+
+vn_status vn_in_read(const vn_in *in, size_t at, void *data, size_t n)
+{
+    for (size_t used = 0; used < n;) {
+        ssize_t got = read_retry(in->fd, (char *)data + used, n - used, (off_t)(at + used));
+        if (got < 0) return io_fail("read", in->path);
+        if (got == 0)
+            return VN_FAIL(VN_E_IO, "\"%s\" became shorter while it was read: %zu of %zu bytes",
+                           in->path, at + used, in->n);
+        used += (size_t)got;
+    }
+    return VN_OK;
+}
+
+void vn_in_close(vn_in *in)
+{
+    if (in && in->fd >= 0) close(in->fd);
+    if (in) in->fd = -1;
+}
+
 vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n)
 {
     bool is_stdin = !strcmp(path, "-");
     *data = NULL;
     *n = 0;
-    int fd = is_stdin ? STDIN_FILENO : open_retry(path, O_RDONLY, 0);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return VN_FAIL(VN_E_ARGUMENT, "there is no file \"%s\"", path);
-    if (fd < 0) return io_fail("open", path);
+    int fd;
     struct stat st;
+    VN_TRY(open_in(path, &fd, &st));
     vn_status status = VN_OK;
-    size_t guess = BUFFER;
-    if (fstat(fd, &st))
-        status = io_fail("read", path);
-    else if (S_ISDIR(st.st_mode))
-        status = VN_FAIL(VN_E_ARGUMENT, "\"%s\" is a folder, expected a file", path);
-    else if (S_ISREG(st.st_mode) && st.st_size >= 0)
-        guess = (size_t)st.st_size;
+    size_t guess = S_ISREG(st.st_mode) && st.st_size >= 0 ? (size_t)st.st_size : BUFFER;
     if (!status && max && S_ISREG(st.st_mode) && guess > max)
         status = VN_FAIL(VN_E_DATA, "\"%s\" has %zu bytes, more than %zu", path, guess, max);
     if (!status) status = read_all(fd, is_stdin ? "standard input" : path, max, guess, data, n);

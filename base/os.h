@@ -13,6 +13,17 @@
  * if it has more than `max` bytes (0: no limit). */
 vn_status vn_file_read(const char *path, size_t max, char **data, size_t *n);
 
+/* A file to be read in parts, from any thread. The error statuses are those of vn_file_read. */
+typedef struct vn_in {
+    const char *path; /* borrowed */
+    int fd;           /* -1 when closed */
+    size_t n;         /* bytes when it was opened; 0: standard input, a pipe or a device, which
+                         vn_file_read reads */
+} vn_in;
+vn_status vn_in_open(const char *path, vn_in *in);
+vn_status vn_in_read(const vn_in *in, size_t at, void *data, size_t n);
+void vn_in_close(vn_in *in);
+
 /* Writing a file that appears whole or not at all: a temporary beside the target, fsync, rename,
  * fsync of the folder. "-" is standard output (written at commit). */
 typedef struct vn_out vn_out;

@@ -82,6 +82,7 @@ static void put_path(char to[256], const char *path)
 
 int __real_open(const char *path, int flags, ...);
 ssize_t __real_read(int fd, void *data, size_t n);
+ssize_t __real_pread(int fd, void *data, size_t n, off_t at);
 ssize_t __real_write(int fd, const void *data, size_t n);
 int __real_fsync(int fd);
 int __real_close(int fd);
@@ -92,6 +93,7 @@ int __real_fstat(int fd, struct stat *st);
 
 int __wrap_open(const char *path, int flags, ...);
 ssize_t __wrap_read(int fd, void *data, size_t n);
+ssize_t __wrap_pread(int fd, void *data, size_t n, off_t at);
 ssize_t __wrap_write(int fd, const void *data, size_t n);
 int __wrap_fsync(int fd);
 int __wrap_close(int fd);
@@ -122,6 +124,13 @@ ssize_t __wrap_read(int fd, void *data, size_t n)
     if (strikes(VN_DISK_READ)) return -1;
     if (disk.on && disk.how.most && n > disk.how.most) n = disk.how.most;
     return __real_read(fd, data, n);
+}
+
+ssize_t __wrap_pread(int fd, void *data, size_t n, off_t at)
+{
+    if (strikes(VN_DISK_READ)) return -1;
+    if (disk.on && disk.how.most && n > disk.how.most) n = disk.how.most;
+    return __real_pread(fd, data, n, at);
 }
 
 ssize_t __wrap_write(int fd, const void *data, size_t n)
