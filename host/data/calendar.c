@@ -309,82 +309,99 @@ static int64_t most_common(int64_t *v, int64_t n)
     return best;
 }
 
-/* Differences of neighbours, in months or stamps; the first SAMPLE of them. */
-static int64_t differences(const int64_t *stamp, const int64_t *at, int64_t n_series, bool months,
-                           int64_t *out)
+/* Up to SAMPLE differences of neighbours, in months or stamps. */
+typedef struct sample {
+    bool months;
+    int64_t n, difference[SAMPLE];
+} sample;
+
+static void take_difference(sample *s, int64_t a, int64_t b)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i < n_series; i++) {
-        for (int64_t t = at[i] + 1; t < at[i + 1] && n < SAMPLE; t++) {
-            int64_t a = stamp[t - 1], b = stamp[t];
-            if (months) a = months_of(vn_civil_of(a));
-            if (months) b = months_of(vn_civil_of(b));
-            if (b > a) out[n++] = b - a;
-        }
-    }
-    return n;
+    if (s->months) a = months_of(vn_civil_of(a));
+    if (s->months) b = months_of(vn_civil_of(b));
+    if (b > a) s->difference[s->n++] = b - a;
 }
 
-bool vn_stamps_end_months(const int64_t *stamp, int64_t n)
+static void take_differences(sample *s, const vn_row_run *run, const int64_t *at, int64_t n_series)
 {
-    for (int64_t i = 0; i < n; i++) {
-        vn_civil c = vn_civil_of(stamp[i]);
-        if (c.day != vn_month_days(c.year, c.month)) return false;
-    }
+    s->n = 0;
+    for (int64_t i = 0; i < n_series; i++)
+        for (const vn_row_run *r = run + at[i]; r < run + at[i + 1]; r++) {
+            int64_t stamp = r->stamp;
+            if (r > run + at[i] && s->n < SAMPLE)
+                take_difference(s, vn_row_run_stamp(&r[-1], r[-1].n - 1), stamp);
+            for (int64_t k = 1; k < r->n && s->n < SAMPLE; k++, stamp += r->step)
+                take_difference(s, stamp, stamp + r->step);
+        }
+}
+
+bool vn_stamps_end_months(const vn_row_run *run, int64_t n)
+{
+    for (const vn_row_run *r = run; r < run + n; r++)
+        for (int64_t k = 0; k < r->n; k++) {
+            vn_civil c = vn_civil_of(vn_row_run_stamp(r, k));
+            if (c.day != vn_month_days(c.year, c.month)) return false;
+        }
     return true;
 }
 
 /* Every stamp on one day of the month at one time of day. */
-static bool same_day_of_month(const int64_t *stamp, int64_t n)
+static bool same_day_of_month(const vn_row_run *run, int64_t n)
 {
-    vn_civil first = vn_civil_of(stamp[0]);
-    for (int64_t i = 1; i < n; i++) {
-        vn_civil c = vn_civil_of(stamp[i]);
-        if (c.day != first.day || c.second != first.second) return false;
-    }
+    vn_civil first = vn_civil_of(run[0].stamp);
+    for (const vn_row_run *r = run; r < run + n; r++)
+        for (int64_t k = 0; k < r->n; k++) {
+            vn_civil c = vn_civil_of(vn_row_run_stamp(r, k));
+            if (c.day != first.day || c.second != first.second) return false;
+        }
     return true;
 }
 
 /* Daily stamps that never fall on a weekend although some series crosses one. */
-static bool skips_weekends(const int64_t *stamp, const int64_t *at, int64_t n_series)
+static bool skips_weekends(const vn_row_run *run, const int64_t *at, int64_t n_series)
 {
     bool crossed = false;
     for (int64_t i = 0; i < n_series; i++) {
         if (at[i] == at[i + 1]) continue;
-        crossed |= stamp[at[i + 1] - 1] - stamp[at[i]] >= INT64_C(5) * DAY;
-        for (int64_t t = at[i]; t < at[i + 1]; t++)
-            if (vn_weekday_of(stamp[t]) >= 5) return false;
+        const vn_row_run *last = &run[at[i + 1] - 1];
+        int64_t end = vn_row_run_stamp(last, last->n - 1);
+        crossed |= end - run[at[i]].stamp >= INT64_C(5) * DAY;
+        for (const vn_row_run *r = run + at[i]; r <= last; r++)
+            for (int64_t k = 0; k < r->n; k++)
+                if (vn_weekday_of(vn_row_run_stamp(r, k)) >= 5) return false;
     }
     return crossed;
 }
 
-vn_status vn_freq_infer(const int64_t *stamp, const int64_t *at, int64_t n_series,
-                        vn_stamp_kind kind, vn_freq *freq, bool *found)
+vn_status vn_freq_infer(const vn_row_run *run, const int64_t *at, int64_t n_series, vn_stamp_kind kind,
+                        vn_freq *freq, bool *found)
 {
     *found = false;
-    int64_t *sample = vn_malloc(SAMPLE * sizeof *sample);
-    if (!sample) return VN_E_MEMORY;
-    int64_t n = differences(stamp, at, n_series, false, sample), rows = at[n_series];
-    if (n == 0) {
-        vn_free(sample);
+    sample *s = vn_malloc(sizeof *s);
+    if (!s) return VN_E_MEMORY;
+    s->months = false;
+    take_differences(s, run, at, n_series);
+    int64_t runs = at[n_series];
+    if (s->n == 0) {
+        vn_free(s);
         return VN_OK;
     }
-    int64_t step = most_common(sample, n);
+    int64_t step = most_common(s->difference, s->n);
     *freq = (vn_freq){ .unit = VN_FREQ_SECOND, .n = step, .date_only = kind == VN_STAMP_DATE };
     if (kind == VN_STAMP_STEP) {
         freq->unit = VN_FREQ_STEP;
     } else if (step >= INT64_C(28) * DAY &&
-               (vn_stamps_end_months(stamp, rows) || same_day_of_month(stamp, rows))) {
-        n = differences(stamp, at, n_series, true, sample);
+               (vn_stamps_end_months(run, runs) || same_day_of_month(run, runs))) {
+        s->months = true;
+        take_differences(s, run, at, n_series);
         freq->unit = VN_FREQ_MONTH;
-        freq->n = most_common(sample, n);
-        freq->month_end = vn_stamps_end_months(stamp, rows);
+        freq->n = most_common(s->difference, s->n);
+        freq->month_end = vn_stamps_end_months(run, runs);
     } else if (step % DAY == 0) {
-        freq->unit =
-            step == DAY && skips_weekends(stamp, at, n_series) ? VN_FREQ_BUSINESS : VN_FREQ_DAY;
+        freq->unit = step == DAY && skips_weekends(run, at, n_series) ? VN_FREQ_BUSINESS : VN_FREQ_DAY;
         freq->n = step / DAY;
     }
-    vn_free(sample);
+    vn_free(s);
     *found = true;
     return VN_OK;
 }

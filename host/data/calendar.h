@@ -42,13 +42,28 @@ bool vn_stamp_index(vn_freq freq, int64_t start, int64_t stamp, int64_t *k);
 /* Steps in a season: those of a day for S, min, H; 7 D, 5 B, 52 W, 12 M, 4 Q; otherwise 1. */
 int64_t vn_season_of(vn_freq freq);
 
-/* The step of series whose stamps ascend, series i at stamp[at[i] .. at[i + 1]): the most common
+/* Rows one line and one step of time after the other. */
+typedef struct vn_row_run {
+    int64_t stamp;   /* of the first row */
+    int64_t row;     /* its place in the file's order */
+    int32_t n, step; /* rows, and from the stamp of each to the next */
+    int32_t group;   /* the series */
+    uint32_t line;   /* of the first in the file (modulo 2^32) */
+} vn_row_run;
+
+/* Stamp of row k. */
+static inline int64_t vn_row_run_stamp(const vn_row_run *run, int64_t k)
+{
+    return run->stamp + k * run->step;
+}
+
+/* The step of series whose stamps ascend, series i in run[at[i] .. at[i + 1]): the most common
  * difference, then its calendar unit. `kind` is how the stamps were written. False if no series has
  * two different stamps. */
-vn_status vn_freq_infer(const int64_t *stamp, const int64_t *at, int64_t n_series,
-                        vn_stamp_kind kind, vn_freq *freq, bool *found);
+vn_status vn_freq_infer(const vn_row_run *run, const int64_t *at, int64_t n_series, vn_stamp_kind kind,
+                        vn_freq *freq, bool *found);
 
 /* True if every stamp is the last day of a month. */
-bool vn_stamps_end_months(const int64_t *stamp, int64_t n);
+bool vn_stamps_end_months(const vn_row_run *run, int64_t n);
 
 #endif

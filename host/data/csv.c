@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/fault.h"
 #include "base/text.h"
 
@@ -102,6 +106,13 @@ vn_status vn_csv_open(vn_csv *csv, const char *name, const char *text, size_t n)
     return VN_OK;
 }
 
+void vn_csv_part(vn_csv *csv, const vn_csv *whole, const char *text, size_t n, int64_t line)
+{
+    *csv = (vn_csv){ .name = whole->name, .text = text, .end = text + n, .delimiter = whole->delimiter };
+    vn_csv_rewind(csv);
+    csv->line = csv->record_line = line;
+}
+
 void vn_csv_close(vn_csv *csv)
 {
     if (!csv) return;
@@ -169,24 +180,50 @@ static vn_status read_quoted(vn_csv *csv, const char *p, vn_csv_cell *cell, bool
     return VN_OK;
 }
 
-static vn_status read_cell(vn_csv *csv, bool *last)
+#ifdef __SSE2__
+enum { STRIDE = 16 };
+
+/* Which of 16 bytes end an unquoted cell, as bits. */
+static unsigned cell_ends(const char *p, char delimiter)
+{
+    __m128i s = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i end = _mm_or_si128(_mm_cmpeq_epi8(s, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(s, _mm_set1_epi8('\r')));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(end, _mm_cmpeq_epi8(s, _mm_set1_epi8(delimiter))));
+}
+#endif
+
+/* The first delimiter or line break from p on, or the end. Cells are short: most take one look. */
+static const char *find_cell_end(const char *p, const char *end, char delimiter)
+{
+#ifdef __SSE2__
+    for (; end - p >= STRIDE; p += STRIDE) {
+        unsigned found = cell_ends(p, delimiter);
+        if (found) return p + __builtin_ctz(found);
+    }
+#endif
+    while (p < end && *p != delimiter && *p != '\n' && *p != '\r') p++;
+    return p;
+}
+
+static vn_status more_cells(vn_csv *csv)
 {
     if (csv->n == COLUMNS_MAX)
         return vn_csv_fail(csv, csv->at, "more than %d columns", COLUMNS_MAX);
-    if (csv->n == csv->cap) {
-        int64_t cap = csv->cap ? csv->cap * 2 : 16;
-        vn_csv_cell *cell = vn_realloc(csv->cell, (size_t)cap * sizeof *cell);
-        if (!cell) return VN_E_MEMORY;
-        csv->cell = cell;
-        csv->cap = cap;
-    }
+    int64_t cap = csv->cap ? csv->cap * 2 : 16;
+    vn_csv_cell *cell = vn_realloc(csv->cell, (size_t)cap * sizeof *cell);
+    if (!cell) return VN_E_MEMORY;
+    csv->cell = cell;
+    csv->cap = cap;
+    return VN_OK;
+}
+
+static vn_status read_cell(vn_csv *csv, bool *last)
+{
+    if (csv->n == csv->cap) VN_TRY(more_cells(csv));
     vn_csv_cell *cell = &csv->cell[csv->n++];
     const char *p = skip_blanks(csv, csv->at), *end = csv->end;
     if (p < end && *p == '"') return read_quoted(csv, p, cell, last);
-    const char *q = p;
-    char delimiter = csv->delimiter;
-    while (q < end && *q != delimiter && *q != '\n' && *q != '\r') q++;
-    const char *stop = q;
+    const char *q = find_cell_end(p, end, csv->delimiter), *stop = q;
     while (stop > p && is_blank(csv, stop[-1])) stop--;
     *cell = (vn_csv_cell){ .s = p, .n = (size_t)(stop - p) };
     end_cell(csv, q, last);

@@ -34,6 +34,9 @@ typedef struct vn_csv {
 vn_status vn_csv_open(vn_csv *csv, const char *name, const char *text, size_t n);
 void vn_csv_close(vn_csv *csv);
 
+/* Begin at a record of the text `whole` was opened for: n bytes that begin on `line`. */
+void vn_csv_part(vn_csv *csv, const vn_csv *whole, const char *text, size_t n, int64_t line);
+
 /* Back to the first record. */
 void vn_csv_rewind(vn_csv *csv);
 

@@ -1,5 +1,5 @@
 /* From rows in file order to a panel: each series sorted, on the grid of its frequency, gaps as
- * masked rows. */
+ * masked rows. Where the file is in order already, its columns become the panel's as they are. */
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -8,68 +8,108 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "host/data/table.h"
+#include "host/data/block.h"
 
 /* Rows for gaps may be this many times the rows of the file: beyond, the frequency is wrong. */
 enum { GAP_FACTOR = 100 };
 
-typedef struct key {
-    int64_t stamp, row;
-} key;
-
-/* The rows in order: group g holds places at[g] .. at[g + 1); table->stamp is reordered with them
- * and later holds steps from the group's start. */
+/* The runs in order: group g holds at[g] .. at[g + 1); their stamps and steps later count the grid's
+ * steps from the group's start. */
 typedef struct grid {
     int64_t *at;     /* [groups + 1] */
-    int64_t *row;    /* [n] place in the file's order */
     int64_t *start;  /* [groups] first stamp */
     int64_t *length; /* [groups] rows with the gaps filled */
 } grid;
 
+static uint32_t line_of(const vn_row_run *r, int64_t k)
+{
+    return r->line + (uint32_t)k;
+}
+
 static int by_stamp(const void *a, const void *b)
 {
-    const key *x = a, *y = b;
+    const vn_row_run *x = a, *y = b;
     if (x->stamp != y->stamp) return x->stamp < y->stamp ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static bool is_ordered(const vn_table *t)
+/* Stamps ascend in each run, and from one to the next; equal ones may meet. */
+static bool ascend(const vn_row_run *r, int64_t n)
 {
-    for (int64_t i = 1; i < t->n; i++)
-        if (t->group[i] < t->group[i - 1] ||
-            (t->group[i] == t->group[i - 1] && t->stamp[i] < t->stamp[i - 1]))
-            return false;
+    for (int64_t i = 0; i < n; i++) {
+        if (r[i].n > 1 && r[i].step <= 0) return false;
+        if (i && vn_row_run_stamp(&r[i - 1], r[i - 1].n - 1) > r[i].stamp) return false;
+    }
     return true;
 }
 
-/* Counting sort by group, then each group by stamp where it does not ascend. */
-static vn_status sort_rows(vn_table *t, grid *g)
+static void find_groups(const vn_table *t, grid *g)
 {
-    key *keys = vn_malloc((size_t)t->n * sizeof *keys);
-    if (!keys) return VN_E_MEMORY;
-    for (int64_t i = 0; i < t->n; i++) keys[g->at[t->group[i]]++] = (key){ t->stamp[i], i };
+    memset(g->at, 0, (size_t)(t->n_groups + 1) * sizeof *g->at);
+    for (int64_t i = 0; i < t->n_runs; i++) g->at[t->run[i].group + 1]++;
+    for (int64_t i = 0; i < t->n_groups; i++) g->at[i + 1] += g->at[i];
+}
+
+/* Every row a run of its own. */
+static vn_status part_runs(vn_table *t, grid *g)
+{
+    size_t bytes;
+    vn_row_run *each = NULL;
+    if (!vn_mul_size((size_t)t->n, sizeof *each, &bytes) || !(each = vn_malloc(bytes)))
+        return VN_E_MEMORY;
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->n_runs; i++)
+        for (int32_t k = 0; k < t->run[i].n; k++) {
+            const vn_row_run *r = &t->run[i];
+            each[n++] = (vn_row_run){ vn_row_run_stamp(r, k), r->row + k, 1, 0, r->group, line_of(r, k) };
+        }
+    vn_free(t->run);
+    t->run = each;
+    t->n_runs = t->cap_runs = n;
+    find_groups(t, g);
+    return VN_OK;
+}
+
+/* A stable counting sort by group. */
+static vn_status sort_groups(vn_table *t, grid *g)
+{
+    vn_row_run *sorted = vn_malloc((size_t)t->n_runs * sizeof *sorted);
+    if (!sorted) return VN_E_MEMORY;
+    for (int64_t i = 0; i < t->n_runs; i++) sorted[g->at[t->run[i].group]++] = t->run[i];
     memmove(g->at + 1, g->at, (size_t)t->n_groups * sizeof *g->at);
     g->at[0] = 0;
-    for (int64_t i = 0; i < t->n_groups; i++) {
-        key *first = keys + g->at[i];
-        int64_t n = g->at[i + 1] - g->at[i], sorted = 1;
-        while (sorted < n && first[sorted - 1].stamp <= first[sorted].stamp) sorted++;
-        if (sorted < n) qsort(first, (size_t)n, sizeof *first, by_stamp);
-    }
-    for (int64_t i = 0; i < t->n; i++) {
-        t->stamp[i] = keys[i].stamp;
-        g->row[i] = keys[i].row;
-    }
-    vn_free(keys);
+    vn_free(t->run);
+    t->run = sorted;
+    t->cap_runs = t->n_runs;
     return VN_OK;
+}
+
+static bool groups_ascend(const vn_table *t, const grid *g)
+{
+    for (int64_t i = 0; i < t->n_groups; i++)
+        if (!ascend(t->run + g->at[i], g->at[i + 1] - g->at[i])) return false;
+    return true;
+}
+
+static bool is_grouped(const vn_table *t)
+{
+    for (int64_t i = 1; i < t->n_runs; i++)
+        if (t->run[i].group < t->run[i - 1].group) return false;
+    return true;
 }
 
 static vn_status order(vn_table *t, grid *g)
 {
-    for (int64_t i = 0; i < t->n; i++) g->at[t->group[i] + 1]++;
-    for (int64_t i = 0; i < t->n_groups; i++) g->at[i + 1] += g->at[i];
-    for (int64_t i = 0; i < t->n; i++) g->row[i] = i;
-    return is_ordered(t) ? VN_OK : sort_rows(t, g);
+    find_groups(t, g);
+    if (!is_grouped(t)) VN_TRY(sort_groups(t, g));
+    if (groups_ascend(t, g)) return VN_OK;
+    VN_TRY(part_runs(t, g));
+    for (int64_t i = 0; i < t->n_groups; i++) {
+        vn_row_run *first = t->run + g->at[i];
+        int64_t n = g->at[i + 1] - g->at[i];
+        if (!ascend(first, n)) qsort(first, (size_t)n, sizeof *first, by_stamp);
+    }
+    return VN_OK;
 }
 
 static vn_freq written_as(vn_stamp_kind kind)
@@ -95,12 +135,13 @@ static vn_status refuse_duplicates(const vn_table *t, const grid *g)
 {
     for (int64_t i = 0; i < t->n_groups; i++) {
         for (int64_t k = g->at[i] + 1; k < g->at[i + 1]; k++) {
-            if (t->stamp[k] != t->stamp[k - 1]) continue;
+            const vn_row_run *r = &t->run[k], *before = r - 1;
+            if (vn_row_run_stamp(before, before->n - 1) != r->stamp) continue;
             char stamp[VN_STAMP_TEXT], series[VN_CSV_SHOWN + 16];
-            return VN_FAIL(
-                VN_E_DATA, "%s:%" PRIu32 ": time stamp %s%s stands on line %" PRIu32 " already",
-                t->name, t->line[g->row[k]], vn_stamp_text(written_as(t->kind), t->stamp[k], stamp),
-                whose(t, i, series), t->line[g->row[k - 1]]);
+            return VN_FAIL(VN_E_DATA,
+                           "%s:%" PRIu32 ": time stamp %s%s stands on line %" PRIu32 " already", t->name,
+                           r->line, vn_stamp_text(written_as(t->kind), r->stamp, stamp),
+                           whose(t, i, series), line_of(before, before->n - 1));
         }
     }
     return VN_OK;
@@ -131,7 +172,7 @@ static vn_status find_freq(const vn_table *t, const grid *g)
                        o->freq.s, t->name);
     p->freq = given;
     if (automatic || (steps && given.unit != VN_FREQ_STEP))
-        VN_TRY(vn_freq_infer(t->stamp, g->at, t->n_groups, t->kind, &p->freq, &found));
+        VN_TRY(vn_freq_infer(t->run, g->at, t->n_groups, t->kind, &p->freq, &found));
     if (!found && !steps)
         return VN_FAIL(VN_E_DATA,
                        "%s: the step of time cannot be told from one row a series; give it with "
@@ -139,15 +180,14 @@ static vn_status find_freq(const vn_table *t, const grid *g)
                        t->name);
     if (!found) p->freq = written_as(VN_STAMP_STEP);
     p->freq.date_only = t->kind == VN_STAMP_DATE && p->freq.unit > VN_FREQ_SECOND;
-    if (p->freq.unit == VN_FREQ_MONTH) p->freq.month_end |= vn_stamps_end_months(t->stamp, t->n);
+    if (p->freq.unit == VN_FREQ_MONTH) p->freq.month_end |= vn_stamps_end_months(t->run, t->n_runs);
     p->season = o->season_length ? o->season_length : vn_season_of(automatic ? p->freq : given);
     return VN_OK;
 }
 
-/* Message parts of the row at place k of group i: its file line, stamp and the one expected there.
- */
-static vn_status refuse_row(const vn_table *t, const grid *g, int64_t i, int64_t k, int64_t stamp,
-                            int64_t step, bool off_grid)
+/* Row k of run r, at `stamp`, is not where the grid has step `step` of group i. */
+static vn_status refuse_row(const vn_table *t, const grid *g, int64_t i, const vn_row_run *r, int64_t k,
+                            int64_t stamp, int64_t step, bool off_grid)
 {
     const vn_freq freq = t->panel->freq;
     char found[VN_STAMP_TEXT], expected[VN_STAMP_TEXT], step_text[VN_STAMP_TEXT];
@@ -159,48 +199,75 @@ static vn_status refuse_row(const vn_table *t, const grid *g, int64_t i, int64_t
         return VN_FAIL(VN_E_DATA,
                        "%s:%" PRIu32 ": time stamp %s%s does not fit the frequency %s "
                        "(%s); expected %s",
-                       t->name, t->line[g->row[k]], found, whose(t, i, series), step_text,
-                       strcmp(t->options->freq.s, "auto") ? "given" : "inferred, see --freq",
-                       expected);
+                       t->name, line_of(r, k), found, whose(t, i, series), step_text,
+                       strcmp(t->options->freq.s, "auto") ? "given" : "inferred, see --freq", expected);
     return VN_FAIL(VN_E_DATA,
                    "%s:%" PRIu32 ": a gap before time stamp %s%s: expected %s (frequency "
                    "%s); --gaps fill puts masked rows there",
-                   t->name, t->line[g->row[k]], found, whose(t, i, series), expected, step_text);
+                   t->name, line_of(r, k), found, whose(t, i, series), expected, step_text);
 }
 
+/* Runs count steps by now. */
 static vn_status refuse_span(const vn_table *t, const grid *g, int64_t i, int64_t inserted)
 {
     char step[VN_STAMP_TEXT], series[VN_CSV_SHOWN + 16];
-    int64_t widest = g->at[i];
-    for (int64_t k = g->at[i] + 1; k < g->at[i + 1]; k++) /* t->stamp holds steps by now */
-        if (k == g->at[i] + 1 ||
-            t->stamp[k] - t->stamp[k - 1] > t->stamp[widest] - t->stamp[widest - 1])
-            widest = k;
+    int64_t widest = 0, ends = 0;
+    for (const vn_row_run *r = t->run + g->at[i], *end = t->run + g->at[i + 1]; r < end; r++) {
+        int64_t before = r == t->run + g->at[i] ? 0 : r->stamp - vn_row_run_stamp(r - 1, r[-1].n - 1);
+        int64_t inner = r->n > 1 ? r->step : 0;
+        if (before > widest || r == t->run) ends = r->line;
+        if (before > widest) widest = before;
+        if (inner > widest) widest = inner, ends = line_of(r, 1);
+    }
     return VN_FAIL(VN_E_DATA,
-                   "%s:%" PRIu32 ": with frequency %s the gaps need %lld rows or more for the "
+                   "%s:%lld: with frequency %s the gaps need %lld rows or more for the "
                    "%lld of the file; the widest%s ends on this line. Is a stamp or --freq wrong?",
-                   t->name, t->line[g->row[widest]], vn_freq_text(t->panel->freq, step),
-                   (long long)inserted, (long long)t->n, whose(t, i, series));
+                   t->name, (long long)ends, vn_freq_text(t->panel->freq, step), (long long)inserted,
+                   (long long)t->n, whose(t, i, series));
 }
 
-/* Turn the stamps of group i into steps from its start. */
-static vn_status place_group(vn_table *t, grid *g, int64_t i, int64_t *inserted)
+/* Turn the stamps of run r into steps from the start of group i; `last` is the step before it. */
+static vn_status place_run(const vn_table *t, const grid *g, int64_t i, vn_row_run *r, int64_t last)
 {
     bool strict = t->options->gaps == 1;
-    int64_t last = -1;
-    g->start[i] = t->stamp[g->at[i]];
-    for (int64_t k = g->at[i]; k < g->at[i + 1]; k++) {
-        int64_t step, stamp = t->stamp[k];
-        bool fits = vn_stamp_index(t->panel->freq, g->start[i], stamp, &step);
+    const vn_freq freq = t->panel->freq;
+    int64_t first = 0, second = 0;
+    for (int64_t k = 0; k < r->n && k < 2; k++) { /* what holds of two rows holds of all */
+        int64_t step, stamp = vn_row_run_stamp(r, k);
+        bool fits = vn_stamp_index(freq, g->start[i], stamp, &step);
         if (!fits || (strict && step != last + 1))
-            return refuse_row(t, g, i, k, stamp, fits || step < last + 1 ? last + 1 : step, !fits);
-        t->stamp[k] = last = step;
+            return refuse_row(t, g, i, r, k, stamp, fits || step < last + 1 ? last + 1 : step, !fits);
+        *(k ? &second : &first) = last = step;
+    }
+    r->stamp = first;
+    r->step = r->n > 1 ? (int32_t)(second - first) : 0;
+    return VN_OK;
+}
+
+static vn_status place_group(const vn_table *t, grid *g, int64_t i, int64_t *inserted)
+{
+    int64_t last = -1, rows = 0;
+    g->start[i] = t->run[g->at[i]].stamp;
+    for (vn_row_run *r = t->run + g->at[i]; r < t->run + g->at[i + 1]; r++) {
+        VN_TRY(place_run(t, g, i, r, last));
+        last = vn_row_run_stamp(r, r->n - 1);
+        rows += r->n;
     }
     g->length[i] = last + 1;
-    *inserted += last + 1 - (g->at[i + 1] - g->at[i]);
+    *inserted += last + 1 - rows;
     if (*inserted > GAP_FACTOR * t->n) return refuse_span(t, g, i, *inserted);
     if (last >= INT32_MAX)
         return VN_FAIL(VN_E_DATA, "%s: series of more than %d rows", t->name, INT32_MAX);
+    return VN_OK;
+}
+
+/* Months and working days are of unequal length: their rows are placed one by one. */
+static vn_status place(vn_table *t, grid *g)
+{
+    vn_freq_unit unit = t->panel->freq.unit;
+    int64_t inserted = 0;
+    if (unit == VN_FREQ_MONTH || unit == VN_FREQ_BUSINESS) VN_TRY(part_runs(t, g));
+    for (int64_t i = 0; i < t->n_groups; i++) VN_TRY(place_group(t, g, i, &inserted));
     return VN_OK;
 }
 
@@ -208,14 +275,16 @@ static vn_status place_group(vn_table *t, grid *g, int64_t i, int64_t *inserted)
 static void copy_features(const vn_table *t, int64_t from, int64_t to)
 {
     vn_panel *p = t->panel;
-    const float *cells = t->cell + from * t->n_cells + t->n_y;
-    if (p->n_hist) memcpy(p->hist + to * p->n_hist, cells, (size_t)p->n_hist * sizeof *cells);
-    if (p->n_futr)
-        memcpy(p->futr + to * p->n_futr, cells + p->n_hist, (size_t)p->n_futr * sizeof *cells);
+    if (p->n_hist && p->hist != t->hist)
+        memcpy(p->hist + to * p->n_hist, t->hist + from * p->n_hist,
+               (size_t)p->n_hist * sizeof *p->hist);
+    if (p->n_futr && p->futr != t->futr)
+        memcpy(p->futr + to * p->n_futr, t->futr + from * p->n_futr,
+               (size_t)p->n_futr * sizeof *p->futr);
 }
 
 /* Features must be complete: past ones where the target is, future ones on every row. */
-static vn_status check_features(const vn_table *t, const grid *g, int64_t k, int64_t to, bool past)
+static vn_status check_features(const vn_table *t, uint32_t line, int64_t to, bool past)
 {
     vn_panel *p = t->panel;
     for (int64_t j = 0; j < p->n_hist + p->n_futr; j++) {
@@ -227,56 +296,24 @@ static vn_status check_features(const vn_table *t, const grid *g, int64_t k, int
             return VN_FAIL(VN_E_DATA,
                            "%s:%" PRIu32
                            ": column '%s' has no value here; %s features must be complete",
-                           t->name, t->line[g->row[k]],
-                           is_hist ? p->hist_name[j] : p->futr_name[j - p->n_hist],
+                           t->name, line, is_hist ? p->hist_name[j] : p->futr_name[j - p->n_hist],
                            is_hist ? "past" : "future");
         *x = 0.0f;
     }
     return VN_OK;
 }
 
-/* Above this part of a series' spread, what f32 loses of its values is kept. */
-static const double rest_matters = 1e-4;
-
-/* Spread of one series' values and the most that f32 loses of one. */
-typedef struct spread {
-    double lo, hi, rest;
-} spread;
-
-static void widen(spread *s, float y, float rest)
-{
-    if (isnan(y)) return;
-    double x = (double)y + (double)rest;
-    s->lo = fmin(s->lo, x);
-    s->hi = fmax(s->hi, x);
-    s->rest = fmax(s->rest, fabs((double)rest));
-}
-
-static bool needs_rest(const spread *s)
-{
-    return s->rest > rest_matters * (s->hi - s->lo) && s->hi > s->lo;
-}
-
-static bool table_needs_rest(const vn_table *t, const grid *g)
-{
-    for (int64_t i = 0; i < t->n_groups; i++)
-        for (int64_t c = 0; c < t->n_y; c++) {
-            spread s = { INFINITY, -INFINITY, 0 };
-            for (int64_t k = g->at[i]; k < g->at[i + 1]; k++)
-                widen(&s, t->cell[g->row[k] * t->n_cells + c], t->rest[g->row[k] * t->n_y + c]);
-            if (needs_rest(&s)) return true;
-        }
-    return false;
-}
-
 static bool rows_need_rest(const vn_table *t)
 {
     const vn_panel *p = t->panel;
     for (int64_t i = 0; i < p->n_series; i++) {
-        spread s = { INFINITY, -INFINITY, 0 };
-        for (int64_t k = p->indptr[i]; k < p->indptr[i + 1]; k++)
-            widen(&s, t->value[k], t->value_rest[k]);
-        if (needs_rest(&s)) return true;
+        vn_spread s = VN_SPREAD_NONE;
+        for (int64_t k = p->indptr[i]; k < p->indptr[i + 1]; k++) {
+            double rest = (double)t->value_rest[k], x = (double)t->value[k] + rest;
+            const vn_spread one = { x, x, fabs(rest) };
+            if (!isnan(x)) vn_spread_join(&s, &one);
+        }
+        if (vn_spread_needs_rest(&s)) return true;
     }
     return false;
 }
@@ -290,46 +327,68 @@ static vn_status open_rest(vn_panel *p, bool needed)
 
 /* Of the past a missing row repeats the features before it, masked as its target is; what is to come is
  * not guessed. */
-static vn_status future_gap(const vn_table *t, const grid *g, int64_t s, int64_t k)
+static vn_status future_gap(const vn_table *t, int64_t s, uint32_t line, int64_t step)
 {
     char stamp[VN_STAMP_TEXT];
-    int64_t missing = t->stamp[k] - 1;
     return VN_FAIL(VN_E_DATA,
-                   "%s:%u: no row for %s before this one, in the future of series '%s'; future "
+                   "%s:%" PRIu32 ": no row for %s before this one, in the future of series '%s'; future "
                    "features must be complete",
-                   t->name, t->line[g->row[k]],
-                   vn_stamp_text(t->panel->freq, vn_panel_stamp(t->panel, s, missing), stamp),
+                   t->name, line,
+                   vn_stamp_text(t->panel->freq, vn_panel_stamp(t->panel, s, step - 1), stamp),
                    t->ids.name[s]);
+}
+
+/* Targets of one run into series s, whose first row is `first`; how many are observed. */
+static int64_t fill_targets(const vn_table *t, const vn_row_run *r, int64_t s, int64_t y_at)
+{
+    vn_panel *p = t->panel;
+    int64_t observed = 0, first = p->indptr[s], last = -1;
+    for (int64_t k = 0; k < r->n; k++) {
+        int64_t from = (r->row + k) * t->n_y + y_at, to = first + vn_row_run_stamp(r, k);
+        float y = t->y[from];
+        bool seen = !isnan(y);
+        p->y[to] = seen ? y : 0.0f;
+        p->mask[to] = seen ? 1.0f : 0.0f;
+        if (p->y_rest) p->y_rest[to] = t->rest[from];
+        observed += seen;
+        last = seen ? to : last;
+    }
+    if (last >= 0) p->n_past[s] = last - first + 1;
+    return observed;
+}
+
+/* Features of one run, and of the gap before it, which begins at step `next`. */
+static vn_status fill_features(const vn_table *t, const vn_row_run *r, int64_t s, int64_t next)
+{
+    vn_panel *p = t->panel;
+    int64_t first = p->indptr[s];
+    for (int64_t k = 0; k < r->n; k++) {
+        int64_t step = vn_row_run_stamp(r, k), before = k ? r->row + k - 1 : r[-(next > 0)].row + r[-(next > 0)].n - 1;
+        if (p->n_futr && next < step && step > p->n_past[s])
+            VN_TRY(future_gap(t, s, line_of(r, k), step));
+        for (int64_t gap = next; gap < step; gap++) copy_features(t, before, first + gap);
+        copy_features(t, r->row + k, first + step);
+        for (int64_t to = next; to <= step; to++)
+            VN_TRY(check_features(t, line_of(r, k), first + to, to < p->n_past[s]));
+        next = step + 1;
+    }
+    return VN_OK;
 }
 
 /* Write series s: group i, target y_at (-1: the table has none). */
 static vn_status fill(const vn_table *t, const grid *g, int64_t i, int64_t s, int64_t y_at)
 {
     vn_panel *p = t->panel;
-    int64_t first = p->indptr[s], last = -1, observed = 0;
+    const vn_row_run *begin = t->run + g->at[i], *end = t->run + g->at[i + 1];
+    int64_t observed = 0, rows = 0;
     p->start[s] = g->start[i];
-    for (int64_t k = g->at[i]; y_at >= 0 && k < g->at[i + 1]; k++) {
-        float y = t->cell[g->row[k] * t->n_cells + y_at];
-        if (isnan(y)) continue;
-        p->y[first + t->stamp[k]] = y;
-        if (p->y_rest) p->y_rest[first + t->stamp[k]] = t->rest[g->row[k] * t->n_y + y_at];
-        p->mask[first + t->stamp[k]] = 1.0f;
-        p->n_past[s] = t->stamp[k] + 1;
-        observed++;
-    }
+    for (const vn_row_run *r = begin; r < end; r++) rows += r->n;
+    for (const vn_row_run *r = begin; y_at >= 0 && r < end; r++) observed += fill_targets(t, r, s, y_at);
     if (y_at >= 0 && !observed && !p->n_futr) /* else future features alone */
         return VN_FAIL(VN_E_DATA, "%s: series '%s' has no observed value", t->name, t->ids.name[s]);
-    for (int64_t k = g->at[i]; p->n_hist + p->n_futr && k < g->at[i + 1]; k++) {
-        int64_t step = t->stamp[k];
-        if (p->n_futr && last + 1 < step && step > p->n_past[s]) VN_TRY(future_gap(t, g, s, k));
-        for (int64_t gap = last + 1; gap < step; gap++)
-            copy_features(t, g->row[k - 1], first + gap);
-        copy_features(t, g->row[k], first + step);
-        for (int64_t to = last + 1; to <= step; to++)
-            VN_TRY(check_features(t, g, k, first + to, to < p->n_past[s]));
-        last = step;
-    }
-    p->n_gap_rows += g->length[i] - (g->at[i + 1] - g->at[i]);
+    for (const vn_row_run *r = begin; p->n_hist + p->n_futr && r < end; r++)
+        VN_TRY(fill_features(t, r, s, r == begin ? 0 : vn_row_run_stamp(r - 1, r[-1].n - 1) + 1));
+    p->n_gap_rows += g->length[i] - rows;
     p->n_missing += p->n_past[s] - observed;
     return VN_OK;
 }
@@ -347,8 +406,36 @@ static vn_status take_stats(const vn_table *t)
     return VN_OK;
 }
 
+/* True if each row of the file is that row of the panel: its columns are the panel's then. */
+static bool stays_in_place(const vn_table *t, const grid *g)
+{
+    int64_t row = 0;
+    if (t->format == VN_FORMAT_WIDE) return false;
+    for (int64_t i = 0; i < t->n_groups; i++) {
+        int64_t first = row;
+        for (const vn_row_run *r = t->run + g->at[i]; r < t->run + g->at[i + 1]; r++) {
+            if (r->row != row || r->stamp != row - first || (r->n > 1 && r->step != 1)) return false;
+            row += r->n;
+        }
+    }
+    return true;
+}
+
+static void take_over(vn_table *t)
+{
+    vn_panel *p = t->panel;
+    p->y = t->y;
+    p->y_rest = t->rest;
+    p->hist = t->hist;
+    p->futr = t->futr;
+    vn_arena_move(&p->arena, &t->of_y);
+    vn_arena_move(&p->arena, &t->of_rest);
+    vn_arena_move(&p->arena, &t->of_hist);
+    vn_arena_move(&p->arena, &t->of_futr);
+}
+
 /* Lengths per series, arrays, content. */
-static vn_status fill_all(const vn_table *t, const grid *g)
+static vn_status fill_all(vn_table *t, const grid *g)
 {
     vn_panel *p = t->panel;
     bool wide = t->format == VN_FORMAT_WIDE;
@@ -356,10 +443,11 @@ static vn_status fill_all(const vn_table *t, const grid *g)
     int64_t *length = vn_malloc((size_t)n_series * sizeof *length);
     if (!length) return VN_E_MEMORY;
     for (int64_t s = 0; s < n_series; s++) length[s] = g->length[wide ? 0 : s];
+    if (stays_in_place(t, g)) take_over(t);
     vn_status st = vn_panel_room(p, n_series, length);
     vn_free(length);
     VN_TRY(st);
-    VN_TRY(open_rest(p, table_needs_rest(t, g)));
+    if (!p->y_rest) VN_TRY(open_rest(p, t->keeps_rest));
     for (int64_t s = 0; s < n_series; s++) p->id[s] = t->ids.name[s];
     for (int64_t s = 0; s < n_series; s++)
         VN_TRY(fill(t, g, wide ? 0 : s, s, wide ? s : t->n_y ? 0 : -1));
@@ -370,16 +458,14 @@ static vn_status grid_open(const vn_table *t, grid *g)
 {
     size_t n = (size_t)t->n_groups;
     g->at = vn_calloc(n + 1, sizeof *g->at);
-    g->row = vn_malloc((size_t)t->n * sizeof *g->row);
     g->start = vn_malloc(n * sizeof *g->start);
     g->length = vn_malloc(n * sizeof *g->length);
-    return g->at && g->row && g->start && g->length ? VN_OK : VN_E_MEMORY;
+    return g->at && g->start && g->length ? VN_OK : VN_E_MEMORY;
 }
 
 static void grid_close(grid *g)
 {
     vn_free(g->at);
-    vn_free(g->row);
     vn_free(g->start);
     vn_free(g->length);
 }
@@ -422,28 +508,42 @@ static bool compact_date(int64_t x, int64_t *stamp)
 
 /* Integers that all are such dates are taken as dates: as steps they would have a gap at the end of
  * every month or year. */
-static void read_compact_dates(vn_table *t)
+static vn_status read_compact_dates(vn_table *t)
 {
-    int64_t stamp;
-    if (t->kind != VN_STAMP_STEP || t->n < 2) return;
-    for (int64_t i = 0; i < t->n; i++)
-        if (!compact_date(t->stamp[i], &stamp)) return;
-    for (int64_t i = 0; i < t->n; i++) compact_date(t->stamp[i], &t->stamp[i]);
+    int64_t stamp, n = 0, cap = 0;
+    vn_row_run *run = NULL;
+    if (t->kind != VN_STAMP_STEP || t->n < 2) return VN_OK;
+    for (int64_t i = 0; i < t->n_runs; i++)
+        for (int64_t k = 0; k < t->run[i].n; k++)
+            if (!compact_date(vn_row_run_stamp(&t->run[i], k), &stamp)) return VN_OK;
+    for (int64_t i = 0; i < t->n_runs; i++)
+        for (int64_t k = 0; k < t->run[i].n; k++) {
+            vn_row_run one = { .row = t->run[i].row + k, .n = 1, .group = t->run[i].group,
+                           .line = line_of(&t->run[i], k) };
+            compact_date(vn_row_run_stamp(&t->run[i], k), &one.stamp);
+            vn_status st = vn_row_run_add(&run, &n, &cap, &one);
+            if (st) vn_free(run);
+            VN_TRY(st);
+        }
+    vn_free(t->run);
+    t->run = run;
+    t->n_runs = n;
+    t->cap_runs = cap;
     t->kind = VN_STAMP_DATE;
+    return VN_OK;
 }
 
 vn_status vn_table_grid(vn_table *t)
 {
     if (t->format == VN_FORMAT_ROWS) return grid_rows(t);
-    read_compact_dates(t);
     grid g = { 0 };
-    int64_t inserted = 0;
-    vn_status st = grid_open(t, &g);
-    if (st) goto done;
+    vn_status st;
+    VN_TRY_DONE(read_compact_dates(t));
+    VN_TRY_DONE(grid_open(t, &g));
     VN_TRY_DONE(order(t, &g));
     VN_TRY_DONE(refuse_duplicates(t, &g));
     VN_TRY_DONE(find_freq(t, &g));
-    for (int64_t i = 0; i < t->n_groups; i++) VN_TRY_DONE(place_group(t, &g, i, &inserted));
+    VN_TRY_DONE(place(t, &g));
     VN_TRY_DONE(fill_all(t, &g));
 done:
     grid_close(&g);

@@ -27,13 +27,12 @@ vn_status vn_panel_room(vn_panel *p, int64_t n_series, const int64_t *length)
     p->n_series = n_series;
     p->n_rows = p->indptr[n_series];
     rows = (size_t)p->n_rows;
-    p->y = vn_arena_array(a, rows, sizeof *p->y);
     p->mask = vn_arena_array(a, rows, sizeof *p->mask);
+    if (!p->y) p->y = vn_arena_array(a, rows, sizeof *p->y);
     if (!p->y || !p->mask) return VN_E_MEMORY;
-    if (p->n_hist && !(p->hist = vn_arena_array(a, rows, (size_t)p->n_hist * sizeof *p->hist)))
-        return VN_E_MEMORY;
-    if (p->n_futr && !(p->futr = vn_arena_array(a, rows, (size_t)p->n_futr * sizeof *p->futr)))
-        return VN_E_MEMORY;
+    if (p->n_hist && !p->hist) p->hist = vn_arena_array(a, rows, (size_t)p->n_hist * sizeof *p->hist);
+    if (p->n_futr && !p->futr) p->futr = vn_arena_array(a, rows, (size_t)p->n_futr * sizeof *p->futr);
+    if ((p->n_hist && !p->hist) || (p->n_futr && !p->futr)) return VN_E_MEMORY;
     if (p->n_stat && !(p->stat = vn_arena_array(a, n, (size_t)p->n_stat * sizeof *p->stat)))
         return VN_E_MEMORY;
     return VN_OK;
@@ -70,22 +69,26 @@ static void tell(const vn_table *t, const vn_log *log)
 vn_status vn_panel_read(const char *path, const vn_data_options *options, const vn_log *log,
                         vn_panel **panel)
 {
+    return vn_panel_read_blocks(path, options, log, VN_SOURCE_BLOCK, 0, panel);
+}
+
+vn_status vn_panel_read_blocks(const char *path, const vn_data_options *options, const vn_log *log,
+                               size_t block, int lanes, vn_panel **panel)
+{
     *panel = NULL;
-    char *text = NULL;
-    size_t n = 0;
     vn_status st;
+    vn_source source = { .path = path, .block = block, .lanes = lanes, .in.fd = -1 };
     vn_table t = { .name = strcmp(path, "-") ? path : "standard input", .options = options };
     t.panel = vn_calloc(1, sizeof *t.panel);
     if (!t.panel) return VN_E_MEMORY;
-    VN_TRY_DONE(vn_file_read(path, 0, &text, &n));
-    VN_TRY_DONE(vn_table_read(&t, text, n, log));
-    vn_free(text); /* before the panel's columns are made */
-    text = NULL;
+    VN_TRY_DONE(vn_source_open(&source));
+    VN_TRY_DONE(vn_table_read(&t, &source, log));
+    vn_source_close(&source); /* before the panel's columns are made */
     VN_TRY_DONE(vn_table_grid(&t));
     tell(&t, log);
     *panel = t.panel;
 done:
-    vn_free(text);
+    vn_source_close(&source);
     vn_table_close(&t);
     if (st) vn_panel_close(t.panel);
     return st;

@@ -66,6 +66,11 @@ typedef struct vn_panel {
 vn_status vn_panel_read(const char *path, const vn_data_options *options, const vn_log *log,
                         vn_panel **panel);
 
+/* The same, with `block` bytes to a block of the file, and so many lanes that read them (0: as many
+ * as the process may use). The panel is the same whatever they are. */
+vn_status vn_panel_read_blocks(const char *path, const vn_data_options *options, const vn_log *log,
+                               size_t block, int lanes, vn_panel **panel);
+
 /* A panel from arrays in memory (the C API): all copied. ids and arrays as in vn_panel; mask may be
  * NULL (where y is NaN the point is missing), start may be NULL (1, or 1970-01-01). Either all
  * series have an observed target or none has (future features). */
@@ -75,7 +80,7 @@ vn_status vn_panel_from_arrays(int64_t n_series, const char *const *id, const in
 void vn_panel_close(vn_panel *panel);
 
 /* For builders: give a panel whose n_hist, n_futr and n_stat are set the arrays for series of these
- * lengths, all zero. */
+ * lengths, all zero; a column of targets or features that it has already stays as it is. */
 vn_status vn_panel_room(vn_panel *panel, int64_t n_series, const int64_t *length);
 
 /* The target of a row as it was given: values near 6e8 that differ by 100 are only 3 apart in f32. */

@@ -47,9 +47,11 @@ static vn_status take_series(vn_table *t)
     for (int64_t i = 1; i < csv->n; i++) {
         VN_TRY(vn_table_room(&t->value, &t->value_cap, t->n + i, sizeof *t->value));
         VN_TRY(vn_table_room(&t->value_rest, &t->value_rest_cap, t->n + i, sizeof(float)));
-        float *value = &t->value[t->n + i - 1], *rest = &t->value_rest[t->n + i - 1];
+        float *value = &t->value[t->n + i - 1];
+        double x;
         const char *column = i < t->n_columns ? t->column[i] : "V";
-        VN_TRY(vn_table_number(t, &csv->cell[i], column, value, rest));
+        VN_TRY(vn_table_number(t, csv, &csv->cell[i], column, value, &x));
+        t->value_rest[t->n + i - 1] = isnan(*value) ? 0.0f : (float)(x - (double)*value);
         if (!isnan(*value)) keep = i;
     }
     if (!keep) return vn_csv_fail(csv, csv->record, "series '%s' has no values", name);
@@ -67,7 +69,7 @@ static vn_status take_record(vn_table *t, bool header)
     return take_series(t);
 }
 
-vn_status vn_table_read_rows(vn_table *t, const vn_log *log)
+vn_status vn_table_read_rows(vn_table *t)
 {
     bool more, header = false;
     if (t->panel->n_hist + t->panel->n_futr + t->panel->n_stat)
@@ -81,10 +83,9 @@ vn_status vn_table_read_rows(vn_table *t, const vn_log *log)
             continue;
         }
         if (first) VN_TRY(name_columns(t));
-        VN_TRY(vn_table_note(t, take_record(t, header), log));
+        VN_TRY(vn_table_note(t, take_record(t, header)));
     }
-    VN_TRY(vn_table_errors(t));
-    if (t->ids.n == 0) return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
+    if (t->ids.n == 0 && !t->n_errors) return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
     t->n_groups = t->ids.n;
     return VN_OK;
 }

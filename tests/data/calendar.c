@@ -174,10 +174,11 @@ END_TEST
 static const char *inferred(const char *const *stamps, vn_stamp_kind kind)
 {
     static char out[VN_STAMP_TEXT];
-    int64_t v[8], ends[2] = { 0, 0 };
+    int64_t ends[2] = { 0, 0 };
+    vn_row_run v[8];
     vn_freq f;
     bool found;
-    for (; stamps[ends[1]]; ends[1]++) v[ends[1]] = at(stamps[ends[1]]);
+    for (; stamps[ends[1]]; ends[1]++) v[ends[1]] = (vn_row_run){ .stamp = at(stamps[ends[1]]), .n = 1 };
     ck_assert_int_eq(vn_freq_infer(v, ends, 1, kind, &f, &found), VN_OK);
     if (!found) return "none";
     vn_freq_text(f, out);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "host/data/calendar.h"
@@ -373,6 +374,34 @@ START_TEST(a_refused_allocation_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(a_fault_in_any_block_is_told)
+{
+    const char *text = "unique_id,ds,y,f,s\nb,3,623031970,1,k\nb,4,623032040.5,x,k\nb,5,623032043,1,k\n"
+                       "a,1,16777216,y,2\na,2,1,y,2\na,3,16777216,1,2\n";
+    char path[VN_DATA_KIT_PATH];
+    vn_data_kit_file(text, strlen(text), path);
+    vn_data_options o = vn_data_kit_options("cat_exog_list=f;stat_cat_list=s");
+    for (int kind = VN_FAULT_ALLOC; kind <= VN_FAULT_READ; kind++)
+        for (int lanes = 1; lanes <= 3; lanes += 2) {
+            bool done = false;
+            for (int n = 1; n < 2000 && !done; n++) {
+                vn_panel *p = NULL;
+                vn_fault_arm((vn_fault)kind, n);
+                vn_status st = vn_panel_read_blocks(path, &o, NULL, 30, lanes, &p);
+                vn_fault_arm((vn_fault)kind, 0);
+                vn_status told = kind == VN_FAULT_ALLOC ? VN_E_MEMORY : VN_E_IO;
+                ck_assert_msg(!st || st == told, "%d: %s", n, st ? vn_last_message() : "");
+                ck_assert(!st == !!p);
+                vn_panel_close(p);
+                done = !st;
+                ck_assert_msg(!done || n > 10, "only %d requests", n);
+            }
+            ck_assert(done);
+        }
+    unlink(path);
+}
+END_TEST
+
 Suite *vn_suite_panel(void);
 
 Suite *vn_suite_panel(void)
@@ -398,6 +427,7 @@ Suite *vn_suite_panel(void)
     tcase_add_test(t, local_scales_are_fitted_on_the_training_rows);
     tcase_add_test(t, values_closer_than_f32_are_kept_exactly);
     tcase_add_test(t, a_refused_allocation_leaves_nothing_behind);
+    tcase_add_test(t, a_fault_in_any_block_is_told);
     suite_add_tcase(s, t);
     return s;
 }

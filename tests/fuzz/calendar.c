@@ -46,19 +46,20 @@ static void check_steps(vn_freq freq, int64_t start, int64_t steps)
 static void check_infer(const uint8_t *data, size_t n)
 {
     enum { MOST = 64 };
-    int64_t stamp[MOST], at[2] = { 0, 0 };
+    vn_row_run run[MOST];
+    int64_t at[2] = { 0, 0 };
     int64_t now = 0;
     for (size_t i = 0; i < MOST && (i + 1) * 4 <= n; i++) {
         now += 1 + (number_at(data, n, i) & 0xFFFFFF);
-        stamp[at[1]++] = now;
+        run[at[1]++] = (vn_row_run){ .stamp = now, .n = 1 };
     }
     if (!at[1]) return;
     vn_freq freq;
     bool found;
     vn_stamp_kind kind = (vn_stamp_kind)(VN_STAMP_STEP + data[0] % 3);
-    VN_FUZZ_CHECK(!vn_freq_infer(stamp, at, 1, kind, &freq, &found));
+    VN_FUZZ_CHECK(!vn_freq_infer(run, at, 1, kind, &freq, &found));
     if (found) VN_FUZZ_CHECK(freq.n >= 1 && vn_season_of(freq) >= 1);
-    vn_stamps_end_months(stamp, at[1]);
+    vn_stamps_end_months(run, at[1]);
 }
 
 void vn_fuzz_freq(const uint8_t *data, size_t n)
