@@ -7,11 +7,12 @@ SAVED is a folder of NeuralForecast.save, or one of its model files (.safetensor
 .vane file, or a folder where SAVED holds several models. Forecasts of the file agree with the original's to
 1e-5 of their size (tests/import/check.sh).
 
-Models: NHITS, NBEATS, LSTM and GRU (recurrent=False), TCN, VanillaTransformer, with point losses, QuantileLoss and
-MQLoss, every kind of exogenous input, and any window scaler but revin. Quantiles that cross come out sorted. What
-cannot be carried over is refused by name. Among it are local scalers (of whole series), and DistributionLoss, GMM,
-PMM and NBMM: their deviations have a floor (0.1 or 0.2 in units of the scaled series) that Vane's distributions do
-not have, and their forecasts are Monte Carlo draws.
+Models: NHITS, NBEATS, LSTM and GRU (recurrent=False), TCN, VanillaTransformer, with point losses, QuantileLoss,
+MQLoss and the DistributionLoss Normal, StudentT, NegativeBinomial and Poisson, every kind of exogenous input, and any
+window scaler but revin (with a distribution: identity, standard, robust or minmax). Quantiles that cross come out
+sorted. A distribution has the parameters it has there (dist_compat=nixtla); its forecast is the distribution's own
+mean, median and intervals, where the original draws them at random. What cannot be carried over is refused by name.
+Among it are local scalers (of whole series), other distributions and the mixtures GMM, PMM and NBMM.
 
 Legacy .ckpt files and folders are pickles: reading one can run whatever code its author put into it. This tool
 does so only with --allow-pickle; Vane itself never reads a pickle, and its model files hold numbers and text.
@@ -265,6 +266,10 @@ def rows_of(name, class_name, hp, rows, perm):
     return perm if name.startswith("decoder/out.") else None
 
 
+# class of torch: our loss, and the places of our numbers among its
+DISTRIBUTIONS = {"Normal": ("normal", [0, 1]), "StudentT": ("studentt", [1, 2, 0]),
+                 "NegativeBinomial": ("negbin", [0, 1]), "Poisson": ("poisson", [0])}
+DISTRIBUTION_SCALERS = ["identity", "standard", "robust", "minmax", None]
 LOSSES = {"MAE": "mae", "MSE": "mse", "HuberLoss": "huber", "SMAPE": "smape", "MAPE": "mape", "MASE": "mase"}
 SCALERS = ["identity", "standard", "robust", "minmax", "minmax1", "invariant"]
 
@@ -303,8 +308,29 @@ def levels_of(loss):
     return [loss.q] if type(loss).__name__ == "QuantileLoss" else []
 
 
-def loss_options(model, reasons):
+def distribution_options(loss, hp, reasons):
+    if loss.distribution not in DISTRIBUTIONS:
+        reasons.append(f"DistributionLoss {loss.distribution}, which Vane lacks (it has {', '.join(DISTRIBUTIONS)})")
+    elif hp.get("scaler_type") not in DISTRIBUTION_SCALERS:
+        reasons.append(f"scaler_type={hp['scaler_type']} beside a DistributionLoss")
+    levels = [round(float(q), 6) for q in loss.quantiles]
+    level = sorted(round(100 - 200 * q, 4) for q in levels if q < 0.5)
+    return {"loss": DISTRIBUTIONS.get(loss.distribution, ("normal",))[0], "dist_compat": "nixtla",
+            "level": listed(f"{p:g}" for p in level)}
+
+
+def order_of(loss):
+    """The place of each of our numbers of a step among the original's; empty for one number."""
+    if type(loss).__name__ == "DistributionLoss":
+        return DISTRIBUTIONS[loss.distribution][1]
+    levels = levels_of(loss)
+    return sorted(range(len(levels)), key=lambda i: levels[i])
+
+
+def loss_options(model, hp, reasons):
     name, levels = type(model.loss).__name__, levels_of(model.loss)
+    if name == "DistributionLoss":
+        return distribution_options(model.loss, hp, reasons)
     if name == "QuantileLoss":
         return {"loss": "quantile", "quantile": levels[0]}
     if name == "MQLoss":
@@ -327,7 +353,7 @@ def train_options(model, hp, reasons):
         "h": model.h, "input_size": model.input_size, "scaler_type": hp.get("scaler_type") or "identity",
         "learning_rate": hp["learning_rate"], "num_lr_decays": hp["num_lr_decays"], "seed": hp["random_seed"],
         "cat_emb_dim": 0 if hp.get("cat_emb_dim", "fastai") == "fastai" or not dims else dims.pop(),
-    } | loss_options(model, reasons)
+    } | loss_options(model, hp, reasons)
 
 
 def made_up_rows(path, freq, model, features, vocab):
@@ -390,8 +416,7 @@ def reference_of(name, hp, to_name):
 def carry_weights(tensors, model, hp, to_name):
     import numpy as np
 
-    state, levels, used = model.state_dict(), levels_of(model.loss), set()
-    perm = sorted(range(len(levels)), key=lambda i: levels[i])
+    state, perm, used = model.state_dict(), order_of(model.loss), set()
     for name, (dtype, shape, _) in tensors.items():
         reference, skip = reference_of(name, hp, to_name)
         if reference not in state:

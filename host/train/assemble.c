@@ -220,6 +220,7 @@ static void open_frame(work *k)
 {
     bool counts = k->head.family == VN_FAMILY_DIST && vn_dist_about(k->head.kind)->counts;
     bool moves = k->scaler != VN_SCALER_IDENTITY && k->scaler != VN_SCALER_MEAN_ABS;
+    bool nixtla = k->head.nixtla;
     k->frame = (vn_head_frame){ .g = k->g,
                                 .head = &k->head,
                                 .mode = k->mode,
@@ -230,12 +231,13 @@ static void open_frame(work *k)
                                 .loc = k->loc,
                                 .scale = k->scale };
     vn_attr_stats mean = { .type = VN_SCALER_MEAN_ABS, .rows = k->o->input_size, .season = 1 };
-    if (counts && moves) {
+    if (counts && (moves || nixtla)) {
         k->frame.count_loc = k->loc;
         k->frame.count_scale = k->scale;
         vn_window_stats(k->g, k->w.y, k->w.mask, &mean, &k->frame.loc, &k->frame.scale);
     }
     if (counts) k->frame.loc = 0;
+    if (nixtla && k->head.kind == VN_DIST_POISSON) k->frame.scale = 0; /* it is in the number */
 }
 
 /* A model with a context learns its steps too. */
@@ -253,6 +255,8 @@ static vn_status check_context(const work *k)
     bool moves = k->scaler != VN_SCALER_IDENTITY && k->scaler != VN_SCALER_MEAN_ABS;
     bool dist = k->head.family == VN_FAMILY_DIST;
     const char *name = k->m->def->name;
+    if (k->head.nixtla)
+        return VN_FAIL(VN_E_ARGUMENT, "%s draws its paths: dist_compat does not apply", name);
     if (!dist || !linear)
         return VN_FAIL(VN_E_ARGUMENT, "%s draws from a distribution: give loss normal, studentt, "
                        "laplace, negbin, poisson or a mixture, and a scaler like mean_abs", name);

@@ -98,7 +98,10 @@ vn_status vn_head_of(const vn_train_options *o, vn_head *head)
         head->comps = choices[o->loss].mixed ? o->n_components : 0;
         head->P = vn_dist_width(head->kind, head->comps);
         head->n_free = head->P - vn_dist_about(head->kind)->level * (head->comps ? head->comps : 1);
+        head->nixtla = o->dist_compat == 1;
+        if (head->nixtla) head->n_free = 0; /* the naive level is added to all */
     }
+    if (o->dist_compat == 1) VN_TRY(vn_nixtla_check(o, head));
     head->width = head->family == VN_FAMILY_IMPLICIT ? head->n_q : head->P;
     return VN_OK;
 }
@@ -190,6 +193,7 @@ static vn_val moved_counts(const vn_head_frame *f, vn_val x)
 
 vn_val vn_head_apply(vn_head_frame *f, vn_val x)
 {
+    if (f->head->nixtla) return vn_nixtla_numbers(f, x);
     if (f->count_loc) return moved_counts(f, x);
     return f->head->family == VN_FAMILY_IMPLICIT ? implicit(f, x) : x;
 }

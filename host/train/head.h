@@ -25,6 +25,7 @@ typedef struct vn_head {
     vn_family family;
     int64_t kind, comps; /* line of losses.def or dists.def; components of a mixture, 0: none */
     bool root;           /* the loss is the root of the mean */
+    bool nixtla;         /* DIST: the numbers mean what neuralforecast's do (host/train/nixtla.c) */
     int64_t P, n_free;   /* of vn_task */
     int64_t width;       /* numbers a step of a forecast graph's output */
     int64_t n_q;         /* levels of QUANTILES and IMPLICIT, ascending */
@@ -63,6 +64,11 @@ typedef struct vn_head_frame {
  * drawn levels (TRAIN), deciles (VALID), head->q (FORECAST). Counts whose input was moved: their
  * means follow it, x0 becomes (location + scale x0) / mean. The others stay as they are. */
 vn_val vn_head_apply(vn_head_frame *f, vn_val x);
+
+/* The numbers of neuralforecast's distributions to those that give the same with ours; ARGUMENT where
+ * there are none. */
+vn_val vn_nixtla_numbers(const vn_head_frame *f, vn_val x);
+vn_status vn_nixtla_check(const vn_train_options *o, const vn_head *head);
 
 /* Loss of QUANTILES, IMPLICIT and DIST. `x` from vn_head_apply, for VALID and not DIST on the
  * panel's scale. */

@@ -415,6 +415,15 @@ expect 0 'warning: context and largest lag reach 189 rows back, the longest seri
     --model deepar --h 6 --lags '[1,2,184]' --max_steps 2 -o far.vane
 check 'which is said once' test "$(grep -c 'largest lag reach' err.txt)" -eq 1
 expect 0 'done' "$vane" train good.csv $quick --loss poisson -o counts.vane
+for loss in normal studentt negbin poisson; do
+    expect 0 'done' "$vane" train good.csv $quick --loss $loss --dist_compat nixtla --scaler_type standard -o nixtla.vane
+    expect 0 'NHITS-lo-80' "$vane" forecast good.csv -m nixtla.vane
+done
+for loss in mae mqloss gmm laplace; do
+    expect 2 'dist_compat nixtla is for the losses normal' "$vane" train good.csv $quick --loss $loss --dist_compat nixtla -o x.vane
+done
+expect 2 'dist_compat nixtla is for scaler_type identity' "$vane" train good.csv $quick --loss normal --scaler_type mean_abs \
+    --dist_compat nixtla -o x.vane
 sed '5s/,[0-9]*$/,-3/' good.csv > below.csv
 expect 3 "y is -3 in row 4, but poisson is a distribution of counts" "$vane" train below.csv $quick --loss poisson -o x.vane
 expect 0 "warning: 1 values are below 0, the first -3 in row 4 of series 'A'; poisson forecasts counts" "$vane" forecast below.csv -m counts.vane -o below.out

@@ -215,7 +215,7 @@ END_TEST
 START_TEST(what_cannot_be_drawn_is_refused)
 {
     static const struct {
-        vn_setting settings[3];
+        vn_setting settings[4];
         const char *words;
     } bad[] = {
         { { { "lags", "[1, 2]" }, { "loss", "mae" } }, "draws from a distribution" },
@@ -223,6 +223,8 @@ START_TEST(what_cannot_be_drawn_is_refused)
         { { { "lags", "[2, 1]" } }, "not ascending: 1 follows 2" },
         { { { "lags", "[12]" } }, "input_size 12 is too short" },
         { { { "lags", "[1, 2]" }, { "valid_loss", "mae" } }, "valid_loss do not apply" },
+        { { { "dist_compat", "nixtla" }, { "scaler_type", "standard" }, { "lags", "[1, 2]" } },
+          "dist_compat does not apply" },
     };
     vn_lab lab;
     vn_lab_open(&lab, "deepar", 1, bad[_i].settings);
@@ -243,7 +245,7 @@ Suite *vn_suite_deepar(void)
     tcase_add_test(tc, paths_follow_the_series);
     tcase_add_loop_test(tc, a_path_is_drawn_from_what_the_model_predicts_along_it, 0,
                         N_LEVELS * (int)(sizeof path_cases / sizeof *path_cases));
-    tcase_add_loop_test(tc, what_cannot_be_drawn_is_refused, 0, 5);
+    tcase_add_loop_test(tc, what_cannot_be_drawn_is_refused, 0, 6);
     suite_add_tcase(s, tc);
     return s;
 }

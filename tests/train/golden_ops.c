@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "graph/plan/plan.h"
+#include "host/train/head.h"
 #include "tests/golden.h"
 #include "tests/model_kit.h"
 
@@ -246,6 +247,40 @@ START_TEST(quantiles_cost_the_mean_over_their_levels)
 }
 END_TEST
 
+/* neuralforecast's numbers through our distributions: `scaled` behind a scaler, `raw` without one. */
+static void check_nixtla(int real, const char *name, int64_t kind, bool scaled)
+{
+    rig r = open_rig("nixtla_dists", real);
+    bool counts = vn_dist_about(kind)->counts;
+    vn_head head = { .family = VN_FAMILY_DIST, .kind = kind, .nixtla = true,
+                     .P = vn_dist_width(kind, 0) };
+    vn_val x = vn_input(r.g, "x", r.real, VN_DIMS(B, H, head.P));
+    vn_val loc = scaled ? vn_input(r.g, "location", r.real, VN_DIMS(B, 1, 1)) : 0;
+    vn_val scale = scaled ? vn_input(r.g, "scale", r.real, VN_DIMS(B, 1, 1)) : 0;
+    vn_val mean = kind == VN_DIST_NEGBIN ? vn_input(r.g, "mean", r.real, VN_DIMS(B, 1, 1)) : 0;
+    vn_head_frame f = { .g = r.g, .head = &head, .B = B, .H = H, .loc = loc, .scale = scale };
+    if (counts) f.count_loc = loc, f.count_scale = scale, f.loc = 0, f.scale = mean;
+    vn_val out = vn_output(r.g, vn_head_parameters(&f, vn_head_apply(&f, x)));
+    char path[64];
+    plan(&r);
+    snprintf(path, sizeof path, "%s.x", name);
+    feed(&r, x, path, 1);
+    if (loc) feed(&r, loc, "loc", 1);
+    if (scale) feed(&r, scale, "scale", 1);
+    if (mean) feed(&r, mean, "mean", 1);
+    ok(vn_plan_run(r.plan));
+    snprintf(path, sizeof path, "%s.%s", name, scaled ? "scaled" : "raw");
+    expect(&r, vn_plan_read(r.plan, out), path, 1e-6);
+    close_rig(&r);
+}
+
+START_TEST(numbers_of_neuralforecast_give_its_distributions)
+{
+    for (int k = 0; k < 4; k++)
+        check_nixtla(k & 1, likelihoods[_i].name, likelihoods[_i].kind, k & 2);
+}
+END_TEST
+
 /* ---- scalers ---- */
 
 static const int64_t scaled[] = { VN_SCALER_STANDARD, VN_SCALER_ROBUST, VN_SCALER_MINMAX,
@@ -426,6 +461,8 @@ Suite *vn_suite_golden_ops(void)
     TCase *tc = tcase_create("reference");
     tcase_add_loop_test(tc, a_loss_and_its_gradient_are_the_references, 0, VN_LOSS_COUNT);
     tcase_add_loop_test(tc, a_likelihood_and_its_gradient_are_the_references, 0, N_LIKELIHOODS);
+    tcase_add_loop_test(tc, numbers_of_neuralforecast_give_its_distributions, 0, 2);
+    tcase_add_loop_test(tc, numbers_of_neuralforecast_give_its_distributions, 3, 5);
     tcase_add_test(tc, quantiles_cost_the_mean_over_their_levels);
     tcase_add_loop_test(tc, a_scaler_goes_there_and_back_as_the_references, 0, N_SCALED);
     tcase_add_loop_test(tc, a_window_without_observations_is_not_moved, 0, VN_SCALER_COUNT);
