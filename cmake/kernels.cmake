@@ -15,6 +15,7 @@ vane_unit(vane_ref_f64 "VN_REAL=f64" "" ${ref_sources})
 
 file(GLOB simd_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cpu/simd/*.c
      ${CMAKE_SOURCE_DIR}/kernels_cpu/gemm/*.c)
+set(gemm_names low.c low_kernels.c activate.c)
 set(baseline "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set(baseline "-march=x86-64") # generic stays generic under VANE_NATIVE
@@ -26,4 +27,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     vane_unit(vane_simd_avx512 "VN_ISA=avx512;VN_ISA_AVX512=1"
               "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mprefer-vector-width=512"
               ${simd_sources})
+    # The products that AVX512_BF16 has an instruction for, and the activations they end with.
+    list(TRANSFORM gemm_names PREPEND ${CMAKE_SOURCE_DIR}/kernels_cpu/gemm/)
+    vane_unit(vane_simd_avx512bf16 "VN_ISA=avx512bf16;VN_ISA_AVX512=1;VN_ISA_BF16=1"
+              "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512bf16;-mfma;-mprefer-vector-width=512"
+              ${gemm_names})
 endif()

@@ -76,6 +76,16 @@ void vn_device_about(const vn_device *dev, vn_device_info *out)
     dev->backend->info(dev, out);
 }
 
+bool vn_device_has(const vn_device *dev, const char *cap)
+{
+    vn_device_info info;
+    const char *const *names = dev->backend->caps;
+    vn_device_about(dev, &info);
+    for (int bit = 0; names && names[bit] && bit < 64; bit++)
+        if (!strcmp(names[bit], cap)) return info.caps >> bit & 1;
+    return false;
+}
+
 vn_status vn_device_alloc(vn_device *dev, vn_mem kind, size_t bytes, void **block)
 {
     *block = NULL;

@@ -19,6 +19,9 @@ vn_status vn_device_open(const char *name, int index, const vn_device_config *co
 void vn_device_close(vn_device *dev);
 void vn_device_about(const vn_device *dev, vn_device_info *out);
 
+/* True if the device has the capability of this name (vn_backend.caps). */
+bool vn_device_has(const vn_device *dev, const char *cap);
+
 /* Zeroed memory, 256-byte aligned. Zero bytes are fine. */
 vn_status vn_device_alloc(vn_device *dev, vn_mem kind, size_t bytes, void **block);
 void vn_device_free(vn_device *dev, vn_mem kind, void *block, size_t bytes);

@@ -73,6 +73,7 @@ typedef struct vn_op_info {
 
 const vn_op_info *vn_op_about(vn_op op);
 /* Names of enum values, "?" of what is none. */
+const char *vn_type_name(int64_t type);
 const char *vn_unary_name(int64_t fn);
 bool vn_unary_from_y(int64_t fn);
 const char *vn_binary_name(int64_t fn);
@@ -117,12 +118,25 @@ typedef struct vn_call {
 
 /* Why a call with other numbers than f32 is not for a fast kernel; NULL if all are f32. An absent
  * tensor is all zeros, which reads as f32. */
+static inline bool vn_other_real(vn_dtype t) { return t == VN_F64 || vn_is_low(t); }
+
 static inline const char *vn_not_f32(const vn_call *c)
 {
     for (int i = 0; i < c->n_in; i++)
-        if (c->in[i].dtype == VN_F64) return "numbers are not f32";
+        if (vn_other_real(c->in[i].dtype)) return "numbers are not f32";
     for (int i = 0; i < c->n_out; i++)
-        if (c->out[i].dtype == VN_F64) return "numbers are not f32";
+        if (vn_other_real(c->out[i].dtype)) return "numbers are not f32";
+    return NULL;
+}
+
+/* Why a product is not for a kernel of low factors (linear, matmul), whose factors have one type of
+ * 16 bits and whose other numbers are f32; NULL if it is. */
+static inline const char *vn_not_low(const vn_call *c)
+{
+    if (!vn_is_low(c->in[0].dtype) || c->in[1].dtype != c->in[0].dtype)
+        return "factors are not both bf16 or both f16";
+    if (c->out[0].dtype != VN_F32 || (c->n_in > 2 && vn_other_real(c->in[2].dtype)))
+        return "numbers beside the factors are not f32";
     return NULL;
 }
 

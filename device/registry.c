@@ -71,6 +71,11 @@ static const char *name_at(const char *const *names, int64_t n, int64_t i)
     return i >= 0 && i < n ? names[i] : "?";
 }
 
+const char *vn_type_name(int64_t type)
+{
+    return type >= 0 && type < VN_DTYPE_COUNT ? vn_dtype_name((vn_dtype)type) : "?";
+}
+
 const char *vn_unary_name(int64_t fn)
 {
     return fn >= 0 && fn < VN_UNARY_COUNT ? unaries[fn].name : "?";

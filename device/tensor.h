@@ -25,6 +25,9 @@ typedef struct vn_tensor {
 size_t vn_dtype_bytes(vn_dtype t);
 const char *vn_dtype_name(vn_dtype t);
 
+/* A type of 16 bits: stored for products, never computed in. */
+static inline bool vn_is_low(vn_dtype t) { return t == VN_BF16 || t == VN_F16; }
+
 /* Elements: the product of the dims, 1 for rank 0. */
 static inline int64_t vn_count(const vn_tensor *t)
 {

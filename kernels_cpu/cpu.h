@@ -13,6 +13,7 @@
 #define VN_CPU_AVX2 ((uint64_t)1 << 0)   /* with FMA and F16C */
 #define VN_CPU_AVX512 ((uint64_t)1 << 1) /* F, BW, DQ, VL */
 #define VN_CPU_VECTOR ((uint64_t)1 << 2) /* any machine: what only the level "ref" is without */
+#define VN_CPU_BF16 ((uint64_t)1 << 3)   /* AVX512_BF16: products of bf16 pairs */
 
 /* The stream of the CPU backend. A kernel is handed one of these per lane. */
 typedef struct vn_cpu_stream {
@@ -37,8 +38,14 @@ static inline void *vn_cpu_scratch(vn_stream *s) { return ((vn_cpu_stream *)s)->
 #define VN_SIMD(name) VN_PASTE(vn_##name##_f32_, VN_ISA, , )
 #define VN_SIMD_NAME(name) #name "_f32_" VN_STRING(VN_ISA)
 
+/* Those that read 16 bits: VN_LOW(name) = vn_<name>_low_<isa>. */
+#define VN_LOW(name) VN_PASTE(vn_##name##_low_, VN_ISA, , )
+#define VN_LOW_NAME(name) #name "_low_" VN_STRING(VN_ISA)
+
 /* What the fast kernels of this unit need. */
-#if defined(VN_ISA_AVX512)
+#if defined(VN_ISA_BF16)
+#define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512 | VN_CPU_BF16)
+#elif defined(VN_ISA_AVX512)
 #define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512)
 #elif defined(VN_ISA_AVX2)
 #define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2)

@@ -11,7 +11,7 @@
 
 #include "kernels_cpu/cpu.h"
 
-const char *const vn_cpu_cap_names[] = { "avx2", "avx512", "vector", NULL };
+const char *const vn_cpu_cap_names[] = { "avx2", "avx512", "vector", "bf16", NULL };
 
 /* Narrowest first: a level includes those before it. "ref" are the reference kernels alone. */
 static const struct {
@@ -22,6 +22,7 @@ static const struct {
     { "generic", VN_CPU_VECTOR },
     { "avx2", VN_CPU_VECTOR | VN_CPU_AVX2 },
     { "avx512", VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512 },
+    { "avx512bf16", VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512 | VN_CPU_BF16 },
 };
 enum { N_LEVELS = sizeof levels / sizeof *levels };
 
@@ -37,6 +38,7 @@ static uint64_t detect(void)
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         caps |= VN_CPU_AVX512;
+    if ((caps & VN_CPU_AVX512) && __builtin_cpu_supports("avx512bf16")) caps |= VN_CPU_BF16;
 #endif
     return caps;
 }

@@ -14,17 +14,27 @@ enum { N_ISA = 3 };
 #define DECLARE_FAST(name) \
     extern const vn_kernel vn_##name##_f32_avx512, vn_##name##_f32_avx2, vn_##name##_f32_generic;
 #define LIST_FAST(name) &vn_##name##_f32_avx512, &vn_##name##_f32_avx2, &vn_##name##_f32_generic
+#define DECLARE_LOW(name)                                                                  \
+    extern const vn_kernel vn_##name##_low_avx512bf16, vn_##name##_low_avx512,             \
+        vn_##name##_low_avx2, vn_##name##_low_generic;
+#define LIST_LOW(name)                                                                     \
+    &vn_##name##_low_avx512bf16, &vn_##name##_low_avx512, &vn_##name##_low_avx2,           \
+        &vn_##name##_low_generic
 #else
 enum { N_ISA = 1 };
 #define DECLARE_FAST(name) extern const vn_kernel vn_##name##_f32_generic;
 #define LIST_FAST(name) &vn_##name##_f32_generic
+#define DECLARE_LOW(name) extern const vn_kernel vn_##name##_low_generic;
+#define LIST_LOW(name) &vn_##name##_low_generic
 #endif
 
 #define VN_FAST(NAME, name) DECLARE_FAST(name)
+#define VN_BOTH(NAME, name) DECLARE_FAST(name) DECLARE_LOW(name)
 #include "kernels_cpu/kernels.def"
 #undef VN_FAST
+#undef VN_BOTH
 
-enum { N_REF = 2 };
+enum { N_REF = 2, N_LOW = N_ISA + 1 };
 
 static const vn_kernel *const reference[VN_OP_COUNT][N_REF + 1] = {
 #define VN_OP(NAME, name, n_in, n_out, attr, doc) \
@@ -35,11 +45,15 @@ static const vn_kernel *const reference[VN_OP_COUNT][N_REF + 1] = {
 #undef VN_VIEW
 };
 
-static const vn_kernel *const fast[VN_OP_COUNT][N_ISA + N_REF + 1] = {
+static const vn_kernel *const fast[VN_OP_COUNT][N_LOW + N_ISA + N_REF + 1] = {
 #define VN_FAST(NAME, name) \
     [VN_OP_##NAME] = { LIST_FAST(name), &vn_##name##_f32_ref, &vn_##name##_f64_ref, NULL },
+#define VN_BOTH(NAME, name)                                                                \
+    [VN_OP_##NAME] = { LIST_FAST(name), LIST_LOW(name), &vn_##name##_f32_ref,              \
+                       &vn_##name##_f64_ref, NULL },
 #include "kernels_cpu/kernels.def"
 #undef VN_FAST
+#undef VN_BOTH
 };
 
 /* Every op gets its reference list, and those of kernels.def the longer one instead. */
@@ -51,6 +65,8 @@ const vn_kernel *const *const vn_cpu_kernels[VN_OP_COUNT] = {
 #undef VN_OP
 #undef VN_VIEW
 #define VN_FAST(NAME, name) [VN_OP_##NAME] = fast[VN_OP_##NAME],
+#define VN_BOTH VN_FAST
 #include "kernels_cpu/kernels.def"
 #undef VN_FAST
+#undef VN_BOTH
 };

@@ -107,6 +107,33 @@ __device__ __forceinline__ void vn_store4(float *p, float4 v)
 #endif
 }
 
+/* Eight bytes of numbers of 16 bits. */
+__device__ __forceinline__ uint2 vn_load2(const uint16_t *p)
+{
+#ifdef __CUDACC__
+    return *reinterpret_cast<const uint2 *>(p);
+#else
+    emu::note_vector(p, sizeof(uint2), false);
+    uint2 v;
+    emu::quiet++;
+    memcpy(&v, p, sizeof v);
+    emu::quiet--;
+    return v;
+#endif
+}
+
+__device__ __forceinline__ void vn_store2(uint16_t *p, uint2 v)
+{
+#ifdef __CUDACC__
+    *reinterpret_cast<uint2 *>(p) = v;
+#else
+    emu::note_vector(p, sizeof v, true);
+    emu::quiet++;
+    memcpy(p, &v, sizeof v);
+    emu::quiet--;
+#endif
+}
+
 /* cos(pi x), exact in its reduction: cos() of a large argument needs a stack frame. */
 __device__ __forceinline__ double vn_cospi(double x)
 {

@@ -114,7 +114,7 @@ static vn_status build(vn_kit *kit)
     kit->attention = vn_output(g, vn_shown_of(g, "attention"));
     for (int i = 0; i < 3; i++)
         if (kit->d_exog[i]) kit->d_exog[i] = vn_output(g, kit->d_exog[i]);
-    return vn_graph_finish(g);
+    return vn_graph_lower(g, c->precision);
 }
 
 /* Hyperparameters that wait for the data's step, here one without a calendar. */
@@ -133,7 +133,9 @@ static size_t block_bytes(const vn_kit *kit)
 
 static vn_status plan(vn_kit *kit)
 {
-    vn_plan_config config = { .dev = kit->dev, .seed = 1, .version = &kit->params->version };
+    /* Weights change with every training step: what derives from them stays inside the step. */
+    const uint64_t *version = kit->c.mode == VN_KIT_TRAIN ? NULL : &kit->params->version;
+    vn_plan_config config = { .dev = kit->dev, .seed = 1, .version = version };
     for (int home = VN_HOME_PARAM; home <= VN_HOME_STATE; home++) {
         if (home == VN_HOME_GRAD && kit->c.mode == VN_KIT_FORWARD) break;
         if (home == VN_HOME_M && kit->c.mode == VN_KIT_GRADIENT) break;

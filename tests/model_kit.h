@@ -4,6 +4,7 @@
 #define VN_TESTS_MODEL_KIT_H
 
 #include "graph/plan/plan.h"
+#include "graph/plan/precision.h"
 #include "models/model.h"
 
 typedef enum vn_kit_mode { VN_KIT_FORWARD, VN_KIT_GRADIENT, VN_KIT_TRAIN } vn_kit_mode;
@@ -16,6 +17,7 @@ typedef struct vn_kit_config {
     vn_dist dist;      /* of a model with a context, whose loss is its likelihood */
     int64_t paths;     /* such a model draws so many; 0: it predicts every step from those before */
     vn_dtype real;
+    vn_precision precision; /* of a graph in f32 */
     vn_loss loss;
     vn_kit_mode mode;
     bool wrt;          /* GRADIENT: also of hist, futr and stat */

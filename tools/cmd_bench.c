@@ -396,7 +396,7 @@ const command command_bench = {
              "and cold\n"
              "against warm runs.",
     .groups = "",
-    .options = " device cpu plugins ",
+    .options = " device cpu plugins precision ",
     .without = "",
     .flags = flags,
     .run = run,

@@ -20,15 +20,21 @@ static vn_status need_within(const vn_tensor *t, int64_t start, int64_t len, int
                    VN_SHAPE(t), len, start, n);
 }
 
-static vn_status infer_slice(vn_call *c)
+static vn_status cut(vn_call *c)
 {
     const vn_attr_range *attr = c->attr;
-    VN_TRY(vn_need(c, 0, "x", 1, VN_MAX_RANK));
     vn_tensor y = c->in[0];
     VN_TRY(need_axis(&y, attr->axis));
     VN_TRY(need_within(&y, attr->start, attr->len, y.dim[attr->axis]));
     y.dim[attr->axis] = attr->len;
     vn_out_like(c, 0, &y);
+    return VN_OK;
+}
+
+static vn_status infer_slice(vn_call *c)
+{
+    VN_TRY(vn_need(c, 0, "x", 1, VN_MAX_RANK));
+    VN_TRY(cut(c));
     return VN_OK;
 }
 
@@ -156,7 +162,7 @@ const vn_op_def vn_op_flip = { .infer = infer_flip, .grad = grad_flip };
 static vn_status infer_reshape(vn_call *c)
 {
     const vn_attr_dims *attr = c->attr;
-    VN_TRY(vn_need(c, 0, "x", 1, VN_MAX_RANK));
+    VN_TRY(vn_need_stored(c, 0, "x", 1, VN_MAX_RANK));
     VN_TRY(vn_need_range("the number of axes", attr->rank, 1, VN_MAX_RANK));
     for (int k = 0; k < (int)attr->rank; k++)
         VN_TRY(vn_need_range("an axis of the shape given", attr->dim[k], 1, INT64_MAX));
@@ -189,7 +195,8 @@ const vn_op_def vn_op_reshape = { .infer = infer_reshape,
 static vn_status infer_rows(vn_call *c)
 {
     VN_TRY(vn_need_range("axis", ((const vn_attr_range *)c->attr)->axis, 0, 0));
-    VN_TRY(infer_slice(c));
+    VN_TRY(vn_need_stored(c, 0, "x", 1, VN_MAX_RANK));
+    VN_TRY(cut(c));
     return VN_OK;
 }
 

@@ -3,10 +3,18 @@
 
 #include <inttypes.h>
 
+/* Sums have the type of a real factor; of two low ones, the graph's real type. */
+static vn_dtype sum_type(const vn_call *c)
+{
+    for (int i = 0; i < 2; i++)
+        if (!vn_is_low(c->in[i].dtype)) return c->in[i].dtype;
+    return c->out[0].dtype;
+}
+
 static vn_status infer_linear(vn_call *c)
 {
-    VN_TRY(vn_need(c, 0, "x", 1, VN_MAX_RANK));
-    VN_TRY(vn_need(c, 1, "w", 2, 2));
+    VN_TRY(vn_need_stored(c, 0, "x", 1, VN_MAX_RANK));
+    VN_TRY(vn_need_stored(c, 1, "w", 2, 2));
     int64_t act = ((const vn_attr_linear *)c->attr)->act;
     VN_TRY(vn_need_range("act", act, 0, VN_UNARY_COUNT - 1));
     if (!vn_unary_from_y(act))
@@ -22,6 +30,7 @@ static vn_status infer_linear(vn_call *c)
     VN_TRY(vn_need_shape(c, 2, "b", &bias, "w"));
     vn_tensor y = *x;
     y.dim[y.rank - 1] = w->dim[0];
+    y.dtype = sum_type(c);
     vn_out_like(c, 0, &y);
     return VN_OK;
 }
@@ -64,8 +73,8 @@ const vn_op_def vn_op_linear = { .infer = infer_linear, .grad = grad_linear, .co
 static vn_status infer_matmul(vn_call *c)
 {
     const vn_attr_matmul *attr = c->attr;
-    VN_TRY(vn_need(c, 0, "a", 2, 3));
-    VN_TRY(vn_need(c, 1, "b", 2, 3));
+    VN_TRY(vn_need_stored(c, 0, "a", 2, 3));
+    VN_TRY(vn_need_stored(c, 1, "b", 2, 3));
     VN_TRY(vn_need_range("ta", attr->ta, 0, 1));
     VN_TRY(vn_need_range("tb", attr->tb, 0, 1));
     const vn_tensor *a = &c->in[0], *b = &c->in[1];
@@ -85,7 +94,9 @@ static vn_status infer_matmul(vn_call *c)
     int64_t dim[3] = { a->rank == 3 ? a->dim[0] : b->dim[0] };
     dim[lead] = p[attr->ta ? 1 : 0];
     dim[lead + 1] = q[attr->tb ? 0 : 1];
+    vn_dtype type = sum_type(c);
     vn_out_shape(c, 0, rank, dim);
+    c->out[0].dtype = type;
     return VN_OK;
 }
 

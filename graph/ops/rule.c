@@ -21,11 +21,10 @@ static vn_status need_type(const vn_call *c, int i, const char *name)
     return VN_OK;
 }
 
-vn_status vn_need(const vn_call *c, int i, const char *name, int lo, int hi)
+/* Input i has lo .. hi axes, none empty. */
+static vn_status need_axes(const vn_call *c, int i, const char *name, int lo, int hi)
 {
-    if (!vn_given(c, i)) return VN_FAIL(VN_E_SHAPE, "%s has no axis; it needs a dimension", name);
     const vn_tensor *t = &c->in[i];
-    VN_TRY(need_type(c, i, name));
     if (t->rank < lo || t->rank > hi) {
         if (lo == hi)
             return VN_FAIL(VN_E_SHAPE, "%s is %s; it must have %d axes", name, VN_SHAPE(t), lo);
@@ -36,6 +35,26 @@ vn_status vn_need(const vn_call *c, int i, const char *name, int lo, int hi)
         if (t->dim[k] < 1)
             return VN_FAIL(VN_E_SHAPE, "%s is %s; axis %d is empty", name, VN_SHAPE(t), k);
     return VN_OK;
+}
+
+static vn_status need_given(const vn_call *c, int i, const char *name)
+{
+    if (vn_given(c, i)) return VN_OK;
+    return VN_FAIL(VN_E_SHAPE, "%s has no axis; it needs a dimension", name);
+}
+
+vn_status vn_need(const vn_call *c, int i, const char *name, int lo, int hi)
+{
+    VN_TRY(need_given(c, i, name));
+    VN_TRY(need_type(c, i, name));
+    return need_axes(c, i, name, lo, hi);
+}
+
+vn_status vn_need_stored(const vn_call *c, int i, const char *name, int lo, int hi)
+{
+    VN_TRY(need_given(c, i, name));
+    if (!vn_is_low(c->in[i].dtype)) VN_TRY(need_type(c, i, name));
+    return need_axes(c, i, name, lo, hi);
 }
 
 vn_status vn_need_shape(const vn_call *c, int i, const char *name, const vn_tensor *want,

@@ -19,6 +19,9 @@ static inline bool vn_given(const vn_call *c, int i)
 /* Input i is given, of the real type of the inputs before it, and has lo .. hi axes, none empty. */
 vn_status vn_need(const vn_call *c, int i, const char *name, int lo, int hi);
 
+/* The same for one that may also be of 16 bits: a factor of a product, what a view shows. */
+vn_status vn_need_stored(const vn_call *c, int i, const char *name, int lo, int hi);
+
 /* Input i, if given, has the shape of `want`, which belongs to what `of` names. */
 vn_status vn_need_shape(const vn_call *c, int i, const char *name, const vn_tensor *want,
                         const char *of);

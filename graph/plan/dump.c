@@ -9,14 +9,27 @@ static const char *const home_names[VN_HOME_COUNT] = {
     [VN_HOME_M] = "m",         [VN_HOME_V] = "v",         [VN_HOME_STATE] = "state",
 };
 
-void vn_plan_put_shapes(const vn_step *s, vn_text *out)
+/* "[32, 96]", with the type in front where it is one of 16 bits. */
+static void put_tensor(const vn_tensor *t, vn_text *out)
 {
     char text[VN_SHAPE_TEXT];
-    for (int i = 0; i < s->call.n_in; i++)
-        if (s->call.in[i].data) vn_text_printf(out, "%s ", vn_shape_text(&s->call.in[i], text));
+    vn_text_printf(out, "%s%s", vn_is_low(t->dtype) ? vn_dtype_name(t->dtype) : "",
+                   vn_shape_text(t, text));
+}
+
+void vn_plan_put_shapes(const vn_step *s, vn_text *out)
+{
+    for (int i = 0; i < s->call.n_in; i++) {
+        if (!s->call.in[i].data) continue;
+        put_tensor(&s->call.in[i], out);
+        vn_text_put(out, " ", 1);
+    }
     vn_text_printf(out, "->");
-    for (int i = 0; i < s->call.n_out; i++)
-        if (s->call.out[i].data) vn_text_printf(out, " %s", vn_shape_text(&s->call.out[i], text));
+    for (int i = 0; i < s->call.n_out; i++) {
+        if (!s->call.out[i].data) continue;
+        vn_text_put(out, " ", 1);
+        put_tensor(&s->call.out[i], out);
+    }
 }
 
 /* "work+4096" for every output that has a place. */

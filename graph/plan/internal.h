@@ -56,7 +56,7 @@ vn_status vn_plan_layout(vn_plan *plan, const vn_graph *g);
 /* True if a step writes the parameters, moments or state: the optimizer. */
 bool vn_plan_is_update(const vn_plan *plan, int step);
 
-/* dump.c: "[2, 3] [3] -> [2]", the shapes of a step. */
+/* dump.c: "bf16[2, 3] bf16[3, 2] -> [2, 2]", the shapes of a step, and types of 16 bits. */
 void vn_plan_put_shapes(const vn_step *s, vn_text *out);
 
 #endif

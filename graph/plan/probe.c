@@ -5,11 +5,15 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "device/low.h"
 #include "graph/plan/internal.h"
 
 static size_t bytes_of(const vn_tensor *t) { return (size_t)vn_count(t) * vn_dtype_bytes(t->dtype); }
 
-static bool is_real(const vn_tensor *t) { return t->dtype == VN_F32 || t->dtype == VN_F64; }
+static bool is_real(const vn_tensor *t)
+{
+    return t->dtype == VN_F32 || t->dtype == VN_F64 || vn_is_low(t->dtype);
+}
 
 /* A step's tensor on the host; NULL with *st set on failure, NULL alone if there is none. */
 static void *fetch(vn_plan *plan, const vn_tensor *t, vn_status *st)
@@ -28,6 +32,7 @@ static void *fetch(vn_plan *plan, const vn_tensor *t, vn_status *st)
 
 static double element(const vn_tensor *t, const void *data, int64_t i)
 {
+    if (vn_is_low(t->dtype)) return (double)vn_low_value(t->dtype, ((const uint16_t *)data)[i]);
     return t->dtype == VN_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
 }
 

@@ -1,5 +1,6 @@
 /* Benchmarks through the public interface. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -60,7 +61,7 @@ typedef struct order {
     int64_t n;
     vn_bench_site site;
     vn_device_info about;
-    char device[BACKEND], level[LEVEL], backend[BACKEND + LEVEL];
+    char device[BACKEND], level[LEVEL], backend[BACKEND + LEVEL + 8];
 } order;
 
 /* "cpu:avx2" -> "cpu", "avx2". The options of the config where the wish says nothing. */
@@ -103,6 +104,10 @@ static vn_status settle(const vane_config *config, const vane_bench_wish *wish, 
     vn_device_about(o->site.dev, &o->about);
     o->site.folder = wish->folder && *wish->folder ? wish->folder : "/tmp";
     o->site.threads = o->about.lanes;
+    o->site.precision = vn_config_precision(config, o->site.dev);
+    size_t n = strlen(o->backend);
+    if (o->site.precision != VN_PRECISION_F32) /* figures of another precision are not compared */
+        snprintf(o->backend + n, sizeof o->backend - n, "+%s", vn_precision_name(o->site.precision));
     return VN_OK;
 }
 

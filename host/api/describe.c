@@ -26,8 +26,10 @@ static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64
     vn_plan_about(plan, &i);
     vn_text_printf(
         &r->text,
-        "%s %s: batch %" PRId64 ", h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters\n",
-        m->def->alias, mode, batch, m->train.h, m->train.input_size, m->params->n_numbers);
+        "%s %s: batch %" PRId64 ", h %" PRId64 ", input_size %" PRId64 ", %" PRId64
+        " parameters, products in %s\n",
+        m->def->alias, mode, batch, m->train.h, m->train.input_size, m->params->n_numbers,
+        vn_precision_name(m->precision));
     vn_text_printf(&r->text,
                    "%d steps, %d in the prologue; work %zu bytes, %.2f of the values' %zu; "
                    "%.1f MFLOP, %.1f MB of traffic\n",
@@ -37,8 +39,8 @@ static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64
     vn_plan_dump(plan, why, &r->text);
     vn_text_printf(&r->json,
                    "{\"schema\":1,\"model\":\"%s\",\"mode\":\"%s\",\"batch\":%" PRId64
-                   ",\"parameters\":%" PRId64 ",\"plan\":",
-                   m->def->name, mode, batch, m->params->n_numbers);
+                   ",\"parameters\":%" PRId64 ",\"precision\":\"%s\",\"plan\":",
+                   m->def->name, mode, batch, m->params->n_numbers, vn_precision_name(m->precision));
     vn_plan_dump_json(plan, &r->json);
     vn_text_printf(&r->json, "}\n");
 }
@@ -51,8 +53,10 @@ static vn_status describe_plan(const vane_config *config, const vn_fitted *m, vn
     vn_model_graph graph = { 0 };
     vn_plan_config c = { .seed = (uint64_t)m->train.seed, .why = why };
     uint64_t version = 1;
+    vn_fitted own;
     vn_status st = VN_OK;
     VN_TRY_DONE(vn_config_device(config, &dev));
+    m = vn_fitted_on(config, dev, m, &own);
     VN_TRY_DONE(vn_model_graph_open(m, mode, batch, VN_F32, &graph));
     if (!m->params->closed) VN_TRY_DONE(vn_params_layout(m->params));
     for (int i = 0; i < N_BLOCKS; i++)

@@ -12,7 +12,7 @@ enum { NAME = 48 };
 /* A model in a rolling evaluation. */
 typedef struct entrant {
     const vn_fitted *m;
-    vn_fitted drawing; /* m, where other than its own number of paths are drawn */
+    vn_fitted own;     /* the model as the config has it compute */
     vn_panel columns;  /* what it needs of the panel; the rest is borrowed */
     vn_scaled scaled;
     vn_predictor *predictor;
@@ -92,7 +92,7 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
                        m->def->alias, m->train.h, task->h);
     entrant *e = vn_calloc(1, sizeof *e);
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    e->m = m = vn_fitted_drawing(config, m, &e->drawing);
+    e->m = m = vn_fitted_on(config, dev, m, &e->own);
     e->team = task->team;
     *out = (vn_forecaster){ .name = m->def->alias,
                             .ctx = e,

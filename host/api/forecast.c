@@ -230,9 +230,12 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
     vn_head head;
     vn_picks picks;
     slice s = { .f = f, .head = &head, .picks = &picks, .scaled = &scaled };
+    vn_fitted own;
     vn_status st = VN_E_MEMORY;
     int32_t *pairs = vn_calloc((size_t)f->n_series, 2 * sizeof *pairs);
     if (!pairs) goto done;
+    VN_TRY_DONE(vn_config_device(config, &dev));
+    m = vn_fitted_on(config, dev, m, &own);
     for (int64_t i = 0; i < f->n_series; i++) {
         pairs[2 * i] = (int32_t)i;
         pairs[2 * i + 1] = (int32_t)panel->n_past[i];
@@ -240,7 +243,6 @@ static vn_status run(const vane_config *config, const vn_fitted *m, const vn_pan
     VN_TRY_DONE(vn_forecast_head_of(m, &head));
     if (what == SAMPLES) VN_TRY_DONE(prepare_samples(f, m, &head));
     VN_TRY_DONE(choose_columns(config, m, &head, f, &picks));
-    VN_TRY_DONE(vn_config_device(config, &dev));
     VN_TRY_DONE(vn_scaled_open(panel, m, (vn_split){ 0, 0, 0 }, f->h, log, &scaled));
     VN_TRY_DONE(open_predictor(config, m, panel, what, dev, f, &predictor));
     VN_TRY_DONE(compute(predictor, pairs, &s));
@@ -254,11 +256,10 @@ done:
     return st;
 }
 
-/* Of a model with a graph or without one, drawing as many paths as the caller asks for. */
+/* Of a model with a graph or without one. */
 static vn_status forecast_of(const vane_config *config, const vn_fitted *m, const vn_panel *panel,
                              const vn_log *log, keep what, vane_forecast *f)
 {
-    vn_fitted drawing;
     if (vn_solver_of(m->def) && what != COLUMNS)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s has no %s", m->def->name,
                        what == SAMPLES ? "sample paths; deepar draws them" : "attention to show");
@@ -270,7 +271,7 @@ static vn_status forecast_of(const vane_config *config, const vn_fitted *m, cons
     if (vn_solver_of(m->def)) return solve(config, m, panel, log, f);
     if (config->run.components)
         return VN_FAIL(VN_E_UNSUPPORTED, "%s has no components to forecast", m->def->alias);
-    vn_status st = run(config, vn_fitted_drawing(config, m, &drawing), panel, log, what, f);
+    vn_status st = run(config, m, panel, log, what, f);
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 

@@ -12,6 +12,7 @@ enum { BATCH = 256 };
 struct vane_forecaster {
     vn_arena arena;
     const vn_fitted *m;
+    vn_fitted own; /* the model as the config has it compute */
     vn_device *dev;
     vn_predictor *predictor;
     vn_direct *direct; /* of vane_forecaster_run_on, since its first call */
@@ -88,6 +89,7 @@ vane_status vane_forecaster_open(const vane_config *config, const vane_model *mo
     f->n = n;
     VN_TRY_DONE(make_panel(f));
     VN_TRY_DONE(vn_config_device(config, &f->dev));
+    f->m = vn_fitted_on(config, f->dev, f->m, &f->own);
     VN_TRY_DONE(vn_predictor_open(f->m, f->dev, n < BATCH ? n : BATCH, &f->predictor));
     const vn_head *head = vn_predictor_head(f->predictor);
     if (head->width > 1) {

@@ -117,9 +117,14 @@ vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, con
  * `log` may be NULL). */
 vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *log);
 
-/* `m`, or where the caller sets num_samples `own`, a copy of m (borrowing all it points to) that
- * draws so many paths. */
-const vn_fitted *vn_fitted_drawing(const vane_config *config, const vn_fitted *m, vn_fitted *own);
+/* In what the products of a model are computed on this device: the option precision, `auto` settled.
+ */
+vn_precision vn_config_precision(const vane_config *config, const vn_device *dev);
+
+/* `own`, a copy of m (borrowing all it points to) that computes in the precision the config asks for,
+ * and draws as many paths as the caller sets num_samples to. `dev`: NULL for a model without a graph. */
+const vn_fitted *vn_fitted_on(const vane_config *config, const vn_device *dev, const vn_fitted *m,
+                              vn_fitted *own);
 
 /* Numbers a model holds: its parameters, or what its solver found. */
 int64_t vn_fitted_numbers(const vn_fitted *m);

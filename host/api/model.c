@@ -158,11 +158,13 @@ static vn_status announce(const vn_fitted *m, const vn_device *dev, const vn_log
     VN_TRY(vn_fitted_declare(m));
     for (int i = 0; i < m->params->n; i++) n += vn_count(&m->params->entry[i].t);
     vn_device_about(dev, &info);
+    bool low = m->precision != VN_PRECISION_F32;
     vn_log_printf(log, VN_LOG_INFO,
                   "%s: h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters; "
-                  "%s, %d thread%s",
+                  "%s, %d thread%s%s%s",
                   m->def->alias, m->train.h, m->train.input_size, n, info.name, info.lanes,
-                  info.lanes == 1 ? "" : "s");
+                  info.lanes == 1 ? "" : "s", low ? ", products in " : "",
+                  low ? vn_precision_name(m->precision) : "");
     return VN_OK;
 }
 
@@ -193,6 +195,7 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
                            .resume = or_null(&config->run.resume) };
     VN_TRY_DONE(check_checkpoint(&hooks));
     VN_TRY_DONE(vn_config_device(config, &dev));
+    m->precision = vn_config_precision(config, dev);
     VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &scaled));
     VN_TRY_DONE(announce(m, dev, &hooks.log));
     VN_TRY_DONE(vn_fit(m, scaled.use, dev, &hooks, report));
@@ -374,10 +377,20 @@ const char *vane_model_option(vane_model *model, const char *name)
     return model->value.failed ? NULL : model->value.s ? model->value.s : "";
 }
 
-const vn_fitted *vn_fitted_drawing(const vane_config *config, const vn_fitted *m, vn_fitted *own)
+vn_precision vn_config_precision(const vane_config *config, const vn_device *dev)
 {
-    if (!m->def->context || vn_config_origin(config, "num_samples") <= VANE_PRESET) return m;
+    static const vn_precision asked[] = { VN_PRECISION_F32, VN_PRECISION_BF16, VN_PRECISION_FP16 };
+    enum { AUTO = sizeof asked / sizeof *asked };
+    if (config->run.precision != AUTO) return asked[config->run.precision];
+    return vn_device_has(dev, "bf16") ? VN_PRECISION_BF16 : VN_PRECISION_F32;
+}
+
+const vn_fitted *vn_fitted_on(const vane_config *config, const vn_device *dev, const vn_fitted *m,
+                              vn_fitted *own)
+{
     *own = *m;
-    own->train.num_samples = config->train.num_samples;
+    if (m->def->context && vn_config_origin(config, "num_samples") > VANE_PRESET)
+        own->train.num_samples = config->train.num_samples;
+    own->precision = dev ? vn_config_precision(config, dev) : VN_PRECISION_F32;
     return own;
 }

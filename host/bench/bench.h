@@ -3,6 +3,7 @@
 #define VN_HOST_BENCH_BENCH_H
 
 #include "graph/plan/plan.h"
+#include "graph/plan/precision.h"
 #include "host/bench/floor.h"
 
 /* Where a workload runs. */
@@ -10,6 +11,7 @@ typedef struct vn_bench_site {
     vn_device *dev;
     const char *folder; /* for files */
     int threads;        /* lanes of the CPU */
+    vn_precision precision; /* of models */
 } vn_bench_site;
 
 /* A workload of one size, ready to run. A zeroed one can be closed. */

@@ -183,6 +183,7 @@ vn_status vn_bench_open_model(const vn_workload *w, const vn_bench_site *site, i
     k->dev = site->dev;
     k->B = size;
     vn_status st = make_model(k, b);
+    if (!st) k->m->precision = site->precision;
     if (!st) st = b->train ? open_training(k) : open_forecast(k);
     if (st) {
         vn_bench_close(item);

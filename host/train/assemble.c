@@ -433,7 +433,7 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
     VN_TRY(check_caller(&k));
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
-    vn_status st = vn_graph_finish(k.g);
+    vn_status st = real == VN_F32 ? vn_graph_lower(k.g, m->precision) : vn_graph_finish(k.g);
     if (st) {
         vn_graph_close(k.g);
         *out = (vn_model_graph){ 0 };

@@ -8,7 +8,7 @@
 #include "host/train/checksum.h"
 #include "host/train/fitted.h"
 
-static const char format[] = "vane.checkpoint", data_key[] = "data";
+static const char format[] = "vane.checkpoint", data_key[] = "data", precision_key[] = "run.precision";
 
 enum { N_COUNTS = 3, N_LOSSES = 3, N_TENSORS = 6 };
 
@@ -50,6 +50,7 @@ vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data
     vn_meta_list meta = { 0 };
     vn_status st = VN_OK;
     vn_meta_put(&meta, data_key, "%016" PRIx64, data);
+    vn_meta_put(&meta, precision_key, "%s", vn_precision_name(m->precision));
     VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
     VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, N_TENSORS));
 done:
@@ -145,9 +146,11 @@ vn_status vn_checkpoint_load(const char *path, const vn_fitted *m, uint64_t data
     VN_TRY_DONE(vn_safetensors_verify(file));
     VN_TRY_DONE(vn_fitted_describe(m, format, &want)); /* its format comes first */
     vn_meta_put(&want, data_key, "%016" PRIx64, data);
-    if (want.failed) VN_TRY_DONE(VN_E_MEMORY);
+    vn_meta_put(&want, precision_key, "%s", vn_precision_name(m->precision));
     VN_TRY_DONE(vn_fitted_open(m->def, &fresh));
     VN_TRY_DONE(vn_fitted_describe(fresh, format, &usual));
+    vn_meta_put(&usual, precision_key, "%s", vn_precision_name(fresh->precision));
+    if (want.failed || usual.failed) VN_TRY_DONE(VN_E_MEMORY);
     VN_TRY_DONE(compare(file, &want, &usual));
     VN_TRY_DONE(take_all(file, m, state, blocks));
 done:

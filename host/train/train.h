@@ -6,6 +6,7 @@
 #include "device/device.h"
 #include "graph/build.h"
 #include "graph/plan/plan.h"
+#include "graph/plan/precision.h"
 #include "host/data/dress.h"
 #include "host/train/train.def"
 #include "models/model.h"
@@ -35,6 +36,7 @@ typedef struct vn_fitted {
     int calendar[VN_CALENDAR_COUNT];
     vn_params *params; /* laid out; the weights */
     void *state;       /* of a model without a graph (host/train/solver.h) */
+    vn_precision precision; /* its f32 graphs compute in; of whoever uses it, not of the file */
 } vn_fitted;
 /* Everything at its default, the model's presets for training included; no features, no weights. */
 vn_status vn_fitted_open(const vn_model_def *def, vn_fitted **m);

@@ -10,7 +10,7 @@
 #include "kernels_cpu/gemm/gemm.h"
 
 #include "kernels_cpu/gemm/pack.h"
-#include "kernels_cpu/gemm/tile.h"
+#include "kernels_cpu/gemm/part.h"
 
 enum {
     BLOCK = 512,    /* k of a panel: 64 KiB with AVX-512, twice the first-level cache */
@@ -20,11 +20,6 @@ enum {
     FEW_TILES = 2,  /* rows of tiles below which packing a row-major B is not paid back */
     SOME_TILES = 6, /* up to here B is most of the traffic: fetched a panel ahead */
 };
-
-/* Part of one product: row tiles [tile, tile_end) and panels [panel, panel_end). */
-typedef struct part {
-    int64_t tile, tile_end, panel, panel_end;
-} part;
 
 /* A product being computed by one lane. */
 typedef struct job {
@@ -81,14 +76,14 @@ static void fetch_line(job *w, vn_tile *t)
 
 /* Is a panel read where it lies? Its rows must be contiguous and whole. Packing is not paid back by
  * a few tiles of rows, nor where A is transposed: B then changes as often as A. */
-static bool in_place(const vn_gemm *g, const part *p, int64_t panel)
+static bool in_place(const vn_gemm *g, const vn_part *p, int64_t panel)
 {
     return g->b_col == 1 && panel_cols(g, panel) == VN_TILE_COLS &&
            (g->a_k != 1 || p->tile_end - p->tile <= FEW_TILES);
 }
 
 /* A few rows: panels are packed and multiplied one by one, each fetched during the one before. */
-static bool one_by_one(const vn_gemm *g, const part *p)
+static bool one_by_one(const vn_gemm *g, const vn_part *p)
 {
     return g->a_k == 1 && p->tile_end - p->tile <= SOME_TILES;
 }
@@ -104,7 +99,7 @@ static void fetch_panel(const job *w, int64_t n, int64_t col, vn_tile *t)
 }
 
 /* Row tile `index` times the panels [panel, end), packed in this order or read where they lie. */
-static void multiply(job *w, const part *p, int64_t index, int64_t panel, int64_t end)
+static void multiply(job *w, const vn_part *p, int64_t index, int64_t panel, int64_t end)
 {
     const vn_gemm *g = w->g;
     const float *packed = w->panels;
@@ -144,7 +139,7 @@ static void multiply(job *w, const part *p, int64_t index, int64_t panel, int64_
 
 /* A is transposed: what the next block of k reads of it, and of a B whose rows are contiguous from
  * column `col` on, is fetched while this block is multiplied. */
-static void foresee(job *w, const part *p, int64_t col, int64_t cols)
+static void foresee(job *w, const vn_part *p, int64_t col, int64_t cols)
 {
     const vn_gemm *g = w->g;
     int64_t k = w->k0 + w->depth, first = row_of(w, p->tile), end = row_of(w, p->tile_end);
@@ -158,7 +153,7 @@ static void foresee(job *w, const part *p, int64_t col, int64_t cols)
 }
 
 /* The panels [panel, end) over all of k, for the row tiles of `p`. */
-static void run_group(job *w, const part *p, int64_t panel, int64_t end)
+static void run_group(job *w, const vn_part *p, int64_t panel, int64_t end)
 {
     const vn_gemm *g = w->g;
     int64_t col = panel * VN_TILE_COLS, cols = vn_least(end * VN_TILE_COLS, g->n) - col;
@@ -176,7 +171,7 @@ static void run_group(job *w, const part *p, int64_t panel, int64_t end)
 }
 
 /* Product number `group`, part p. */
-static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *s)
+static void run_part(const vn_gemm *g, int64_t group, const vn_part *p, vn_stream *s)
 {
     job w = { .g = g, .a = g->a + group * g->a_group, .b = g->b + group * g->b_group,
               .c = g->c + group * g->m * g->n, .tiles = vn_tiles(g->m, VN_TILE_ROWS),
@@ -186,32 +181,14 @@ static void run_part(const vn_gemm *g, int64_t group, const part *p, vn_stream *
         run_group(&w, p, i, vn_least(i + each, p->panel_end));
 }
 
-/* Cut tiles x panels into a grid of lanes. Every row of the grid packs the panels again, and
- * packing one costs about half a tile. */
-static part choose(const vn_lane *lane, int64_t tiles, int64_t panels)
-{
-    int64_t best = INT64_MAX, down = 1, across = lane->size;
-    for (int64_t d = 1; d <= lane->size; d++) {
-        int64_t cost = vn_tiles(panels, lane->size / d) * (2 * vn_tiles(tiles, d) + 1);
-        if (cost >= best) continue;
-        best = cost;
-        down = d;
-        across = lane->size / d;
-    }
-    int64_t y = lane->rank / across, x = lane->rank % across;
-    if (y >= down) return (part){ 0, 0, 0, 0 };
-    return (part){ tiles * y / down, tiles * (y + 1) / down, panels * x / across,
-                   panels * (x + 1) / across };
-}
-
 void VN_SIMD(gemm)(const vn_gemm *g, vn_stream *s)
 {
     const vn_lane *lane = vn_cpu_lane(s);
     int64_t tiles = vn_tiles(g->m, VN_TILE_ROWS), panels = vn_tiles(g->n, VN_TILE_COLS);
     int64_t first = 0, last = g->groups;
-    part p = choose(lane, tiles, panels);
+    vn_part p = vn_part_of(lane, tiles, panels);
     if (g->groups >= lane->size) {
-        p = (part){ 0, tiles, 0, panels };
+        p = (vn_part){ 0, tiles, 0, panels };
         vn_lane_share(lane, g->groups, 1, &first, &last);
     }
     for (int64_t i = first; i < last; i++) run_part(g, i, &p, s);

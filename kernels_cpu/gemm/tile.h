@@ -10,6 +10,11 @@
 
 #include "kernels_cpu/gemm/lanes.h"
 
+/* c + a b: of f32, or of what else a file has in the words of A and B (low.c). */
+#ifndef VN_TILE_MUL
+#define VN_TILE_MUL(a, b, c) vf_fma(a, b, c)
+#endif
+
 /* What a tile is made of. `b` has VN_TILE_COLS columns; so has `c`, and `bias` where given. */
 typedef struct vn_tile {
     const float *a;
@@ -32,18 +37,18 @@ typedef struct vn_tile {
     X(0, a0, 0) X(1, a0, 1) X(2, a0, 2) X(3, a1, 0) X(4, a1, 1) X(5, a1, 2) X(6, a2, 0) \
     X(7, a2, 1) X(8, a2, 2) X(9, a3, 0) X(10, a3, 1) X(11, a3, 2) X(12, a4, 0) X(13, a4, 1)
 #define VN_TILE_ZERO(i, at, n) vf c##i##0 = vf_zero(), c##i##1 = c##i##0;
-#define VN_TILE_FMA(i, at, n)             \
-    if (i < rows) {                       \
-        vf a = vf_set(at[n * step]);      \
-        c##i##0 = vf_fma(a, b0, c##i##0); \
-        c##i##1 = vf_fma(a, b1, c##i##1); \
+#define VN_TILE_FMA(i, at, n)                  \
+    if (i < rows) {                            \
+        vf a = vf_set(at[n * step]);           \
+        c##i##0 = VN_TILE_MUL(a, b0, c##i##0); \
+        c##i##1 = VN_TILE_MUL(a, b1, c##i##1); \
     }
 #define VN_TILE_STORE(i, at, n) \
     if (i < rows) tile_store(t, i, c##i##0, c##i##1);
 /* The same for tiles of one vector of columns. */
 #define VN_HALF_ZERO(i, at, n) vf c##i = vf_zero();
 #define VN_HALF_FMA(i, at, n) \
-    if (i < rows) c##i = vf_fma(vf_set(at[n * step]), b0, c##i);
+    if (i < rows) c##i = VN_TILE_MUL(vf_set(at[n * step]), b0, c##i);
 #define VN_HALF_STORE(i, at, n) \
     if (i < rows) tile_store_vector(t, i, 0, c##i, cols);
 

@@ -10,7 +10,20 @@ static const vn_tensor *first_real(const vn_tensor *t, int n)
     return NULL;
 }
 
+static bool any_low(const vn_tensor *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (vn_is_low(t[i].dtype)) return true;
+    return false;
+}
+
 const char *VN_REF(unfit)(const vn_call *c)
+{
+    if (any_low(c->in, c->n_in) || any_low(c->out, c->n_out)) return "numbers of 16 bits";
+    return VN_REF(unfit_stored)(c);
+}
+
+const char *VN_REF(unfit_stored)(const vn_call *c)
 {
     const vn_tensor *t = first_real(c->in, c->n_in);
     if (!t) t = first_real(c->out, c->n_out);

@@ -5,6 +5,7 @@
 #ifndef VN_KERNELS_CPU_REF_REAL_H
 #define VN_KERNELS_CPU_REF_REAL_H
 
+#include "device/low.h"
 #include "kernels_cpu/cpu.h"
 
 #define VN_REAL_f32 1
@@ -24,6 +25,15 @@ typedef double vn_real;
 
 /* The `unfit` of every reference kernel: the first floating tensor of the call decides the type. */
 const char *VN_REF(unfit)(const vn_call *c);
+/* The same for a kernel that reads its inputs by vn_ref_stored. */
+const char *VN_REF(unfit_stored)(const vn_call *c);
+
+/* Element i of an input that is real or of 16 bits. */
+static inline vn_real vn_ref_stored(const vn_tensor *t, int64_t i)
+{
+    if (vn_is_low(t->dtype)) return (vn_real)vn_low_value(t->dtype, ((const uint16_t *)t->data)[i]);
+    return ((const vn_real *)t->data)[i];
+}
 
 /* True on the lane that does the work of a reference kernel. */
 static inline bool vn_ref_lane(vn_stream *s) { return vn_cpu_lane(s)->rank == 0; }

@@ -7,7 +7,7 @@
 
 #include "device/kernel.h"
 
-/* How the numbers of a real input are drawn. */
+/* How the numbers of an input that is real or of 16 bits are drawn. */
 typedef enum vn_fill {
     VN_FILL_RANGE,    /* uniform in lo .. hi of the case */
     VN_FILL_POSITIVE, /* uniform in 0.5 .. 2: divisors, scales, second moments */
@@ -49,6 +49,11 @@ typedef struct vn_case {
 /* F32(5, 33): a real input of that shape. F32_OF(numbers, 3): with these doubles. */
 #define F32(...) VN_CASE_TENSOR(VN_F32, NULL, __VA_ARGS__)
 #define F32_OF(numbers, ...) VN_CASE_TENSOR(VN_F32, numbers, __VA_ARGS__)
+/* The same in 16 bits, whatever the real type. */
+#define BF16(...) VN_CASE_TENSOR(VN_BF16, NULL, __VA_ARGS__)
+#define F16(...) VN_CASE_TENSOR(VN_F16, NULL, __VA_ARGS__)
+#define BF16_OF(numbers, ...) VN_CASE_TENSOR(VN_BF16, numbers, __VA_ARGS__)
+#define F16_OF(numbers, ...) VN_CASE_TENSOR(VN_F16, numbers, __VA_ARGS__)
 #define I32(...) VN_CASE_TENSOR(VN_I32, NULL, __VA_ARGS__)
 #define I32_OF(numbers, ...) VN_CASE_TENSOR(VN_I32, numbers, __VA_ARGS__)
 #define I64_OF(numbers, ...) VN_CASE_TENSOR(VN_I64, numbers, __VA_ARGS__)

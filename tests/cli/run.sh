@@ -233,6 +233,19 @@ expect 2 '--context_length is for a model yet to be made' "$vane" plan -m m.vane
 expect 0 'NHITS forecast: batch 256' "$vane" plan -m m.vane --threads 1
 expect 0 'NHITS forecast: batch 7' "$vane" plan -m m.vane --batch 7 --why
 expect 0 '"plan":' "$vane" plan -m m.vane --json
+expect 0 'products in f32' "$vane" plan -m m.vane
+check 'nothing of 16 bits in strict f32' test -z "$(grep 'bf16\[' out.txt)"
+expect 0 '-> bf16[' "$vane" plan good.csv $quick --precision bf16
+expect 0 '"precision":"fp16"' "$vane" plan -m m.vane --precision fp16 --json
+expect 2 'precision' "$vane" plan -m m.vane --precision half
+expect 0 '' "$vane" forecast good.csv -m m.vane -o f32.csv
+expect 0 '' "$vane" forecast good.csv -m m.vane --precision bf16 -o bf16.csv
+check 'another precision is another forecast' test -n "$(cmp f32.csv bf16.csv)"
+check 'and nearly the same' awk -F, 'NR == FNR { a[FNR] = $3; next } FNR > 1 && ($3 - a[FNR]) ^ 2 > \
+    (0.02 * a[FNR]) ^ 2 { bad = 1 } END { exit bad }' f32.csv bf16.csv
+expect 0 'products in bf16' "$vane" train good.csv $quick --precision bf16 -o low.vane
+expect 0 'NHITS' "$vane" evaluate good.csv -m low.vane --precision bf16
+check 'weights are f32 in the file' test "$(wc -c < low.vane)" -eq "$(wc -c < m.vane)"
 "$vane" train good.csv $quick -o one.vane --threads 1 -q
 "$vane" train good.csv $quick -o two.vane --threads 2 -q
 check 'one and two threads give the same model' cmp -s one.vane two.vane

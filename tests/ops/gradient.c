@@ -104,8 +104,8 @@ static void feed_all(probe *p)
 {
     for (int i = 0; i < VN_MAX_IN; i++)
         if (p->in[i])
-            memcpy(vn_plan_feed(p->plan, p->in[i]), p->numbers[i],
-                   (size_t)vn_count(&p->oc->c->in[i]) * sizeof(double));
+            vn_op_store(&vn_value_of(p->g, p->in[i])->t, p->numbers[i],
+                        vn_plan_feed(p->plan, p->in[i]));
     for (int o = 0; o < VN_MAX_OUT; o++) {
         if (!p->cotangent[o]) continue;
         double *to = vn_plan_feed(p->plan, p->cotangent[o]);

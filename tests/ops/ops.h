@@ -34,9 +34,11 @@ typedef struct vn_op_run {
 /* The call of a case without memory, inputs of type `real`; outputs as the graph presets them. */
 void vn_op_call(const vn_op_case *oc, vn_dtype real, vn_call *call);
 
-/* The numbers of every input as doubles that f32 can hold (NULL for inputs that are not real). Free
- * each with free(). The same for every call of the case. */
+/* The numbers of every input as doubles that f32, or its 16 bits, can hold (NULL for inputs that are
+ * neither real nor of 16 bits). Free each with free(). The same for every call of the case. */
 void vn_op_numbers(const vn_op_case *oc, double *in[VN_MAX_IN]);
+/* Numbers into a tensor's memory, in its type. */
+void vn_op_store(const vn_tensor *t, const double *numbers, void *to);
 
 vn_fenced vn_fence_open(size_t bytes);
 bool vn_fence_whole(const vn_fenced *f);

@@ -21,7 +21,7 @@ static double largest(const vn_op_run *ref, int o)
 /* Errors are relative to the result; near zero to what was summed, or to 1 for elementwise ops. */
 static double bound(const vn_case *c, vn_dtype type, double want, double top)
 {
-    double eps = type == VN_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    double eps = type == VN_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
     double slack = c->slack > 0 ? c->slack : 4;
     double terms = fmax(fabs(c->lo), fmax(fabs(c->hi), 1));
     double floor_at = c->reduce ? fmax(top, terms) : fmin(top, 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "device/low.h"
 #include "graph/ops/op.h"
 
 /* Outputs may be as badly aligned as the planner allows: it aligns to 64 bytes. */
@@ -16,6 +17,19 @@ enum { FENCE = 192, ALIGN = 64, CANARY = 0xA5 };
 static bool is_real(const vn_tensor *t)
 {
     return t->dtype == VN_F32 || t->dtype == VN_F64;
+}
+
+/* Has numbers that are drawn, or given as doubles. */
+static bool has_numbers(const vn_tensor *t)
+{
+    return is_real(t) || vn_is_low(t->dtype);
+}
+
+/* x as the type holds it. */
+static double rounded(vn_dtype type, double x)
+{
+    if (!vn_is_low(type)) return (double)(float)x;
+    return (double)vn_low_value(type, vn_low_of(type, (float)x));
 }
 
 vn_fenced vn_fence_open(size_t bytes)
@@ -104,13 +118,13 @@ void vn_op_numbers(const vn_op_case *oc, double *in[VN_MAX_IN])
     const vn_case *c = oc->c;
     for (int i = 0; i < VN_MAX_IN; i++) {
         in[i] = NULL;
-        if (!is_real(&c->in[i]) || !c->in[i].rank) continue;
+        if (!has_numbers(&c->in[i]) || !c->in[i].rank) continue;
         int64_t n = vn_count(&c->in[i]);
         in[i] = malloc((size_t)n * sizeof(double));
         ck_assert_ptr_nonnull(in[i]);
         const double *given = c->in[i].data;
         for (int64_t k = 0; k < n; k++)
-            in[i][k] = (double)(float)(given ? given[k] : draw(oc, i, k));
+            in[i][k] = rounded(c->in[i].dtype, given ? given[k] : draw(oc, i, k));
     }
     vn_call call;
     vn_op_call(oc, VN_F64, &call);
@@ -118,7 +132,16 @@ void vn_op_numbers(const vn_op_case *oc, double *in[VN_MAX_IN])
     if (c->prepare) c->prepare(&call, in);
     for (int i = 0; i < VN_MAX_IN; i++)
         for (int64_t k = 0; in[i] && k < vn_count(&c->in[i]); k++)
-            in[i][k] = (double)(float)in[i][k];
+            in[i][k] = rounded(c->in[i].dtype, in[i][k]);
+}
+
+void vn_op_store(const vn_tensor *t, const double *numbers, void *to)
+{
+    int64_t n = vn_count(t);
+    if (t->dtype == VN_F64) memcpy(to, numbers, (size_t)n * sizeof(double));
+    for (int64_t k = 0; k < n && t->dtype == VN_F32; k++) ((float *)to)[k] = (float)numbers[k];
+    for (int64_t k = 0; k < n && vn_is_low(t->dtype); k++)
+        ((uint16_t *)to)[k] = vn_low_of(t->dtype, (float)numbers[k]);
 }
 
 /* The numbers of one input, in the type of the call. */
@@ -127,10 +150,8 @@ static void write_input(const vn_op_run *run, int i, const double *numbers)
     const vn_tensor *t = &run->call.in[i];
     const vn_case *c = run->oc->c;
     int64_t n = vn_count(t);
-    if (t->dtype == VN_F64) {
-        memcpy(run->in[i].data, numbers, (size_t)n * sizeof(double));
-    } else if (t->dtype == VN_F32) {
-        for (int64_t k = 0; k < n; k++) ((float *)run->in[i].data)[k] = (float)numbers[k];
+    if (has_numbers(t)) {
+        vn_op_store(t, numbers, run->in[i].data);
     } else if (c->in[i].data) {
         memcpy(run->in[i].data, c->in[i].data, run->in[i].bytes);
     } else {
@@ -207,6 +228,9 @@ double vn_op_out(const vn_op_run *run, int o, int64_t i)
         return ((const double *)t->data)[i];
     case VN_I32:
         return ((const int32_t *)t->data)[i];
+    case VN_BF16:
+    case VN_F16:
+        return (double)vn_low_value(t->dtype, ((const uint16_t *)t->data)[i]);
     default:
         return (double)((const int64_t *)t->data)[i];
     }

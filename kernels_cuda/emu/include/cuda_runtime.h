@@ -39,6 +39,9 @@ struct alignas(16) float4 {
 struct alignas(8) int2 {
     int x, y;
 };
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
@@ -51,6 +54,10 @@ static inline float4 make_float4(float x, float y, float z, float w)
     return { x, y, z, w };
 }
 static inline int2 make_int2(int x, int y)
+{
+    return { x, y };
+}
+static inline uint2 make_uint2(unsigned x, unsigned y)
 {
     return { x, y };
 }

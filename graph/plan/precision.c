@@ -1,0 +1,123 @@
+/* Mixed precision: the node list is written again, with casts before the products that need them.
+ */
+#include "graph/plan/precision.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "graph/build.h"
+#include "graph/ops/op.h"
+
+typedef struct pass {
+    vn_graph *g;
+    vn_dtype type;
+    vn_val *low; /* of every value of the graph as it was: the one of 16 bits, 0: none yet */
+} pass;
+
+const char *vn_precision_name(vn_precision precision)
+{
+    static const char *const names[] = { "f32", "bf16", "fp16" };
+    return names[precision];
+}
+
+/* The inner dimension of a product; 0 of a node that is none. */
+static int64_t depth_of(const vn_graph *g, const vn_node *n)
+{
+    if (n->op != VN_OP_LINEAR && n->op != VN_OP_MATMUL) return 0;
+    const vn_tensor *a = &g->values[n->in[0]].t;
+    bool ta = n->op == VN_OP_MATMUL && ((const vn_attr_matmul *)n->attr)->ta;
+    return a->dim[a->rank - (ta ? 2 : 1)];
+}
+
+/* The value in 16 bits, cast here if it is not there yet. A view shows the value it is made of. */
+static vn_val lowered(pass *p, vn_val v)
+{
+    vn_graph *g = p->g;
+    vn_value value = g->values[v];
+    if (vn_is_low(value.t.dtype)) return v;
+    if (p->low[v]) return p->low[v];
+    vn_node made = value.base && value.node >= 0 ? g->nodes[value.node] : (vn_node){ 0 };
+    vn_val low;
+    if (vn_op_about(made.op)->view) {
+        vn_val base = lowered(p, made.in[0]);
+        low = vn_emit1(g, made.op, &base, 1, made.attr);
+    } else {
+        low = vn_emit1(g, VN_OP_CAST, &v, 1, &(vn_attr_cast){ p->type });
+    }
+    return p->low[v] = low;
+}
+
+/* New nodes are called after the one they are made for. */
+static void enter_scope(vn_graph *g, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(g->scope, sizeof g->scope, "%.*s", slash ? (int)(slash - path) + 1 : 0, path);
+}
+
+/* The shapes of a node whose inputs have changed: they must be what they were. */
+static void check(vn_graph *g, const vn_node *n)
+{
+    vn_call call;
+    vn_call_of(g, g->n_nodes - 1, &call);
+    vn_tensor was = call.out[0];
+    call.out[0] = (vn_tensor){ .dtype = g->real, .rank = -1 };
+    vn_status st = vn_op_def_of(n->op)->infer(&call);
+    if (st)
+        vn_refuse(g, st, "%s", vn_last_message());
+    else if (call.out[0].dtype != was.dtype || !vn_same_shape(&call.out[0], &was))
+        vn_refuse(g, VN_E_BUG, "%s \"%s\" has another result in 16 bits", vn_op_about(n->op)->name,
+                  n->path);
+}
+
+/* Append a node as it was; its outputs know their new place. */
+static void keep(vn_graph *g, const vn_node *n)
+{
+    if (g->n_nodes == g->cap_nodes) {
+        vn_node *grown = vn_realloc(g->nodes, 2 * (size_t)g->cap_nodes * sizeof *grown);
+        if (!grown) {
+            vn_refuse(g, VN_E_MEMORY, "%s", vn_last_message());
+            return;
+        }
+        g->nodes = grown;
+        g->cap_nodes *= 2;
+    }
+    g->nodes[g->n_nodes] = *n;
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i]) g->values[n->out[i]].node = g->n_nodes;
+    g->n_nodes++;
+}
+
+static void lower_node(pass *p, vn_node n)
+{
+    bool low = depth_of(p->g, &n) >= VN_LOW_DEPTH;
+    enter_scope(p->g, n.path);
+    for (int i = 0; i < 2 && low; i++) n.in[i] = lowered(p, n.in[i]);
+    if (p->g->status) return;
+    keep(p->g, &n);
+    if (low && !p->g->status) check(p->g, &n);
+}
+
+vn_status vn_graph_lower(vn_graph *g, vn_precision precision)
+{
+    if (g->status) return vn_graph_finish(g);
+    if (precision == VN_PRECISION_F32) return VN_OK;
+    if (g->real != VN_F32) return VN_FAIL(VN_E_BUG, "a reference graph stays in f64");
+    pass p = { .g = g, .type = precision == VN_PRECISION_BF16 ? VN_BF16 : VN_F16 };
+    vn_node *nodes = g->nodes;
+    int n = g->n_nodes;
+    p.low = vn_calloc((size_t)g->n_values, sizeof *p.low);
+    g->nodes = vn_calloc((size_t)g->cap_nodes, sizeof *g->nodes);
+    if (!p.low || !g->nodes) {
+        vn_free(p.low);
+        vn_free(g->nodes);
+        g->nodes = nodes;
+        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    }
+    g->n_nodes = 0;
+    for (int k = 0; k < n && !g->status; k++) lower_node(&p, nodes[k]);
+    g->scope[0] = 0;
+    vn_free(nodes);
+    vn_free(p.low);
+    return vn_graph_finish(g);
+}

@@ -1,0 +1,272 @@
+/* Mixed precision: which products read 16 bits, what stays f32, and what comes out. */
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "device/low.h"
+#include "graph/build.h"
+#include "graph/plan/precision.h"
+#include "tests/graph/kit.h"
+
+Suite *vn_suite_precision(void);
+
+enum { ROWS = 3, DEPTH = 32, UNITS = 24 };
+
+static int count(const vn_graph *g, vn_op op)
+{
+    int n = 0;
+    for (int k = 0; k < g->n_nodes; k++) n += g->nodes[k].op == op;
+    return n;
+}
+
+static vn_dtype type_of(const vn_graph *g, vn_val v)
+{
+    return vn_value_of(g, v)->t.dtype;
+}
+
+static void lower(kit *k, vn_precision precision)
+{
+    ck_assert_msg(vn_graph_lower(k->g, precision) == VN_OK, "%s", vn_last_message());
+}
+
+/* Two layers, the first with an activation, and the step that trains them. */
+static vn_val build_training(kit *k)
+{
+    vn_val x = vn_input(k->g, "x", VN_F32, VN_DIMS(ROWS, DEPTH));
+    vn_val h = vn_dense(k->g, "first", x, UNITS, VN_UNARY_TANH);
+    vn_val y = vn_dense(k->g, "second", h, DEPTH, VN_UNARY_NONE);
+    vn_val loss = vn_reshape(k->g, vn_sumto(k->g, vn_mul(k->g, y, y), VN_DIMS(1)), VN_DIMS(1));
+    vn_attr_adam adam = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 };
+    vn_gradients(k->g, loss, NULL, 0, NULL);
+    ck_assert_int_eq(vn_params_layout(k->params), VN_OK);
+    vn_params_draw(k->params, 1);
+    vn_optimize(k->g, &adam, loss, vn_state(k->g, "bad", VN_I64, VN_DIMS(1)));
+    return x;
+}
+
+START_TEST(f32_changes_nothing)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    build_training(&k);
+    int nodes = k.g->n_nodes, values = k.g->n_values;
+    lower(&k, VN_PRECISION_F32);
+    ck_assert_int_eq(k.g->n_nodes, nodes);
+    ck_assert_int_eq(k.g->n_values, values);
+    kit_close(&k);
+}
+END_TEST
+
+/* The products whose depth is ROWS, those of the weights' gradients, stay as they are. */
+START_TEST(deep_products_read_16_bits_and_nothing_else_does)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    build_training(&k);
+    lower(&k, VN_PRECISION_BF16);
+    int low = 0;
+    for (int i = 0; i < k.g->n_nodes; i++) {
+        const vn_node *n = &k.g->nodes[i];
+        bool product = n->op == VN_OP_LINEAR || n->op == VN_OP_MATMUL;
+        for (int j = 0; j < n->n_in; j++) {
+            if (!n->in[j] || !vn_is_low(type_of(k.g, n->in[j]))) continue;
+            low++;
+            ck_assert_msg(product && j < 2, "%s reads 16 bits", n->path);
+            ck_assert_int_eq(type_of(k.g, n->out[0]), VN_F32);
+        }
+    }
+    ck_assert_int_eq(low, 2 * 3); /* both layers, and the gradient of the second one's input */
+    kit_close(&k);
+}
+END_TEST
+
+/* Forward and back read one cast of the second weight; x, its weight, h and dy have one each. */
+START_TEST(a_value_is_cast_once)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    build_training(&k);
+    lower(&k, VN_PRECISION_FP16);
+    ck_assert_int_eq(count(k.g, VN_OP_CAST), 5);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(parameters_and_gradients_stay_f32)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = build_training(&k);
+    lower(&k, VN_PRECISION_BF16);
+    for (vn_val v = 1; v < k.g->n_values; v++) {
+        const vn_value *value = vn_value_of(k.g, v);
+        if (value->home != VN_HOME_WORK && value->home != VN_HOME_STATE)
+            ck_assert_msg(value->t.dtype == VN_F32, "%s", value->path);
+    }
+    kit_plan(&k);
+    for (int i = 0; i < ROWS * DEPTH; i++) ((float *)vn_plan_feed(k.plan, x))[i] = 0.1f * (float)i;
+    vn_plan_set(k.plan, VN_LR, 1e-6f); /* far below the last place of a bf16 */
+    memset(k.home[VN_HOME_STATE], 0xff, VN_STATE_BYTES);
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    int moved = 0;
+    for (int64_t i = 0; i < k.params->n_block; i++)
+        moved += ((float *)k.home[VN_HOME_PARAM])[i] != k.params->block[i];
+    ck_assert_int_gt(moved, DEPTH * UNITS);
+    kit_close(&k);
+}
+END_TEST
+
+/* y is the product of rounded factors, to the last places of f32. */
+START_TEST(factors_are_rounded_sums_are_not)
+{
+    static const vn_precision precisions[] = { VN_PRECISION_BF16, VN_PRECISION_FP16 };
+    static const vn_dtype types[] = { VN_BF16, VN_F16 };
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(ROWS, DEPTH));
+    vn_val y = vn_output(k.g, vn_dense(k.g, "fc", x, UNITS, VN_UNARY_NONE));
+    lower(&k, precisions[_i]);
+    kit_plan(&k);
+    float *in = vn_plan_feed(k.plan, x);
+    for (int i = 0; i < ROWS * DEPTH; i++) in[i] = sinf((float)i);
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    const float *w =
+        k.params->block + k.params->entry[vn_params_find(k.params, "fc.weight")].offset;
+    const float *b = k.params->block + k.params->entry[vn_params_find(k.params, "fc.bias")].offset;
+    double exact = 0, off = 0;
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < UNITS; j++) {
+            double sum = (double)b[j], whole = (double)b[j];
+            for (int d = 0; d < DEPTH; d++) {
+                float u = in[i * DEPTH + d], v = w[j * DEPTH + d];
+                sum += (double)vn_low_value(types[_i], vn_low_of(types[_i], u)) *
+                       (double)vn_low_value(types[_i], vn_low_of(types[_i], v));
+                whole += (double)u * (double)v;
+            }
+            double got = (double)((const float *)vn_plan_read(k.plan, y))[i * UNITS + j];
+            exact = fmax(exact, fabs(got - sum));
+            off = fmax(off, fabs(got - whole));
+        }
+    ck_assert_double_lt(exact, 1e-6);
+    ck_assert_double_gt(off, 1e-5); /* or nothing was rounded */
+    ck_assert_double_lt(off, 0.02);
+    kit_close(&k);
+}
+END_TEST
+
+/* Two halves of one weight, as N-HiTS has them: the whole is cast, in the prologue, and viewed. */
+START_TEST(views_of_a_parameter_share_its_cast)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(ROWS, 2, DEPTH / 2));
+    vn_val flat = vn_reshape(k.g, x, VN_DIMS(ROWS, DEPTH));
+    vn_val w = vn_param(k.g, "w", VN_DIMS(UNITS, DEPTH), (vn_init){ VN_INIT_UNIFORM, 1 });
+    vn_val first = vn_linear(k.g, flat, vn_rows(k.g, w, 0, 5), 0, VN_UNARY_NONE);
+    vn_val rest = vn_linear(k.g, flat, vn_rows(k.g, w, 5, UNITS - 5), 0, VN_UNARY_NONE);
+    vn_val y = vn_output(k.g, vn_concat(k.g, 1, (vn_val[]){ first, rest }, 2));
+    lower(&k, VN_PRECISION_BF16);
+    ck_assert_int_eq(count(k.g, VN_OP_CAST), 2);
+    kit_plan(&k);
+    vn_plan_info info;
+    vn_plan_about(k.plan, &info);
+    ck_assert_int_eq(info.n_prologue, 1);
+    float *in = vn_plan_feed(k.plan, x);
+    for (int i = 0; i < ROWS * DEPTH; i++) in[i] = i / DEPTH == i % DEPTH; /* rows of w */
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    const float *got = vn_plan_read(k.plan, y), *from = k.params->block;
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < UNITS; j++)
+            ck_assert_float_eq(got[i * UNITS + j], vn_bf16_value(vn_bf16_of(from[j * DEPTH + i])));
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(the_dump_shows_the_types)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(ROWS, DEPTH));
+    vn_output(k.g, vn_dense(k.g, "fc", x, UNITS, VN_UNARY_NONE));
+    lower(&k, VN_PRECISION_BF16);
+    kit_plan(&k);
+    vn_text text = { 0 };
+    vn_plan_dump(k.plan, false, &text);
+    ck_assert_ptr_nonnull(strstr(text.s, "bf16[3, 32] bf16[24, 32] [24] -> [3, 24]"));
+    ck_assert_ptr_nonnull(strstr(text.s, "[24, 32] -> bf16[24, 32]"));
+    vn_text_close(&text);
+    kit_close(&k);
+}
+END_TEST
+
+/* An f16 has no number above 65504: the cast is where a run leaves the finite ones. */
+START_TEST(the_hunt_finds_a_cast_that_overflows)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(ROWS, DEPTH));
+    vn_push(k.g, "head");
+    vn_output(k.g, vn_dense(k.g, "fc", x, UNITS, VN_UNARY_NONE));
+    vn_pop(k.g);
+    lower(&k, VN_PRECISION_FP16);
+    kit_plan(&k);
+    char where[128];
+    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_str_eq(where, "");
+    ((float *)vn_plan_feed(k.plan, x))[7] = 7e4f;
+    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_msg(!strncmp(where, "head/cast.", 10), "%s", where);
+    kit_close(&k);
+}
+END_TEST
+
+START_TEST(every_allocation_of_the_pass_may_fail)
+{
+    vn_status st = VN_E_MEMORY;
+    int n = 1;
+    for (; st && n < 1000; n++) {
+        kit k;
+        kit_open(&k, VN_F32);
+        build_training(&k);
+        vn_fault_arm(VN_FAULT_ALLOC, n);
+        st = vn_graph_lower(k.g, VN_PRECISION_BF16);
+        vn_fault_arm(VN_FAULT_ALLOC, 0);
+        ck_assert_msg(!st || st == VN_E_MEMORY, "%d: %s", n, vn_last_message());
+        kit_close(&k);
+    }
+    ck_assert_int_eq(st, VN_OK);
+    ck_assert_int_gt(n, 3);
+}
+END_TEST
+
+START_TEST(a_graph_that_failed_is_not_lowered)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_refuse(k.g, VN_E_SHAPE, "no");
+    ck_assert_int_eq(vn_graph_lower(k.g, VN_PRECISION_BF16), VN_E_SHAPE);
+    kit_close(&k);
+    kit_open(&k, VN_F64);
+    ck_assert_int_eq(vn_graph_lower(k.g, VN_PRECISION_BF16), VN_E_BUG);
+    kit_close(&k);
+}
+END_TEST
+
+Suite *vn_suite_precision(void)
+{
+    Suite *s = suite_create("precision");
+    TCase *tc = tcase_create("pass");
+    tcase_add_test(tc, f32_changes_nothing);
+    tcase_add_test(tc, deep_products_read_16_bits_and_nothing_else_does);
+    tcase_add_test(tc, a_value_is_cast_once);
+    tcase_add_test(tc, parameters_and_gradients_stay_f32);
+    tcase_add_loop_test(tc, factors_are_rounded_sums_are_not, 0, 2);
+    tcase_add_test(tc, views_of_a_parameter_share_its_cast);
+    tcase_add_test(tc, the_dump_shows_the_types);
+    tcase_add_test(tc, the_hunt_finds_a_cast_that_overflows);
+    tcase_add_test(tc, every_allocation_of_the_pass_may_fail);
+    tcase_add_test(tc, a_graph_that_failed_is_not_lowered);
+    suite_add_tcase(s, tc);
+    return s;
+}
