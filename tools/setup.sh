@@ -52,7 +52,7 @@ case "${1-}" in
 "" | --checks) ;;
 --peers)
     [[ -d .venv ]] || python3 -m venv .venv
-    .venv/bin/pip install --quiet --upgrade torch neuralforecast
+    .venv/bin/pip install --quiet --upgrade torch neuralforecast onnx onnxruntime
     ;;
 *)
     echo "usage: tools/setup.sh [--checks | --peers]" >&2

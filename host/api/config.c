@@ -282,7 +282,8 @@ vane_status vane_config_adopt(vane_config *config, const vane_model *model)
     snprintf(season, sizeof season, "%lld", (long long)m->season);
     int64_t n_futr = m->n_futr - m->n_calendar - m->n_futr_cat, n_stat = m->n_stat - m->n_stat_cat;
     int64_t n_hist = m->n_hist - m->n_hist_cat;
-    const char *const *hist = m->hist_name, *const *futr = m->futr_name, *const *stat = m->stat_name;
+    const char *const *hist = m->hist_name, *const *futr = m->futr_name,
+                      *const *stat = m->stat_name;
     vane_status st = add_names(config, "futr_exog_list", futr, n_futr, NULL);
     if (!st) st = add_names(config, "cat_exog_list", futr + n_futr, m->n_futr_cat, NULL);
     if (!st) st = add_names(config, "hist_exog_list", hist, n_hist, "futr_exog_list");
@@ -324,20 +325,28 @@ vane_status vane_config_set_file(vane_config *config, const char *path)
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }
 
+/* VANE_<NAME>, if it is set and `def` is the first model with that option. */
+static vane_status set_variable(vane_config *config, const vn_model_def *def, const char *name)
+{
+    char key[128] = "VANE_";
+    size_t n = strlen(key);
+    for (const char *s = name; *s && n + 1 < sizeof key; s++)
+        key[n++] = *s >= 'a' && *s <= 'z' ? (char)(*s - 'a' + 'A') : *s;
+    const char *value = getenv(key);
+    if (!value || owner(name) != def) return VANE_OK;
+    return vane_config_set(config, VANE_ENV, key, name, value);
+}
+
 vane_status vane_config_set_environment(vane_config *config)
 {
-    const char *name;
-    for (int i = 0; (name = any_name(i, NULL)); i++) {
-        char key[128] = "VANE_";
-        size_t n = strlen(key);
-        for (const char *s = name; *s && n + 1 < sizeof key; s++)
-            key[n++] = *s >= 'a' && *s <= 'z' ? (char)(*s - 'a' + 'A') : *s;
-        const char *value = getenv(key);
-        if (!value) continue;
-        vane_status st = vane_config_set(config, VANE_ENV, key, name, value);
-        if (st) return st;
-    }
-    return VANE_OK;
+    int table;
+    const char *group;
+    const vn_option *o;
+    vane_status st = VANE_OK;
+    for (const vn_model_def *const *def = vn_models(); *def; def++)
+        for (int i = 0; !st && (o = vn_option_of(*def, i, &table, &group)); i++)
+            st = set_variable(config, *def, o->name);
+    return st;
 }
 
 /* An option of training that a model with a solver cannot follow. */
