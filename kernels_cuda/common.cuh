@@ -35,12 +35,22 @@ extern "C" {
     vn_launch(#kernel, kernel, grid, block, shared, ((vn_cuda_stream *)(stream))->handle,          \
               __VA_ARGS__)
 
+/* The same for blocks that wait for one another, of which vn_blocks_together() fit the device. */
+#define VN_LAUNCH_TOGETHER(kernel, grid, block, shared, stream, ...)                               \
+    vn_launch_as(true, #kernel, kernel, grid, block, shared, ((vn_cuda_stream *)(stream))->handle, \
+                 __VA_ARGS__)
+
 #ifdef __CUDACC__
 template <class... P, class... A>
-static inline void vn_launch(const char *, void (*kernel)(P...), dim3 grid, dim3 block,
-                             size_t shared, cudaStream_t stream, A... a)
+static inline void vn_launch_as(bool together, const char *, void (*kernel)(P...), dim3 grid,
+                                dim3 block, size_t shared, cudaStream_t stream, A... a)
 {
     cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute cooperative = {};
+    cooperative.id = cudaLaunchAttributeCooperative;
+    cooperative.val.cooperative = 1;
+    config.attrs = &cooperative;
+    config.numAttrs = together;
     config.gridDim = grid;
     config.blockDim = block;
     config.dynamicSmemBytes = shared;
@@ -56,10 +66,10 @@ static inline void vn_launch(const char *, void (*kernel)(P...), dim3 grid, dim3
 #define VN_SHARED_VAR(T, name, dims) __shared__ __align__(16) T name dims
 #else
 template <class... P, class... A>
-static inline void vn_launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
-                             size_t shared, cudaStream_t stream, A... a)
+static inline void vn_launch_as(bool together, const char *name, void (*kernel)(P...), dim3 grid,
+                                dim3 block, size_t shared, cudaStream_t stream, A... a)
 {
-    emu::launch(name, kernel, grid, block, shared, stream, a...);
+    emu::launch(name, kernel, grid, block, shared, stream, together, a...);
 }
 #define VN_SHARED_DYNAMIC(T, name) T *name = reinterpret_cast<T *>(emu::dynamic_shared())
 #define VN_SHARED_VAR(T, name, dims)                                                               \
@@ -67,6 +77,37 @@ static inline void vn_launch(const char *name, void (*kernel)(P...), dim3 grid, 
     auto &name = *reinterpret_cast<T(*) dims>(                                                     \
         emu::named_shared(&name##_key, sizeof(T dims), alignof(T) < 16 ? 16 : alignof(T), #name))
 #endif
+
+template <class... P, class... A>
+static inline void vn_launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
+                             size_t shared, cudaStream_t stream, A... a)
+{
+    vn_launch_as(false, name, kernel, grid, block, shared, stream, a...);
+}
+
+static inline int vn_device_number(enum cudaDeviceAttr what)
+{
+    int device = 0, n = 0;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&n, what, device);
+    return n;
+}
+
+/* How many blocks of this kernel the device runs at the same time. */
+template <class... P>
+static inline int64_t vn_blocks_together(void (*kernel)(P...), int threads, size_t shared)
+{
+#ifdef __CUDACC__
+    int each = 0;
+    cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                         (int)shared);
+    cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, (const void *)kernel, threads, shared);
+    return (int64_t)each * vn_device_number(cudaDevAttrMultiProcessorCount);
+#else
+    (void)kernel, (void)threads, (void)shared;
+    return vn_device_number(cudaDevAttrMultiProcessorCount);
+#endif
+}
 
 /* Blocks of `per_block` elements for n of them; n of a launch is at least 1. */
 static inline dim3 vn_blocks(int64_t n, int64_t per_block)
@@ -151,6 +192,28 @@ __device__ __forceinline__ float4 vn_fetch4(const float *p, int64_t stride, int 
     if (vector && n >= 4) return vn_load4(p);
     return make_float4(n > 0 ? p[0] : 0, n > 1 ? p[stride] : 0, n > 2 ? p[2 * stride] : 0,
                        n > 3 ? p[3 * stride] : 0);
+}
+
+/* ---- blocks that wait for one another ---- */
+
+/* A barrier of all threads of `n` blocks, for the `round`-th time, from 1; what they wrote before
+ * it all read after it. `counter` is their own and began as 0. */
+__device__ __forceinline__ void vn_blocks_sync(unsigned *counter, unsigned n, unsigned round)
+{
+#ifdef __CUDACC__
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        atomicAdd(counter, 1u);
+        while (*(volatile unsigned *)counter < n * round) {
+        }
+        __threadfence();
+    }
+    __syncthreads();
+#else
+    (void)round;
+    emu::sync_blocks(EMU_SITE, counter, n);
+#endif
 }
 
 /* ---- sums of a warp and of a block ---- */

@@ -4,8 +4,10 @@
  *
  * Two accesses of one byte, one of them a write, are a race if they belong to two blocks of one
  * launch, or to two threads of a block with no barrier between them (nor, in one warp, a
- * collective), unless both are atomic. compute-sanitizer sees races in shared memory only; here
+ * collective), unless both are atomic. Blocks that met (vn_blocks_sync) know of one another what
+ * happened before. compute-sanitizer sees races in shared memory only; here
  * global memory counts too. Each pair of source lines is told once. */
+#include <algorithm>
 #include <cstdio>
 #include <dlfcn.h>
 #include <map>
@@ -84,7 +86,7 @@ std::string source_line(uintptr_t pc)
 std::string place(const char *p)
 {
     char text[256];
-    const Block &b = block;
+    const Block &b = *block_now;
     if (p >= b.shared && p < b.shared + SHARED_BYTES) {
         for (const Named &n : b.named)
             if (p + 32 >= n.data && p < n.data + n.bytes + 32) {
@@ -126,15 +128,22 @@ uintptr_t unpack_pc(uint32_t pc)
 
 bool of_other_block(const Trace &t)
 {
-    return t.epoch >= launch_first && epoch_block[t.epoch - launch_first] != block.linear;
+    return t.epoch >= launch_first && epoch_block[t.epoch - launch_first] != block_now->linear;
+}
+
+/* Has what `t` tells, of another block, happened before they met? */
+bool met(const Trace &t)
+{
+    unsigned other = epoch_block[t.epoch - launch_first];
+    return other < block_now->seen.size() && t.epoch <= block_now->seen[other];
 }
 
 /* Has what `t` tells happened before this thread goes on? */
 bool ordered(const Trace &t, bool global)
 {
     if (t.epoch < launch_first) return true;
-    if (of_other_block(t)) return !global; /* shared memory is a block's own: an old trace */
-    if (t.epoch != block.epoch || t.thread == current->linear) return true;
+    if (of_other_block(t)) return !global || met(t); /* shared memory: an old trace */
+    if (t.epoch != block_now->epoch || t.thread == current->linear) return true;
     if (t.thread == MANY) return false;
     unsigned warp = t.thread & LANES ? t.thread & 31u : t.thread >> 5;
     return warp == current->warp && t.warp_epoch < (uint16_t)current->warp_epoch;
@@ -147,7 +156,7 @@ void test_race(const char *what, const Trace &t, uint8_t mask, bool global, bool
     char who[96];
     if (of_other_block(t))
         snprintf(who, sizeof who, " (block %u against block %u)",
-                 epoch_block[t.epoch - launch_first], block.linear);
+                 epoch_block[t.epoch - launch_first], block_now->linear);
     else if (t.thread & LANES)
         snprintf(who, sizeof who, " (several threads against %u)", current->linear);
     else
@@ -157,13 +166,17 @@ void test_race(const char *what, const Trace &t, uint8_t mask, bool global, bool
 
 void note_write(Trace &t, uint8_t mask, bool atomic, const void *pc)
 {
-    t = { block.epoch, (uint16_t)current->linear, (uint16_t)current->warp_epoch, pack_pc(pc), mask,
+    t = { block_now->epoch,
+          (uint16_t)current->linear,
+          (uint16_t)current->warp_epoch,
+          pack_pc(pc),
+          mask,
           atomic };
 }
 
 void note_read(Trace &t, uint8_t mask, bool atomic, const void *pc)
 {
-    bool again = t.epoch == block.epoch;
+    bool again = t.epoch == block_now->epoch;
     auto me = (uint16_t)current->linear, now = (uint16_t)current->warp_epoch;
     if (again && t.thread != me) {
         unsigned warp = t.thread & LANES ? t.thread & 31u : t.thread >> 5;
@@ -176,7 +189,7 @@ void note_read(Trace &t, uint8_t mask, bool atomic, const void *pc)
     }
     t.atomic = again ? t.atomic && atomic : atomic;
     t.mask = (uint8_t)(again ? t.mask | mask : mask);
-    t.epoch = block.epoch;
+    t.epoch = block_now->epoch;
     t.pc = pack_pc(pc);
 }
 
@@ -205,7 +218,11 @@ void access(const void *address, size_t bytes, Access kind, const void *pc)
     auto *p = (const char *)address;
     if (quiet || !current || !space || (size_t)(p - space) >= SPACE) return;
     if (!test_state(p, bytes, kind, pc)) return;
-    bool global = (size_t)(p - block.shared) >= SHARED_BYTES, atomic = kind == ACCESS_ATOMIC;
+    bool global = (size_t)(p - block_now->shared) >= SHARED_BYTES, atomic = kind == ACCESS_ATOMIC;
+    if (global && p >= shared_begin()) {
+        tell("access to another block's shared memory", p, (uintptr_t)pc, 0, "");
+        return;
+    }
     size_t first = (size_t)(p - space), last = first + bytes;
     for (size_t at = first & ~(size_t)1; at < last; at += 2) {
         Cell &c = cells[at / 2];
@@ -226,6 +243,26 @@ void new_epoch(Block *b)
     epoch_block[epoch - launch_first] = b->linear;
 }
 
+void begin_block(Block *b)
+{
+    b->seen.clear();
+    new_epoch(b);
+}
+
+/* What any of them has done, or knows of others, all know from now on. */
+void meet(const std::vector<Block *> &all)
+{
+    std::vector<unsigned> seen(grid_dim.x * grid_dim.y * grid_dim.z, 0);
+    for (const Block *b : all) {
+        seen[b->linear] = b->epoch;
+        for (size_t i = 0; i < b->seen.size(); i++) seen[i] = std::max(seen[i], b->seen[i]);
+    }
+    for (Block *b : all) {
+        b->seen = seen;
+        new_epoch(b);
+    }
+}
+
 void begin_launch()
 {
     open_once();
@@ -240,7 +277,7 @@ void set_range(const void *p, size_t bytes, RangeState s)
     if (at < SPACE) memset(state + at, s, bytes);
 }
 
-Hooks own_hooks = { set_range, begin_launch, new_epoch, new_epoch, access };
+Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch, meet, access };
 
 __attribute__((constructor)) void install()
 {

@@ -81,6 +81,10 @@ int sync_block(const char *site, Barrier kind, int predicate);
 using WarpFn = void (*)(void **args, unsigned mask);
 void warp_collective(const char *site, int op, unsigned mask, void *arg, WarpFn fn);
 
+/* All threads of `n` blocks of a launch whose blocks run together meet here; `key` tells apart who
+ * waits for whom. */
+void sync_blocks(const char *site, const void *key, unsigned n);
+
 enum WarpOp { SHUFFLE_INDEX, SHUFFLE_UP, SHUFFLE_DOWN, SHUFFLE_XOR, WARP_SYNC, WARP_BALLOT };
 enum : unsigned { ALL_LANES = 0xffffffffu };
 void sync_warp(const char *site, unsigned mask = ALL_LANES);
@@ -126,16 +130,17 @@ struct Launch {
     dim3 grid, block;
     size_t shared;
     std::function<void()> body;
+    bool together; /* its blocks run at the same time, and may wait for one another */
 };
 void enqueue(cudaStream_t stream, Launch launch);
 
 template <class... P, class... A>
 void launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared,
-            cudaStream_t stream, A... a)
+            cudaStream_t stream, bool together, A... a)
 {
     auto values = std::make_shared<std::tuple<P...>>(static_cast<P>(a)...);
-    enqueue(stream,
-            { name, grid, block, shared, [kernel, values] { std::apply(kernel, *values); } });
+    enqueue(stream, { name, grid, block, shared, [kernel, values] { std::apply(kernel, *values); },
+                      together });
 }
 
 } // namespace emu

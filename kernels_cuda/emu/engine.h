@@ -17,10 +17,11 @@
 namespace emu
 {
 
-/* Addresses set aside: the device's heap, then the shared memory of the block that runs. One range,
+/* Addresses set aside: the device's heap, then the shared memory of the blocks that run. One range,
  * so that the check build finds the state of a byte by its offset. */
 constexpr size_t SPACE = (size_t)1 << 31;
 constexpr size_t SHARED_BYTES = (size_t)1 << 20;
+constexpr size_t TOGETHER_MAX = 16;        /* blocks that run at the same time */
 constexpr size_t SHARED_MAX = 227 << 10;   /* a block's on sm_90 */
 constexpr size_t SHARED_STATIC = 48 << 10; /* variables of fixed size */
 
@@ -49,7 +50,9 @@ struct Named {
 struct Block {
     uint3 index;
     unsigned linear, n_threads, n_alive, n_exited;
-    unsigned epoch; /* of the check build: moves at every barrier */
+    unsigned epoch;             /* of the check build: moves at every barrier */
+    std::vector<unsigned> seen; /* of the check build: what of other blocks happened before */
+    unsigned meeting;           /* threads that wait for other blocks */
     Barrier barrier;
     int votes, result; /* of the barrier threads are coming to, of the last one */
     std::vector<Thread> threads;
@@ -60,7 +63,9 @@ struct Block {
     size_t shared_used, dynamic_bytes;
 };
 
-extern Block block; /* the one that runs: blocks run one after the other */
+extern std::vector<Block> &blocks; /* those that run: one, or all of a launch together */
+extern size_t n_blocks;
+extern Block *block_now;
 extern const char *kernel_name;
 
 /* ---- fiber.cpp: stacks and switching between them ---- */
@@ -88,7 +93,7 @@ void schedule_reset();
 void schedule_add(Thread *t);
 void schedule_mix(size_t from); /* the order of those added since `from` were ready */
 size_t schedule_size();
-/* Run all threads of `block` to their end; false: deadlock, and all fibers are abandoned. */
+/* Run all threads that were added to their end; false: deadlock, and all fibers are abandoned. */
 bool schedule_run(const std::function<void()> &body);
 enum Order { RANDOM, FORWARD, REVERSE };
 Order schedule_order();
@@ -102,6 +107,7 @@ struct Allocation {
     int id;
 };
 extern char *space;
+char *shared_begin();
 void memory_open();
 /* NULL if the device has no more: EMU_MEMORY bytes, or all of SPACE. */
 void *memory_take(size_t bytes, bool pinned);
@@ -109,7 +115,7 @@ bool memory_give(void *p);
 void memory_about(size_t *free_bytes, size_t *total);
 /* The allocation that holds p, or ends or begins within `slack` bytes of it; NULL if none. */
 const Allocation *memory_near(const void *p, size_t slack);
-/* Forget the shared variables of the block before. */
+/* Forget the shared variables of the block that had this one's place before. */
 void shared_open(Block *b, size_t dynamic_bytes);
 /* On the address sanitizer's map. */
 void poison(void *p, size_t bytes, bool on);
@@ -133,6 +139,7 @@ struct Hooks {
     void (*launch_begin)();
     void (*block_begin)(Block *b);
     void (*barrier)(Block *b);
+    void (*meet)(const std::vector<Block *> &blocks);
     void (*access)(const void *p, size_t bytes, Access kind, const void *pc);
 };
 extern Hooks *hooks; /* NULL in other builds */

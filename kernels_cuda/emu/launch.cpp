@@ -1,5 +1,5 @@
-/* Running a launch: its blocks in random order, one after the other, each from fresh shared memory.
- */
+/* Running a launch: its blocks in random order, one after the other, each from fresh shared memory;
+ * or all at the same time, if they may wait for one another. */
 #include <cstdlib>
 #include <utility>
 
@@ -8,7 +8,9 @@
 namespace emu
 {
 
-Block block;
+std::vector<Block> &blocks = *new std::vector<Block>(TOGETHER_MAX);
+size_t n_blocks;
+Block *block_now;
 Hooks *hooks;
 
 namespace
@@ -19,7 +21,8 @@ bool sensible(const Launch &l)
     const dim3 &g = l.grid, &b = l.block;
     size_t threads = (size_t)b.x * b.y * b.z;
     return g.x > 0 && g.y > 0 && g.z > 0 && g.x <= INT32_MAX && g.y <= 65535 && g.z <= 65535 &&
-           threads > 0 && threads <= 1024 && b.z <= 64 && l.shared <= SHARED_MAX;
+           threads > 0 && threads <= 1024 && b.z <= 64 && l.shared <= SHARED_MAX &&
+           (!l.together || (size_t)g.x * g.y * g.z <= TOGETHER_MAX);
 }
 
 /* Blocks in the order they run. */
@@ -33,39 +36,48 @@ std::vector<unsigned> block_order(size_t n)
     return order;
 }
 
-void open_thread(unsigned i)
+void open_thread(Block *b, unsigned i)
 {
-    Thread &t = block.threads[i];
+    Thread &t = b->threads[i];
     t = Thread();
     t.tid = { i % block_dim.x, i / block_dim.x % block_dim.y, i / (block_dim.x * block_dim.y) };
     t.lane = i & 31;
     t.warp = i >> 5;
     t.linear = i;
-    t.block = &block;
+    t.block = b;
     t.site = "";
-    Warp &w = block.warps[t.warp];
+    Warp &w = b->warps[t.warp];
     w.exist |= 1u << t.lane;
     w.thread[t.lane] = &t;
 }
 
-void open_block(unsigned linear, size_t shared)
+/* Its threads are ready. */
+void open_block(Block *b, unsigned linear, size_t shared)
 {
     unsigned n = block_dim.x * block_dim.y * block_dim.z;
-    block.linear = linear;
-    block.index = { linear % grid_dim.x, linear / grid_dim.x % grid_dim.y,
-                    linear / (grid_dim.x * grid_dim.y) };
-    block.n_threads = block.n_alive = n;
-    block.n_exited = 0;
-    block.waiting.clear();
-    block.threads.resize(n);
-    block.warps.assign((n + 31) / 32, Warp());
-    shared_open(&block, shared);
-    if (hooks) hooks->block_begin(&block);
-    schedule_reset();
-    for (unsigned i = 0; i < n; i++) open_thread(i);
+    b->linear = linear;
+    b->index = { linear % grid_dim.x, linear / grid_dim.x % grid_dim.y,
+                 linear / (grid_dim.x * grid_dim.y) };
+    b->n_threads = b->n_alive = n;
+    b->n_exited = b->meeting = 0;
+    b->waiting.clear();
+    b->threads.resize(n);
+    b->warps.assign((n + 31) / 32, Warp());
+    shared_open(b, shared);
+    if (hooks) hooks->block_begin(b);
+    for (unsigned i = 0; i < n; i++) open_thread(b, i);
     for (unsigned i = 0; i < n; i++)
-        schedule_add(&block.threads[schedule_order() == REVERSE ? n - 1 - i : i]);
+        schedule_add(&b->threads[schedule_order() == REVERSE ? n - 1 - i : i]);
+}
+
+/* `n` blocks, from `order` on, at the same time; false: they did not come to an end. */
+bool run_blocks(const Launch &l, const unsigned *order, size_t n)
+{
+    n_blocks = n;
+    schedule_reset();
+    for (size_t i = 0; i < n; i++) open_block(&blocks[i], order[i], l.shared);
     schedule_mix(0);
+    return schedule_run(l.body);
 }
 
 } // namespace
@@ -77,15 +89,16 @@ void run_launch(const Launch &l)
     grid_dim = l.grid;
     block_dim = l.block;
     if (!sensible(l)) {
-        error("no such launch: grid %ux%ux%u, block %ux%ux%u, %zu bytes of shared memory", l.grid.x,
-              l.grid.y, l.grid.z, l.block.x, l.block.y, l.block.z, l.shared);
+        error("no such launch: grid %ux%ux%u, block %ux%ux%u, %zu bytes of shared memory%s",
+              l.grid.x, l.grid.y, l.grid.z, l.block.x, l.block.y, l.block.z, l.shared,
+              l.together ? ", all blocks together" : "");
         return;
     }
     if (hooks) hooks->launch_begin();
-    for (unsigned linear : block_order((size_t)l.grid.x * l.grid.y * l.grid.z)) {
-        open_block(linear, l.shared);
-        if (!schedule_run(l.body)) return;
-    }
+    std::vector<unsigned> order = block_order((size_t)l.grid.x * l.grid.y * l.grid.z);
+    size_t each = l.together ? order.size() : 1;
+    for (size_t i = 0; i < order.size(); i += each)
+        if (!run_blocks(l, &order[i], each)) return;
     kernel_name = "";
 }
 

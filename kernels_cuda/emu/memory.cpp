@@ -1,5 +1,5 @@
 /* The device's memory: a heap whose allocations end at a page that traps, and the shared memory of
- * the block that runs. No address is given out twice, so a stale pointer stays stale. */
+ * the blocks that run. No address is given out twice, so a stale pointer stays stale. */
 #include <cstdlib>
 #include <sys/mman.h>
 
@@ -27,15 +27,12 @@ size_t round_up(size_t n, size_t to)
     return (n + to - 1) / to * to;
 }
 
-char *shared_begin()
-{
-    return space + SPACE - SHARED_BYTES;
-}
+constexpr size_t SHARED_ALL = TOGETHER_MAX * SHARED_BYTES;
 
 size_t limit()
 {
     static const char *const s = getenv("EMU_MEMORY");
-    return s ? strtoull(s, nullptr, 0) : SPACE - 2 * SHARED_BYTES;
+    return s ? strtoull(s, nullptr, 0) : SPACE - 2 * SHARED_ALL;
 }
 
 /* Room of `bytes` that ends where a page without access begins. In the check build it begins a page
@@ -48,7 +45,7 @@ char *carve_heap(size_t bytes)
     return p;
 #else
     size_t body = round_up(bytes, ALIGN), pages = round_up(body, PAGE);
-    if (heap_top + pages + PAGE > SPACE - SHARED_BYTES) return nullptr;
+    if (heap_top + pages + PAGE > SPACE - SHARED_ALL) return nullptr;
     char *first = space + heap_top;
     mprotect(first, pages, PROT_READ | PROT_WRITE);
     heap_top += pages + PAGE;
@@ -69,16 +66,17 @@ void release_heap(const Allocation &a)
 #endif
 }
 
-/* From the block's shared memory, with red zones between. Nothing is initialised: all bits set. */
+/* From the shared memory of the block that runs, with red zones between. Nothing is initialised:
+ * all bits set. */
 char *carve_shared(size_t bytes, size_t align)
 {
-    size_t at = round_up(block.shared_used + RED_ZONE, align);
+    size_t at = round_up(block_now->shared_used + RED_ZONE, align);
     if (at + bytes + RED_ZONE > SHARED_BYTES) {
         error("more than %zu bytes of shared memory", SHARED_BYTES);
         abort();
     }
-    block.shared_used = at + bytes;
-    char *p = block.shared + at;
+    block_now->shared_used = at + bytes;
+    char *p = block_now->shared + at;
     poison(p, bytes, false);
     memset(p, 0xff, bytes);
     if (hooks) hooks->range(p, bytes, RANGE_UNWRITTEN);
@@ -87,12 +85,17 @@ char *carve_shared(size_t bytes, size_t align)
 
 } // namespace
 
+char *shared_begin()
+{
+    return space + SPACE - SHARED_ALL;
+}
+
 void memory_open()
 {
     if (space) return;
     space =
         (char *)mmap(nullptr, SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    mprotect(shared_begin(), SHARED_BYTES, PROT_READ | PROT_WRITE);
+    mprotect(shared_begin(), SHARED_ALL, PROT_READ | PROT_WRITE);
     report_open();
 }
 
@@ -158,7 +161,7 @@ void shared_open(Block *b, size_t dynamic_bytes)
     b->dynamic = nullptr;
     b->dynamic_bytes = dynamic_bytes;
     size_t used = b->shared ? b->shared_used : SHARED_BYTES;
-    b->shared = shared_begin();
+    b->shared = shared_begin() + (size_t)(b - blocks.data()) * SHARED_BYTES;
     b->shared_used = 0;
     poison(b->shared, used, true);
     if (hooks) hooks->range(b->shared, used, RANGE_NONE);
@@ -166,21 +169,21 @@ void shared_open(Block *b, size_t dynamic_bytes)
 
 void *dynamic_shared()
 {
-    if (!block.dynamic) block.dynamic = carve_shared(block.dynamic_bytes, 128);
-    return block.dynamic;
+    if (!block_now->dynamic) block_now->dynamic = carve_shared(block_now->dynamic_bytes, 128);
+    return block_now->dynamic;
 }
 
 void *named_shared(const void *key, size_t bytes, size_t align, const char *name)
 {
     size_t sum = bytes;
-    for (const Named &n : block.named) {
+    for (const Named &n : block_now->named) {
         if (n.key == key) return n.data;
         sum += n.bytes;
     }
     if (sum > SHARED_STATIC)
         error("%zu bytes of shared variables, %zu are allowed", sum, SHARED_STATIC);
     char *p = carve_shared(bytes, align);
-    block.named.push_back({ key, p, bytes, name });
+    block_now->named.push_back({ key, p, bytes, name });
     return p;
 }
 

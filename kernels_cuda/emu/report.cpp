@@ -22,8 +22,9 @@ void tell_where()
 {
     fprintf(stderr, "  in %s", kernel_name);
     if (current)
-        fprintf(stderr, " block (%u,%u,%u) thread (%u,%u,%u)", block.index.x, block.index.y,
-                block.index.z, current->tid.x, current->tid.y, current->tid.z);
+        fprintf(stderr, " block (%u,%u,%u) thread (%u,%u,%u)", block_now->index.x,
+                block_now->index.y, block_now->index.z, current->tid.x, current->tid.y,
+                current->tid.z);
     fprintf(stderr, "\n");
 }
 

@@ -5,7 +5,8 @@
  * EMU_DRIVER: version of the driver, 0: none. EMU_DEVICES: how many there are. EMU_MEMORY: bytes.
  * EMU_SM: its generation, 90. EMU_LOST: kernels after which the device is lost, and with it all
  * that was queued. EMU_NO_COPIES: a copy between host and device is an error between
- * cudaProfilerStart and cudaProfilerStop. */
+ * cudaProfilerStart and cudaProfilerStop. EMU_SMS: multiprocessors. EMU_SHARED: bytes of shared
+ * memory a block can have. */
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -244,7 +245,21 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
     prop->totalGlobalMem = total;
     prop->major = number_of("EMU_SM", 90) / 10;
     prop->minor = number_of("EMU_SM", 90) % 10;
-    prop->multiProcessorCount = 4;
+    prop->multiProcessorCount = number_of("EMU_SMS", 4);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *device)
+{
+    *device = 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr what, int device)
+{
+    if (device < 0 || device >= number_of("EMU_DEVICES", 1)) return cudaErrorInvalidValue;
+    *value = what == cudaDevAttrMultiProcessorCount ? number_of("EMU_SMS", 4)
+                                                    : number_of("EMU_SHARED", emu::SHARED_MAX);
     return cudaSuccess;
 }
 

@@ -27,6 +27,17 @@ size_t ready_first; /* those before have run; used when the order is not random 
 int style;
 const std::function<void()> *body;
 bool deadlocked;
+size_t alive; /* threads of all blocks that run */
+
+/* Blocks that come together. */
+struct Meeting {
+    const void *key;
+    unsigned n;
+    const char *site;
+    std::vector<Thread *> waiting;
+    std::vector<Block *> whole; /* blocks of which all threads are there */
+};
+std::vector<Meeting> &meetings = *new std::vector<Meeting>;
 
 uint32_t seed_of_environment()
 {
@@ -52,8 +63,11 @@ Thread *pick()
 void tell_waiting()
 {
     int shown = 0;
-    for (const Thread &t : block.threads)
-        if (t.waits && shown++ < 6) fprintf(stderr, "  thread %u waits at %s\n", t.linear, t.site);
+    for (size_t i = 0; i < n_blocks; i++)
+        for (const Thread &t : blocks[i].threads)
+            if (t.waits && shown++ < 6)
+                fprintf(stderr, "  block %u thread %u waits at %s\n", blocks[i].linear, t.linear,
+                        t.site);
     if (shown > 6) fprintf(stderr, "  and %d more\n", shown - 6);
 }
 
@@ -73,6 +87,7 @@ void resume(Thread *t)
 {
     if (!t->fiber) t->fiber = fiber_take(fiber_main);
     current = t;
+    block_now = t->block;
     t->waits = false;
     fiber_switch(t->fiber, false);
 }
@@ -87,27 +102,28 @@ void suspend()
     if (!next) deadlock();
     if (next != me) resume(next);
     current = me;
+    block_now = me->block;
     me->waits = false;
 }
 
 void release_barrier()
 {
-    const char *site = block.waiting[0]->site;
-    for (const Thread *t : block.waiting)
+    const char *site = block_now->waiting[0]->site;
+    for (const Thread *t : block_now->waiting)
         if (strcmp(t->site, site)) {
-            error("divergent barrier: thread %u at %s, thread %u at %s", block.waiting[0]->linear,
-                  site, t->linear, t->site);
+            error("divergent barrier: thread %u at %s, thread %u at %s",
+                  block_now->waiting[0]->linear, site, t->linear, t->site);
             break;
         }
-    if (block.n_exited)
-        error("barrier at %s: %u of %u threads have already returned", site, block.n_exited,
-              block.n_threads);
-    block.result = block.votes;
+    if (block_now->n_exited)
+        error("barrier at %s: %u of %u threads have already returned", site, block_now->n_exited,
+              block_now->n_threads);
+    block_now->result = block_now->votes;
     size_t from = ready.size();
-    for (Thread *t : block.waiting) ready.push_back(t);
+    for (Thread *t : block_now->waiting) ready.push_back(t);
     schedule_mix(from);
-    block.waiting.clear();
-    if (hooks) hooks->barrier(&block);
+    block_now->waiting.clear();
+    if (hooks) hooks->barrier(block_now);
 }
 
 /* Run the collective that `lane` waits for, if every lane of its mask has come. */
@@ -144,16 +160,17 @@ bool complete(Warp &w, unsigned lane)
 /* The thread that runs has returned: what waited for it alone goes on. */
 void leave()
 {
-    Warp &w = block.warps[current->warp];
-    block.n_alive--;
-    block.n_exited++;
+    Warp &w = block_now->warps[current->warp];
+    alive--;
+    block_now->n_alive--;
+    block_now->n_exited++;
     w.exited |= 1u << current->lane;
     for (bool again = true; again;) {
         again = false;
         for (unsigned m = w.arrived; m && !again; m &= m - 1)
             again = complete(w, (unsigned)__builtin_ctz(m));
     }
-    if (block.n_alive && block.waiting.size() == block.n_alive) release_barrier();
+    if (block_now->n_alive && block_now->waiting.size() == block_now->n_alive) release_barrier();
 }
 
 /* Threads one after the other: one that needs no fiber of its own takes over this one. */
@@ -164,17 +181,18 @@ void fiber_main()
         (*body)();
         leave();
         Thread *next = pick();
-        if (!next && block.n_alive) deadlock();
+        if (!next && alive) deadlock();
         if (next && !next->fiber) {
             next->fiber = fiber_now;
             next->waits = false;
             current = next;
+            block_now = next->block;
             continue;
         }
         fiber_give(fiber_now);
         if (next) {
             resume(next);
-        } else { /* the block is done */
+        } else { /* the blocks are done */
             current = nullptr;
             fiber_switch(&host_fiber, false);
         }
@@ -237,7 +255,9 @@ void schedule_mix(size_t from)
         std::swap(ready[i - 1], ready[from + random_bits() % (i - from)]);
     if (style != WARP_AHEAD) return;
     unsigned salt = random_bits(); /* warps in an order of their own, lanes as they are now */
-    auto rank = [salt](const Thread *t) { return (t->warp + 1) * 2654435761u ^ salt; };
+    auto rank = [salt](const Thread *t) {
+        return (t->warp + 1 + t->block->linear * 64) * 2654435761u ^ salt;
+    };
     std::stable_sort(ready.begin() + (ptrdiff_t)from, ready.end(),
                      [&](const Thread *a, const Thread *b) { return rank(a) < rank(b); });
 }
@@ -246,9 +266,12 @@ bool schedule_run(const std::function<void()> &thread_body)
 {
     body = &thread_body;
     deadlocked = false;
+    alive = ready.size();
+    meetings.clear();
     fiber_now = &host_fiber;
     resume(pick());
     current = nullptr;
+    block_now = nullptr;
     body = nullptr;
     if (deadlocked) fiber_abandon_all();
     return !deadlocked;
@@ -257,22 +280,54 @@ bool schedule_run(const std::function<void()> &thread_body)
 int sync_block(const char *site, Barrier kind, int predicate)
 {
     current->site = site;
-    if (block.waiting.empty()) {
-        block.barrier = kind;
-        block.votes = kind == BARRIER_AND;
+    if (block_now->waiting.empty()) {
+        block_now->barrier = kind;
+        block_now->votes = kind == BARRIER_AND;
     }
-    if (kind == BARRIER_COUNT) block.votes += predicate;
-    if (kind == BARRIER_AND) block.votes &= predicate;
-    if (kind == BARRIER_OR) block.votes |= predicate;
-    block.waiting.push_back(current);
-    if (block.waiting.size() == block.n_alive) release_barrier();
+    if (kind == BARRIER_COUNT) block_now->votes += predicate;
+    if (kind == BARRIER_AND) block_now->votes &= predicate;
+    if (kind == BARRIER_OR) block_now->votes |= predicate;
+    block_now->waiting.push_back(current);
+    if (block_now->waiting.size() == block_now->n_alive) release_barrier();
     suspend();
-    return block.result;
+    return block_now->result;
+}
+
+/* All have come: they go on. */
+static void release_meeting(size_t i)
+{
+    Meeting m = std::move(meetings[i]);
+    meetings.erase(meetings.begin() + (ptrdiff_t)i);
+    if (hooks) hooks->meet(m.whole);
+    for (Block *b : m.whole) b->meeting = 0;
+    size_t from = ready.size();
+    for (Thread *t : m.waiting) ready.push_back(t);
+    schedule_mix(from);
+}
+
+void sync_blocks(const char *site, const void *key, unsigned n)
+{
+    Block *b = block_now;
+    size_t i = 0;
+    current->site = site;
+    while (i < meetings.size() && meetings[i].key != key) i++;
+    if (i == meetings.size()) meetings.push_back({ key, n, site, {}, {} });
+    Meeting &m = meetings[i];
+    if (m.n != n || strcmp(m.site, site))
+        error("blocks wait for %u at %s and for %u at %s", m.n, m.site, n, site);
+    if (n > n_blocks) error("%s: %u blocks are awaited, %zu run together", site, n, n_blocks);
+    if (b->n_exited)
+        error("blocks wait at %s: %u of %u threads have already returned", site, b->n_exited,
+              b->n_threads);
+    m.waiting.push_back(current);
+    if (++b->meeting == b->n_alive) m.whole.push_back(b);
+    if (m.whole.size() == m.n) release_meeting(i);
+    suspend();
 }
 
 void warp_collective(const char *site, int op, unsigned mask, void *arg, WarpFn fn)
 {
-    Warp &w = block.warps[current->warp];
+    Warp &w = block_now->warps[current->warp];
     unsigned lane = current->lane;
     current->site = site;
     if (!(mask >> lane & 1))
@@ -320,7 +375,7 @@ int shuffle_source(int kind, int lane, int by, int width)
 
 const uint3 &block_index()
 {
-    return block.index;
+    return block_now->index;
 }
 
 } // namespace emu

@@ -124,6 +124,35 @@ __global__ void misaligned(float *out)
     vn_store4(out + 1, make_float4(1, 1, 1, 1));
 }
 
+/* A token goes around the blocks: each adds 1 to what the one before it had. `meets`: is there a
+ * barrier before the number of another block is read, and one before it is overwritten? */
+template <bool reads, bool writes> __global__ void around(float *out, unsigned *counter, unsigned n)
+{
+    float mine = (float)blockIdx.x;
+    unsigned round = 0;
+    for (int step = 0; step < 3; step++) {
+        if (threadIdx.x == 0) out[blockIdx.x] = mine;
+        if (reads) vn_blocks_sync(counter, n, ++round);
+        mine = out[(blockIdx.x + 1) % gridDim.x] + 1;
+        if (writes) vn_blocks_sync(counter, n, ++round);
+    }
+    if (threadIdx.x == 0) out[blockIdx.x] = mine;
+}
+
+/* Pairs of blocks meet, and one reads what the other pair wrote. */
+__global__ void other_pair(float *out, unsigned *counter)
+{
+    if (threadIdx.x == 0) out[blockIdx.x] = 1;
+    vn_blocks_sync(counter + blockIdx.x / 2, 2, 1);
+    if (blockIdx.x == 0 && threadIdx.x == 0) out[8] = out[1] + out[2];
+}
+
+__global__ void stays_away(float *out, unsigned *counter)
+{
+    if (blockIdx.x) vn_blocks_sync(counter, gridDim.x, 1);
+    out[blockIdx.x * blockDim.x + threadIdx.x] = 1;
+}
+
 __global__ void add_one(const float *from, float *to)
 {
     to[threadIdx.x] = from[threadIdx.x] + 1;
@@ -153,6 +182,13 @@ static void run(void (*kernel)(P...), unsigned blocks, unsigned threads, size_t 
     wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
 }
 
+template <class... P, class... A>
+static void run_together(void (*kernel)(P...), unsigned blocks, unsigned threads, A... a)
+{
+    vn_launch_as(true, "fault", kernel, dim3(blocks), dim3(threads), 0, nullptr, a...);
+    wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
+}
+
 /* Results of the first n numbers must be one. */
 static void expect_ones(const float *p, int n)
 {
@@ -167,6 +203,47 @@ template <bool first, bool second> static void run_sums()
     run(sums<first, second>, 2, 128, 0, out);
     fetch(out, host);
     for (int i = 0; i < 4; i++) wrong |= host[i] != (float)(127 * 64 + i % 2 * 128);
+}
+
+template <bool reads, bool writes> static void run_around()
+{
+    float *out = device_memory(), host[N];
+    run_together(around<reads, writes>, 4, 64, out, (unsigned *)device_memory(), 4);
+    fetch(out, host);
+    for (int i = 0; i < 4; i++) wrong |= host[i] != (float)((i + 3) % 4 + 3);
+}
+
+static void run_around_right()
+{
+    run_around<true, true>();
+}
+static void run_around_unread()
+{
+    run_around<false, true>();
+}
+static void run_around_overwritten()
+{
+    run_around<true, false>();
+}
+static void run_around_few()
+{
+    run_together(around<true, true>, 4, 64, device_memory(), (unsigned *)device_memory(), 3);
+}
+static void run_around_apart()
+{
+    run(around<true, true>, 4, 64, 0, device_memory(), (unsigned *)device_memory(), 4);
+}
+static void run_other_pair()
+{
+    run_together(other_pair, 4, 32, device_memory(), (unsigned *)device_memory());
+}
+static void run_stays_away()
+{
+    run_together(stays_away, 2, 32, device_memory(), (unsigned *)device_memory());
+}
+static void run_too_many()
+{
+    run_together(block_race, 64, 32, device_memory());
 }
 
 static void run_sums_right()
@@ -339,6 +416,14 @@ static const struct {
     { "streams, as they should be", run_streams_right, 0, false },
     { "a copy on the device while profiled, as it should be", run_profiled_right, 0, false },
     { "a copy to the host while profiled", run_profiled_copy, ALL, true },
+    { "blocks that meet, as they should", run_around_right, 0, false },
+    { "blocks that do not meet before they read", run_around_unread, ALL, false },
+    { "blocks that do not meet before they write", run_around_overwritten, ALL, false },
+    { "blocks that meet without one of them", run_around_few, ALL, true },
+    { "blocks that meet but need not run together", run_around_apart, ALL, true },
+    { "blocks that meet in pairs, but read others", run_other_pair, CHECK, true },
+    { "a block that stays away", run_stays_away, ALL, true },
+    { "more blocks than run together", run_too_many, ALL, true },
     { "a barrier missing before a shared array is used again", run_sums_reuse, ALL, false },
     { "a barrier missing before a shared array is read", run_sums_unordered, ALL, false },
     { "beyond a shared variable", run_over_shared, ASAN | CHECK, true },
