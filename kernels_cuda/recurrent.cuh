@@ -3,7 +3,8 @@
  *
  * A cell has `load`, what it reads of its step and may read before that product is known, and
  * `finish`, which takes the product, writes the step's results and returns what the product of the
- * next step needs. Results nobody wants are NULL; those that a later step reads lie in scratch. */
+ * next step needs; both index by I, as wide as the layer needs it. Results nobody wants are NULL;
+ * those that a later step reads lie in scratch. */
 #ifndef VN_KERNELS_CUDA_RECURRENT_CUH
 #define VN_KERNELS_CUDA_RECURRENT_CUH
 
@@ -20,12 +21,12 @@ __device__ __forceinline__ float vn_sigmoid(float x)
     return 1 / (1 + expf(-x));
 }
 
-__device__ __forceinline__ float vn_or_zero(const float *p, int64_t i)
+template <class I> __device__ __forceinline__ float vn_or_zero(const float *p, I i)
 {
     return p ? p[i] : 0;
 }
 
-__device__ __forceinline__ void vn_put(float *p, int64_t i, float v)
+template <class I> __device__ __forceinline__ void vn_put(float *p, I i, float v)
 {
     if (p) p[i] = v;
 }
@@ -44,34 +45,37 @@ struct vn_lstm_cell : vn_layer {
         float x[4], c;
     };
 
-    __device__ ready load(int64_t b, int64_t t, int64_t j) const
+    template <class I> __device__ __forceinline__ ready load(I b, I t, I j) const
     {
-        int64_t row = b * steps + t;
+        const I H = (I)units, T = (I)steps;
+        I row = b * T + t;
         ready r;
 #pragma unroll
-        for (int q = 0; q < 4; q++) r.x[q] = x[(row * 4 + q) * units + j];
-        r.c = t ? cells[(row - 1) * units + j] : vn_or_zero(c0, b * units + j);
+        for (int q = 0; q < 4; q++) r.x[q] = x[(row * 4 + q) * H + j];
+        r.c = t ? cells[(row - 1) * H + j] : vn_or_zero(c0, b * H + j);
         return r;
     }
 
-    __device__ float finish(const ready &r, const float z[4], int64_t b, int64_t t, int64_t j) const
+    template <class I>
+    __device__ __forceinline__ float finish(const ready &r, const float z[4], I b, I t, I j) const
     {
-        int64_t row = b * steps + t;
+        const I H = (I)units, T = (I)steps;
+        I row = b * T + t;
         float i = vn_sigmoid(r.x[0] + z[0]), f = vn_sigmoid(r.x[1] + z[1]);
         float g = tanhf(r.x[2] + z[2]), o = vn_sigmoid(r.x[3] + z[3]);
         float c = fmaf(f, r.c, i * g), y = o * tanhf(c);
-        h[row * units + j] = y;
-        cells[row * units + j] = c;
+        h[row * H + j] = y;
+        cells[row * H + j] = c;
         if (gates) {
-            float *to = gates + row * 4 * units + j;
+            float *to = gates + row * 4 * H + j;
             to[0] = i;
-            to[units] = f;
-            to[2 * units] = g;
-            to[3 * units] = o;
+            to[H] = f;
+            to[2 * H] = g;
+            to[3 * H] = o;
         }
-        if (t == steps - 1) {
-            vn_put(last_h, b * units + j, y);
-            vn_put(last_c, b * units + j, c);
+        if (t == T - 1) {
+            vn_put(last_h, b * H + j, y);
+            vn_put(last_c, b * H + j, c);
         }
         return y;
     }
@@ -89,31 +93,33 @@ struct vn_gru_cell : vn_layer {
         float x[3], h;
     };
 
-    __device__ ready load(int64_t b, int64_t t, int64_t j) const
+    template <class I> __device__ __forceinline__ ready load(I b, I t, I j) const
     {
-        int64_t row = b * steps + t;
+        const I H = (I)units, T = (I)steps;
+        I row = b * T + t;
         ready r;
 #pragma unroll
-        for (int q = 0; q < 3; q++) r.x[q] = x[(row * 3 + q) * units + j];
-        r.h = t ? h[(row - 1) * units + j] : vn_or_zero(h0, b * units + j);
+        for (int q = 0; q < 3; q++) r.x[q] = x[(row * 3 + q) * H + j];
+        r.h = t ? h[(row - 1) * H + j] : vn_or_zero(h0, b * H + j);
         return r;
     }
 
-    __device__ float finish(const ready &now, const float s[3], int64_t b, int64_t t,
-                            int64_t j) const
+    template <class I>
+    __device__ __forceinline__ float finish(const ready &now, const float s[3], I b, I t, I j) const
     {
-        int64_t row = b * steps + t;
+        const I H = (I)units, T = (I)steps;
+        I row = b * T + t;
         float r = vn_sigmoid(now.x[0] + s[0]), z = vn_sigmoid(now.x[1] + s[1]);
         float n = tanhf(fmaf(r, s[2], now.x[2])), y = fmaf(z, now.h, (1 - z) * n);
-        h[row * units + j] = y;
+        h[row * H + j] = y;
         if (gates) {
-            float *to = gates + row * 4 * units + j;
+            float *to = gates + row * 4 * H + j;
             to[0] = r;
-            to[units] = z;
-            to[2 * units] = n;
-            to[3 * units] = s[2];
+            to[H] = z;
+            to[2 * H] = n;
+            to[3 * H] = s[2];
         }
-        if (t == steps - 1) vn_put(last_h, b * units + j, y);
+        if (t == T - 1) vn_put(last_h, b * H + j, y);
         return y;
     }
 };
@@ -134,24 +140,27 @@ struct vn_lstm_back : vn_layer {
         float i, f, g, o, c, before, dh, dc;
     };
 
-    __device__ ready load(int64_t b, int64_t t, int64_t j) const
+    template <class I> __device__ __forceinline__ ready load(I b, I t, I j) const
     {
-        int64_t row = b * steps + t, at = b * units + j;
-        const float *gate = gates + row * 4 * units + j;
-        ready r = { gate[0], gate[units], gate[2 * units], gate[3 * units] };
-        bool first = t == steps - 1;
-        r.c = cells[row * units + j];
-        r.before = t ? cells[(row - 1) * units + j] : vn_or_zero(c0, at);
-        r.dh = vn_or_zero(dh, row * units + j);
+        const I H = (I)units, T = (I)steps;
+        I row = b * T + t, at = b * H + j;
+        const float *gate = gates + row * 4 * H + j;
+        ready r = { gate[0], gate[H], gate[2 * H], gate[3 * H] };
+        bool first = t == T - 1;
+        r.c = cells[row * H + j];
+        r.before = t ? cells[(row - 1) * H + j] : vn_or_zero(c0, at);
+        r.dh = vn_or_zero(dh, row * H + j);
         if (first) r.dh += vn_or_zero(dlast_h, at);
         r.dc = first ? vn_or_zero(dlast_c, at) : carry[at];
         return r;
     }
 
-    __device__ void finish(const ready &r, float product, int64_t b, int64_t t, int64_t j,
-                           float d[4]) const
+    template <class I>
+    __device__ __forceinline__ void finish(const ready &r, float product, I b, I t, I j,
+                                           float d[4]) const
     {
-        float *to = dz + (b * steps + t) * 4 * units + j;
+        const I H = (I)units, T = (I)steps;
+        float *to = dz + (b * T + t) * 4 * H + j;
         float whole = r.dh + product, top = tanhf(r.c);
         float dc = fmaf(whole * r.o, 1 - top * top, r.dc);
         d[0] = dc * r.g * r.i * (1 - r.i);
@@ -159,13 +168,14 @@ struct vn_lstm_back : vn_layer {
         d[2] = dc * r.i * (1 - r.g * r.g);
         d[3] = whole * top * r.o * (1 - r.o);
 #pragma unroll
-        for (int q = 0; q < 4; q++) to[q * units] = d[q];
-        carry[b * units + j] = dc * r.f;
+        for (int q = 0; q < 4; q++) to[q * H] = d[q];
+        carry[b * H + j] = dc * r.f;
     }
 
-    __device__ void begin(float product, int64_t b, int64_t j) const
+    template <class I> __device__ void begin(float product, I b, I j) const
     {
-        dh0[b * units + j] = product;
+        const I H = (I)units;
+        dh0[b * H + j] = product;
     }
 };
 
@@ -181,36 +191,40 @@ struct vn_gru_back : vn_layer {
         float r, z, n, of_h, before, dh;
     };
 
-    __device__ ready load(int64_t b, int64_t t, int64_t j) const
+    template <class I> __device__ __forceinline__ ready load(I b, I t, I j) const
     {
-        int64_t row = b * steps + t, at = b * units + j;
-        const float *gate = gates + row * 4 * units + j;
-        ready r = { gate[0], gate[units], gate[2 * units], gate[3 * units] };
-        r.before = t ? h[(row - 1) * units + j] : vn_or_zero(h0, at);
-        r.dh = vn_or_zero(dh, row * units + j);
-        r.dh += t == steps - 1 ? vn_or_zero(dlast_h, at) : carry[at];
+        const I H = (I)units, T = (I)steps;
+        I row = b * T + t, at = b * H + j;
+        const float *gate = gates + row * 4 * H + j;
+        ready r = { gate[0], gate[H], gate[2 * H], gate[3 * H] };
+        r.before = t ? h[(row - 1) * H + j] : vn_or_zero(h0, at);
+        r.dh = vn_or_zero(dh, row * H + j);
+        r.dh += t == T - 1 ? vn_or_zero(dlast_h, at) : carry[at];
         return r;
     }
 
-    __device__ void finish(const ready &r, float product, int64_t b, int64_t t, int64_t j,
-                           float d[3]) const
+    template <class I>
+    __device__ __forceinline__ void finish(const ready &r, float product, I b, I t, I j,
+                                           float d[3]) const
     {
-        int64_t at = (b * steps + t) * 3 * units + j;
+        const I H = (I)units, T = (I)steps;
+        I at = (b * T + t) * 3 * H + j;
         float whole = r.dh + product, dn = whole * (1 - r.z) * (1 - r.n * r.n);
         d[0] = dn * r.of_h * r.r * (1 - r.r);
         d[1] = whole * (r.before - r.n) * r.z * (1 - r.z);
         d[2] = dn * r.r;
 #pragma unroll
         for (int q = 0; q < 3; q++) {
-            dz[at + q * units] = d[q];
-            if (dx) dx[at + q * units] = q == 2 ? dn : d[q];
+            dz[at + q * H] = d[q];
+            if (dx) dx[at + q * H] = q == 2 ? dn : d[q];
         }
-        carry[b * units + j] = whole * r.z;
+        carry[b * H + j] = whole * r.z;
     }
 
-    __device__ void begin(float product, int64_t b, int64_t j) const
+    template <class I> __device__ void begin(float product, I b, I j) const
     {
-        dh0[b * units + j] = carry[b * units + j] + product;
+        const I H = (I)units;
+        dh0[b * H + j] = carry[b * H + j] + product;
     }
 };
 

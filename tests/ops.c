@@ -1,6 +1,7 @@
 /* Every op, from its case table: shape rule, kernels, gradient. Nothing is written per op here. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/ops/op.h"
@@ -42,6 +43,13 @@ static bool differentiated(const vn_op_case *oc)
     return !oc->c->reject && oc->c->diff;
 }
 
+/* VANE_TEST_OP names the one op to test. */
+static bool asked(vn_op op)
+{
+    const char *name = getenv("VANE_TEST_OP");
+    return !name || !strcmp(name, vn_op_about(op)->name);
+}
+
 /* The n-th case that `chosen` takes, over all ops; returns how many were met. */
 static int find(choice chosen, int n, vn_op_case *found)
 {
@@ -49,7 +57,7 @@ static int find(choice chosen, int n, vn_op_case *found)
     for (int op = 1; op < VN_OP_COUNT; op++)
         for (int i = 0; tables[op][i].name; i++) {
             vn_op_case oc = { .op = (vn_op)op, .c = &tables[op][i], .index = i };
-            if (!chosen(&oc) || met++ != n) continue;
+            if (!asked((vn_op)op) || !chosen(&oc) || met++ != n) continue;
             snprintf(oc.name, sizeof oc.name, "%s \"%s\":", vn_op_about(oc.op)->name, oc.c->name);
             *found = oc;
         }
