@@ -1,8 +1,9 @@
 /* Memory from the system, counted, and the switch that makes the n-th request fail.
  *
  * Every heap request of the library goes through here: tests count them (a training loop makes
- * none) and fail each in turn. Reads and writes of base/os.c ask vn_fault_hit too. The counters are
- * process-wide atomics, the one exception to "no globals" beside the thread-local error. */
+ * none) and fail each in turn. Reads and writes of base/os.c and threads of base/team.c ask
+ * vn_fault_hit too. The counters are process-wide atomics, the one exception to "no globals" beside
+ * the thread-local error. */
 #ifndef VN_BASE_FAULT_H
 #define VN_BASE_FAULT_H
 
@@ -10,7 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum vn_fault { VN_FAULT_ALLOC, VN_FAULT_READ, VN_FAULT_WRITE, VN_FAULT_COUNT } vn_fault;
+typedef enum vn_fault {
+    VN_FAULT_ALLOC,
+    VN_FAULT_READ,
+    VN_FAULT_WRITE,
+    VN_FAULT_THREAD,
+    VN_FAULT_COUNT
+} vn_fault;
 
 /* Make the n-th request from now on of this kind fail (1 = the next); 0 switches off. */
 void vn_fault_arm(vn_fault kind, int64_t n);

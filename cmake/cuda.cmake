@@ -64,7 +64,7 @@ function(vane_emulated folder flags)
     add_test(NAME ${folder}-faults COMMAND ${faults})
     add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct)
     set_tests_properties(${folder}-ops PROPERTIES ENVIRONMENT
-        "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder};OMP_WAIT_POLICY=passive")
+        "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder}")
 endfunction()
 
 if(VANE_CUDA_EMU)
@@ -75,7 +75,6 @@ if(VANE_CUDA_EMU)
     target_link_libraries(gpu_infer_emu PRIVATE vane vane_cuda_emu m)
     add_test(NAME emu-cli COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/cuda.sh $<TARGET_FILE:vane_command>
                                   ${CMAKE_BINARY_DIR}/emu $<TARGET_FILE:gpu_infer_emu>)
-    set_tests_properties(emu-cli PROPERTIES ENVIRONMENT "OMP_WAIT_POLICY=passive")
     if(NOT VANE_SANITIZE) # the race check takes the place of the thread sanitizer's library
         vane_emulated(emu-check "-fsanitize=thread" kernels_cuda/emu/check.cpp)
     endif()

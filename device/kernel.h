@@ -153,12 +153,14 @@ typedef struct vn_kernel {
     const char *(*unfit)(const vn_call *c);   /* NULL: can take this call; else why not */
     vn_scratch (*scratch)(const vn_call *c);  /* NULL: none */
     void (*launch)(const vn_call *c, vn_stream *s);
+    bool meets; /* of a CPU kernel: its lanes wait for each other, so all must run at once */
 } vn_kernel;
 
 /* A call bound to the kernel chosen for it. */
 typedef struct vn_step {
     const vn_kernel *kernel;
     vn_call call;
+    double flops, bytes; /* its cost; both 0: not known */
 } vn_step;
 
 #endif

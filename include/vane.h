@@ -27,8 +27,8 @@
  *   added later are then neither read from nor written to older callers.
  *
  * - Silence. The library prints nothing, never exits, installs no signal handlers, reads the
- *   environment in vane_config_set_environment alone, and has no global state but the thread-local
- *   last error.
+ *   environment in vane_config_set_environment alone (and OMP_NUM_THREADS, OMP_THREAD_LIMIT where
+ *   the number of threads is left to it), and has no global state but the thread-local last error.
  *
  * - Numbers. Text is UTF-8; numbers are read and written with '.' whatever the locale.
  *

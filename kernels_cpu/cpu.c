@@ -1,7 +1,8 @@
 /* The CPU backend: a team of lanes that walks recorded steps together.
  *
- * A replay opens one parallel region; in it every lane launches its part of a step and meets the
- * others before the next. Memory is the host's, so copies are plain and streams hold nothing. */
+ * A step is a phase of the team: its parts, one a lane, run wherever a lane is free. Steps too small to
+ * share are done by whoever finished the step before. Memory is the host's, so copies are plain and
+ * streams hold nothing. */
 #include "kernels_cpu/cpu.h"
 
 #include <stdio.h>
@@ -17,6 +18,10 @@ enum { LINE = 64, BLOCK_ALIGN = 256 };
 /* Below this many flops a plan runs on one lane. Measured on 2 cores of Zen 4, 16 linears of one
  * row: a second lane makes 93 kflop 0.74 times as fast, 210 kflop 0.94, 469 kflop 1.42. */
 static const double lane_flops = 2.5e5;
+
+/* A step is too small to share when one lane needs less than about 0.4 us: 40 flops or 60 bytes a ns, as one
+ * row of a linear takes. The end of a phase costs 0.1 to 0.2 us. */
+static const double small_ns = 400, flops_ns = 40, bytes_ns = 60;
 
 typedef struct cpu_device {
     vn_device base;
@@ -35,6 +40,7 @@ struct vn_exec {
     int lanes, n;
     void *shared, *per_lane;          /* one block each, for all steps in turn */
     size_t shared_bytes, lane_bytes;  /* lane_bytes: of one lane, a multiple of LINE */
+    size_t lane_block;                /* bytes at per_lane */
     vn_step steps[];
 };
 
@@ -129,8 +135,7 @@ static void drop(vn_exec *exec)
 {
     if (!exec) return;
     if (exec->shared) vn_free_aligned(exec->shared, exec->shared_bytes);
-    if (exec->per_lane)
-        vn_free_aligned(exec->per_lane, exec->lane_bytes * (size_t)vn_team_size(exec->dev->team));
+    if (exec->per_lane) vn_free_aligned(exec->per_lane, exec->lane_block);
     vn_free(exec);
 }
 
@@ -155,8 +160,8 @@ static vn_status make_scratch(vn_exec *exec)
         if (!exec->shared) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
     if (exec->lane_bytes) {
-        size_t lanes = (size_t)vn_team_size(exec->dev->team);
-        exec->per_lane = vn_alloc_aligned(exec->lane_bytes * lanes, LINE);
+        exec->lane_block = exec->lane_bytes * (size_t)vn_team_size(exec->dev->team);
+        exec->per_lane = vn_alloc_aligned(exec->lane_block, LINE);
         if (!exec->per_lane) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
     for (int i = 0; i < exec->n; i++) exec->steps[i].call.scratch = exec->shared;
@@ -184,21 +189,56 @@ static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops,
     return VN_OK;
 }
 
-typedef struct walk_range {
-    vn_exec *exec;
-    int first, last;
-} walk_range;
+/* ---- replay ---- */
 
-static void walk(void *arg, vn_lane *lane)
+/* Steps of a range that are shared: a phase each. Those between them belong to the phase before. */
+typedef struct walk {
+    vn_exec *exec;
+    int last;   /* end of the range */
+    int at;     /* step of the phase at hand; moved by one lane, between phases */
+} walk;
+
+static bool is_small(const vn_step *step)
 {
-    const walk_range *range = arg;
-    const vn_exec *exec = range->exec;
-    vn_cpu_stream s = { { &vn_backend_cpu }, lane, NULL };
-    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane->rank;
-    for (int i = range->first; i < range->last; i++) {
-        exec->steps[i].kernel->launch(&exec->steps[i].call, &s.base);
-        vn_team_meet(lane);
-    }
+    double ns = step->flops / flops_ns + step->bytes / bytes_ns;
+    return ns > 0 && ns < small_ns;
+}
+
+static void launch(const vn_exec *exec, int at, vn_lane *part, int lane)
+{
+    const vn_step *step = &exec->steps[at];
+    vn_cpu_stream s = { { &vn_backend_cpu }, part, NULL };
+    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane;
+    step->kernel->launch(&step->call, &s.base);
+}
+
+/* Small steps from w->at on, alone; leaves w->at at a shared step or at the end. */
+static void run_small(walk *w, int lane)
+{
+    for (; w->at < w->last && is_small(&w->exec->steps[w->at]); w->at++)
+        launch(w->exec, w->at, &(vn_lane){ 0, 1, NULL }, lane);
+}
+
+static bool meets(void *arg, int phase)
+{
+    const walk *w = arg;
+    (void)phase;
+    return w->exec->steps[w->at].kernel->meets;
+}
+
+static void run_part(void *arg, int phase, vn_lane *part, int lane)
+{
+    const walk *w = arg;
+    (void)phase;
+    launch(w->exec, w->at, part, lane);
+}
+
+static void run_rest(void *arg, int phase, int lane)
+{
+    walk *w = arg;
+    (void)phase;
+    w->at++;
+    run_small(w, lane);
 }
 
 static vn_status replay(vn_stream *s, vn_exec *exec, int first, int last)
@@ -207,8 +247,11 @@ static vn_status replay(vn_stream *s, vn_exec *exec, int first, int last)
     if (first < 0 || first > last || last > exec->n)
         return VN_FAIL(VN_E_BUG, "replay of steps %d to %d, but %d were recorded", first, last,
                        exec->n);
-    walk_range range = { exec, first, last };
-    vn_team_run(exec->dev->team, exec->lanes, walk, &range);
+    vn_phases phases = { 0, meets, run_part, run_rest };
+    walk w = { exec, last, first };
+    for (int i = first; i < last; i++) phases.n += !is_small(&exec->steps[i]);
+    run_small(&w, 0);
+    vn_team_walk(exec->dev->team, exec->lanes, &phases, &w);
     return VN_OK;
 }
 

@@ -44,7 +44,7 @@ if wanted gcc gcc; then
     printf '%s\0' "${sources[@]}" | xargs -0 -P "$jobs" -I{} sh -c '
         f=$1; shift
         case $f in base/status.c) ;; *) set -- "$@" -include tests/harden/analyze.h ;; esac
-        gcc -O2 -fopenmp -fanalyzer "$@" -c -o /dev/null "$f" 2>&1' sh {} "${flags[@]}" |
+        gcc -O2 -fanalyzer "$@" -c -o /dev/null "$f" 2>&1' sh {} "${flags[@]}" |
         grep -E 'warning:|error:' >"$out" || true
     verdict
 fi

@@ -14,7 +14,6 @@ cd "$(dirname "$0")/.."
 build=${VANE_BUILD:-build/ci}
 parts=("$@")
 ((${#parts[@]})) || parts=(kills disk valgrind analyze fuzz coverage)
-export OMP_WAIT_POLICY=passive
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

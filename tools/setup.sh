@@ -21,7 +21,7 @@ needs=(
 )
 
 if [[ ${1-} == --checks ]]; then
-    needs+=("clang clang" "/usr/lib/llvm-14/lib/libomp.so libomp-dev" "clang-tidy clang-tidy" "cppcheck cppcheck"
+    needs+=("clang clang" "clang-tidy clang-tidy" "cppcheck cppcheck"
         "valgrind valgrind")
 fi
 

@@ -146,6 +146,8 @@ static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, 
         plan->step_path[at] = vn_arena_text(&plan->arena, node->path, strlen(node->path));
         if (!plan->step_path[at]) return VN_E_MEMORY;
         plan->step_cost[at] = vn_cost_of(&plan->steps[at].call);
+        plan->steps[at].flops = plan->step_cost[at].flops;
+        plan->steps[at].bytes = plan->step_cost[at].bytes;
         memcpy(plan->step_out[at], node->out, sizeof node->out);
         if (early[k]) continue;
         plan->info.flops += plan->step_cost[at].flops;

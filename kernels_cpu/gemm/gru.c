@@ -97,6 +97,6 @@ static vn_scratch scratch_grad(const vn_call *c)
 
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 
-const vn_kernel VN_SIMD(gru) = { VN_SIMD_NAME(gru), VN_SIMD_NEED, unfit, scratch, gru };
+const vn_kernel VN_SIMD(gru) = { VN_SIMD_NAME(gru), VN_SIMD_NEED, unfit, scratch, gru, true };
 const vn_kernel VN_SIMD(gru_grad) = { VN_SIMD_NAME(gru_grad), VN_SIMD_NEED, unfit, scratch_grad,
-                                      gru_grad };
+                                      gru_grad, true };

@@ -96,6 +96,6 @@ static vn_scratch scratch_grad(const vn_call *c)
 
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 
-const vn_kernel VN_SIMD(lstm) = { VN_SIMD_NAME(lstm), VN_SIMD_NEED, unfit, scratch, lstm };
+const vn_kernel VN_SIMD(lstm) = { VN_SIMD_NAME(lstm), VN_SIMD_NEED, unfit, scratch, lstm, true };
 const vn_kernel VN_SIMD(lstm_grad) = { VN_SIMD_NAME(lstm_grad), VN_SIMD_NEED, unfit, scratch_grad,
-                                       lstm_grad };
+                                       lstm_grad, true };

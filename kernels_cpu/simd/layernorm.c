@@ -145,4 +145,4 @@ static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 const vn_kernel VN_SIMD(layernorm) = { VN_SIMD_NAME(layernorm), VN_SIMD_NEED, unfit, NULL,
                                        layernorm };
 const vn_kernel VN_SIMD(layernorm_grad) = { VN_SIMD_NAME(layernorm_grad), VN_SIMD_NEED, unfit,
-                                            grad_scratch, layernorm_grad };
+                                            grad_scratch, layernorm_grad, true };

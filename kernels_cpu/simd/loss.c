@@ -186,6 +186,6 @@ static const char *unfit(const vn_call *c)
     return vn_not_f32(c);
 }
 
-const vn_kernel VN_SIMD(loss) = { VN_SIMD_NAME(loss), VN_SIMD_NEED, unfit, scratch, loss };
+const vn_kernel VN_SIMD(loss) = { VN_SIMD_NAME(loss), VN_SIMD_NEED, unfit, scratch, loss, true };
 const vn_kernel VN_SIMD(loss_grad) = { VN_SIMD_NAME(loss_grad), VN_SIMD_NEED, unfit, NULL,
                                        loss_grad };

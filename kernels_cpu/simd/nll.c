@@ -295,6 +295,6 @@ static void dist(const vn_call *c, vn_stream *s)
 
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 
-const vn_kernel VN_SIMD(nll) = { VN_SIMD_NAME(nll), VN_SIMD_NEED, unfit, scratch, nll };
+const vn_kernel VN_SIMD(nll) = { VN_SIMD_NAME(nll), VN_SIMD_NEED, unfit, scratch, nll, true };
 const vn_kernel VN_SIMD(nll_grad) = { VN_SIMD_NAME(nll_grad), VN_SIMD_NEED, unfit, NULL, nll_grad };
 const vn_kernel VN_SIMD(dist) = { VN_SIMD_NAME(dist), VN_SIMD_NEED, unfit, NULL, dist };

@@ -103,5 +103,5 @@ static void adam(const vn_call *c, vn_stream *s)
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 
 const vn_kernel VN_SIMD(gradnorm) = { VN_SIMD_NAME(gradnorm), VN_SIMD_NEED, unfit, norm_scratch,
-                                      gradnorm };
+                                      gradnorm, true };
 const vn_kernel VN_SIMD(adam) = { VN_SIMD_NAME(adam), VN_SIMD_NEED, unfit, NULL, adam };

@@ -248,7 +248,8 @@ static const char *unfit(const vn_call *c)
     return vn_not_f32(c);
 }
 
-const vn_kernel VN_SIMD(qloss) = { VN_SIMD_NAME(qloss), VN_SIMD_NEED, unfit, scratch, qloss };
+const vn_kernel VN_SIMD(qloss) = { VN_SIMD_NAME(qloss), VN_SIMD_NEED, unfit, scratch, qloss,
+                                true };
 const vn_kernel VN_SIMD(qloss_grad) = { VN_SIMD_NAME(qloss_grad), VN_SIMD_NEED, unfit, scratch_grad,
                                         qloss_grad };
 const vn_kernel VN_SIMD(tau) = { VN_SIMD_NAME(tau), VN_SIMD_NEED, unfit, NULL, tau };

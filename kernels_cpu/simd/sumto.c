@@ -140,4 +140,5 @@ static const char *unfit(const vn_call *c)
                            : "the axes summed over are neither neighbours nor the first and last";
 }
 
-const vn_kernel VN_SIMD(sumto) = { VN_SIMD_NAME(sumto), VN_SIMD_NEED, unfit, scratch, sumto };
+const vn_kernel VN_SIMD(sumto) = { VN_SIMD_NAME(sumto), VN_SIMD_NEED, unfit, scratch, sumto,
+                                true };

@@ -124,7 +124,7 @@ static void note(const vn_call *c, vn_stream *s)
     for (int i = 0; i < SHARED_BYTES; i++) n->kept = n->kept && shared[i] == 77;
 }
 
-static const vn_kernel note_kernel = { "note", 0, NULL, note_scratch, note };
+static const vn_kernel note_kernel = { "note", 0, NULL, note_scratch, note, true };
 
 static vn_step note_step(notes *n)
 {
@@ -160,6 +160,44 @@ START_TEST(a_small_plan_runs_on_one_lane)
     ck_assert_int_eq(vn_replay(r.stream, exec, 0, 1), VN_OK);
     ck_assert_int_eq(n[0].size, 1);
     ck_assert_int_eq(n[1].runs + n[2].runs, 0);
+    vn_exec_drop(r.stream, exec);
+    close_rig(&r);
+}
+END_TEST
+
+/* A chain of steps; every third is small. */
+enum { CHAIN = 12 };
+
+/* Adds up what the step before left, whoever computed it. */
+static void sum_before(const vn_call *c, vn_stream *s)
+{
+    const vn_lane *lane = vn_cpu_lane(s);
+    const int64_t *before = c->in[0].data;
+    int64_t *out = c->out[0].data, sum = 1;
+    for (int i = 0; i < LANES && before; i++) sum += before[i * 8];
+    for (int i = lane->rank; i < LANES; i += lane->size) out[i * 8] = sum;
+}
+
+START_TEST(steps_see_what_those_before_wrote_shared_or_small)
+{
+    static const vn_kernel kernel = { "sum", 0, NULL, NULL, sum_before };
+    rig r = open_rig(LANES, "");
+    int64_t cell[CHAIN][LANES * 8], expect = 0;
+    vn_step steps[CHAIN];
+    vn_exec *exec;
+    for (int i = 0; i < CHAIN; i++)
+        steps[i] = (vn_step){ &kernel,
+                              { .op = VN_OP_UNARY, .n_in = 1, .n_out = 1,
+                                .in = { { i ? cell[i - 1] : NULL, VN_F32 } },
+                                .out = { { cell[i], VN_F32 } } },
+                              .flops = i % 3 ? 1e9 : 1 };
+    ck_assert_int_eq(vn_record(r.stream, steps, CHAIN, 1e9, &exec), VN_OK);
+    for (int i = 0; i < CHAIN; i++) expect = 1 + LANES * expect;
+    for (int repeat = 0; repeat < 2000; repeat++) {
+        memset(cell, 0, sizeof cell);
+        ck_assert_int_eq(vn_replay(r.stream, exec, 0, CHAIN), VN_OK);
+        for (int i = 0; i < LANES; i++) ck_assert_int_eq(cell[CHAIN - 1][i * 8], expect);
+    }
     vn_exec_drop(r.stream, exec);
     close_rig(&r);
 }
@@ -248,6 +286,7 @@ Suite *vn_suite_cpu(void)
     tcase_add_test(c, replay_gives_every_lane_scratch_of_its_own);
     tcase_add_test(c, a_small_plan_runs_on_one_lane);
     tcase_add_test(c, a_part_of_a_recording_runs_alone);
+    tcase_add_test(c, steps_see_what_those_before_wrote_shared_or_small);
     tcase_add_test(c, replay_allocates_nothing);
     tcase_add_test(c, recording_survives_every_failed_allocation);
     tcase_add_test(c, a_step_without_a_kernel_is_a_bug);

@@ -225,8 +225,7 @@ static void child_path(char out[128], const char *file)
 }
 
 /* In a child: train with a checkpoint after every step, going on from the last; save. `kill_at`:
- * the file operation before which it dies, 0: none. The parent never starts OpenMP's threads, so
- * that children may. */
+ * the file operation before which it dies, 0: none. */
 static void train_in_child(const char *state, const char *model, int64_t kill_at)
 {
     vn_lab lab;

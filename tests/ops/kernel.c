@@ -111,6 +111,12 @@ static void check_kernel(bench *b, const vn_op_case *oc, const vn_op_run *ref, v
     vn_launch_replayed(&run, k, b->dev, 2);
     check_memory(&run, k);
     vn_check_bits(&run, &first, k, "when recorded and replayed");
+    if (!k->meets) {
+        vn_op_reset(&run);
+        vn_launch_direct(&run, k, NULL, LANES);
+        check_memory(&run, k);
+        vn_check_bits(&run, &first, k, "in parts, the last first");
+    }
     check_unread(b, &run, &first, k);
     vn_drop_bits(&first);
     vn_op_close(&run);

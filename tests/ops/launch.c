@@ -21,6 +21,22 @@ static void on_lane(void *arg, vn_lane *lane)
     l->kernel->launch(l->call, &s.base);
 }
 
+/* All parts by one lane, the last first: what a kernel must stand whose lanes do not meet. */
+static void backwards(launch *l, int parts)
+{
+    for (int i = parts - 1; i >= 0; i--) {
+        vn_lane part = { i, parts, NULL };
+        vn_cpu_stream s = { { NULL }, &part, l->scratch[0].data };
+        l->kernel->launch(l->call, &s.base);
+    }
+}
+
+static void launch_all(launch *l, vn_team *team, int lanes)
+{
+    if (team) vn_team_run(team, lanes, on_lane, l);
+    else backwards(l, lanes);
+}
+
 void vn_launch_direct(vn_op_run *run, const vn_kernel *kernel, vn_team *team, int lanes)
 {
     vn_call call = run->call;
@@ -33,7 +49,7 @@ void vn_launch_direct(vn_op_run *run, const vn_kernel *kernel, vn_team *team, in
         l.scratch[i] = vn_fence_open(want.per_lane);
         memset(l.scratch[i].data, 0xff, want.per_lane);
     }
-    vn_team_run(team, lanes, on_lane, &l);
+    launch_all(&l, team, lanes);
     if (!vn_fence_whole(&shared))
         ck_abort_msg("%s %s: wrote outside its shared scratch of %zu bytes", run->oc->name,
                      kernel->name, want.shared);
