@@ -34,6 +34,7 @@ VF_INLINE vf vf_sign_flip(vf a, vf sign) { return _mm256_xor_ps(a, sign); }
 VF_INLINE vf_mask vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 VF_INLINE vf_mask vf_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 VF_INLINE vf_mask vf_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+VF_INLINE vf_mask vf_both(vf_mask a, vf_mask b) { return _mm256_and_ps(a, b); }
 VF_INLINE int vf_count(vf_mask m) { return __builtin_popcount((unsigned)_mm256_movemask_ps(m)); }
 /* a where m, else b */
 VF_INLINE vf vf_pick(vf_mask m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }

@@ -31,6 +31,7 @@ VF_INLINE vf vf_sign_flip(vf a, vf sign) { return _mm512_xor_ps(a, sign); }
 VF_INLINE vf_mask vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 VF_INLINE vf_mask vf_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 VF_INLINE vf_mask vf_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+VF_INLINE vf_mask vf_both(vf_mask a, vf_mask b) { return a & b; }
 VF_INLINE int vf_count(vf_mask m) { return __builtin_popcount(m); } /* lanes set */
 /* a where m, else b */
 VF_INLINE vf vf_pick(vf_mask m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }

@@ -44,6 +44,7 @@ VF_INLINE vf vf_sign_flip(vf a, vf sign) { return (vf)((vf_mask)a ^ (vf_mask)sig
 VF_INLINE vf_mask vf_lt(vf a, vf b) { return a < b; }
 VF_INLINE vf_mask vf_le(vf a, vf b) { return a <= b; }
 VF_INLINE vf_mask vf_eq(vf a, vf b) { return a == b; }
+VF_INLINE vf_mask vf_both(vf_mask a, vf_mask b) { return a & b; }
 VF_INLINE int vf_count(vf_mask m) { return -(m[0] + m[1] + m[2] + m[3]); } /* lanes set */
 /* a where m, else b */
 VF_INLINE vf vf_pick(vf_mask m, vf a, vf b) { return (vf)((m & (vf_mask)a) | (~m & (vf_mask)b)); }

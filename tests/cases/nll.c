@@ -28,6 +28,14 @@ static void make_levels(const vn_call *c, double *const in[VN_MAX_IN])
     for (int64_t i = 0; i < vn_count(&c->in[4]); i++) in[4][i] = 0.5 + 0.45 * in[4][i];
 }
 
+/* One level: every fifth y is its forecast, and a step in the middle is not observed. */
+static void hit_often(const vn_call *c, double *const in[VN_MAX_IN])
+{
+    int64_t n = vn_count(&c->in[1]);
+    for (int64_t i = 0; i < n; i += 5) in[1][i] = in[0][i];
+    in[2][n / 2] = 0;
+}
+
 const vn_case vn_cases_qloss[] = {
     { "five levels",
       { STEPS(5, 7, 5), F32(7), F32_OF(FIVE, 5) },
@@ -54,6 +62,8 @@ const vn_case vn_cases_qloss[] = {
       .reduce = 1350 },
     { "rows of one level over one tile", { STEPS(150, 37, 1), NONE, F32_OF(FIVE, 1) },
       .fill = MASKED, .reduce = 5550 },
+    { "one level, nearly all seen, with hits", { STEPS(150, 37, 1), NONE, F32_OF(FIVE, 1) },
+      .fill = SEEN, .reduce = 5550, .prepare = hit_often },
     { "NaN under the mask",
       { STEPS(5, 7, 5), F32(7), F32_OF(FIVE, 5) },
       .fill = MASKED,
@@ -88,6 +98,10 @@ const vn_case vn_cases_qloss_grad[] = {
       .fill = MASKED,
       .prepare = make_levels },
     { "over one tile", { STEPS(150, 9, 5), NONE, F32_OF(FIVE, 5), F32(1) }, .fill = MASKED },
+    { "one level, nearly all seen, with hits",
+      { STEPS(150, 37, 1), NONE, F32_OF(FIVE, 1), F32(1) },
+      .fill = SEEN,
+      .prepare = hit_often },
     { "NaN under the mask",
       { STEPS(5, 7, 5), NONE, F32_OF(FIVE, 5), F32(1) },
       .fill = MASKED,
