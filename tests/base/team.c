@@ -110,7 +110,7 @@ static const bool children_may_start = true;
 
 START_TEST(the_child_of_a_fork_has_lanes_of_its_own)
 {
-    vn_team *team, *young;
+    vn_team *team, *young = NULL;
     int size, status;
     ck_assert_int_eq(vn_team_open(3, &team), VN_OK);
     play(team, 0, 10, &size);
