@@ -1,4 +1,5 @@
 /* vane bench: what the library takes on this machine, beside what physics allows. */
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -87,6 +88,14 @@ static void load_workloads(bench_job *job)
         job->workload[job->n_workloads++] = w;
 }
 
+/* "nhits_train_b3" is no beginning of "nhits_train_b32": a number is whole. */
+static bool begins(const char *name, const char *word)
+{
+    size_t n = strlen(word);
+    bool inside = n && isdigit((unsigned char)word[n - 1]) && isdigit((unsigned char)name[n]);
+    return !strncmp(name, word, n) && !inside;
+}
+
 /* A word chooses a group by its name, or workloads by the beginning of "nhits_train_b32". */
 static bool chosen(const args *a, const vane_workload *w, int64_t size, bool *used)
 {
@@ -94,8 +103,7 @@ static bool chosen(const args *a, const vane_workload *w, int64_t size, bool *us
     bool found = a->n_files == 0;
     snprintf(name, sizeof name, "%s_%c%lld", w->name, w->axis, (long long)size);
     for (int i = 0; i < a->n_files; i++)
-        if (!strcmp(a->file[i], w->group) || !strncmp(name, a->file[i], strlen(a->file[i])))
-            found = used[i] = true;
+        if (!strcmp(a->file[i], w->group) || begins(name, a->file[i])) found = used[i] = true;
     return found;
 }
 
@@ -357,7 +365,7 @@ static int run(args *a)
         return usage_error(a->command, "--profile does not go with --baseline");
     talk_open(&t, a);
     talk_catch();
-    if (a->n_files == 1 && !strcmp(a->file[0], "report")) {
+    if (a->n_files && !strcmp(a->file[0], "report")) {
         code = path ? usage_error(a->command, "--baseline does not go with report")
                     : bench_report(a, &t, &job);
     } else {
@@ -374,7 +382,7 @@ static int run(args *a)
 const command command_bench = {
     .name = "bench",
     .usage = "vane bench [WORKLOAD | GROUP ...] [--batch LIST] [--n LIST] [flags]\n"
-             "vane bench report [--threads N]",
+             "vane bench report [phases | figures | levels | kept ...] [--threads N]",
     .summary = "time operations, models, files and scores against the machine's limits",
     .about = "WORKLOAD is the beginning of a name such as nhits_train_b32, GROUP one of infer, "
              "train, ops,\n"

@@ -11,6 +11,5 @@ vane=${VANE:-build/release/vane}
 python=${PYTHON:-.venv/bin/python}
 [[ -x $vane ]] || { echo "run.sh: no $vane; build it: cmake --preset release && cmake --build --preset release" >&2; exit 2; }
 [[ -x $python ]] || { echo "run.sh: no $python; tools/setup.sh --peers installs it" >&2; exit 2; }
-# Threads of both sides wait for work spinning, as they do where nothing else runs.
-exec env OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-active}" PYTHONPATH=bench/peers \
-    "$python" bench/peers/peers.py --vane "$vane" "$@"
+# Neither side is told how to wait (OMP_WAIT_POLICY): a team told to spin would take the cores from the other.
+exec env PYTHONPATH=bench/peers "$python" bench/peers/peers.py --vane "$vane" "$@"

@@ -131,7 +131,8 @@ static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *i
     vn_floor_run run = { model ? o->n : 1, item->train, o->site.threads, bench->peak };
     double us = bench->peak > 0 ? vn_floor_us(&item->work, &run) : 0;
     double products = item->products && bench->peak > 0 ? 1e6 * item->flops / bench->peak : 0;
-    double rate = item->touched ? vn_copy_rate(o->site.threads, (size_t)item->bytes) : 0;
+    double lies = item->footprint > 0 ? item->footprint : item->bytes;
+    double rate = item->touched ? vn_copy_rate(o->site.threads, (size_t)lies) : 0;
     double bytes = rate > 0 ? 1e6 * item->bytes / rate : 0;
     if (products > us) us = products;
     return bytes > us ? bytes : us;

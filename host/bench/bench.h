@@ -21,9 +21,10 @@ typedef struct vn_bench_item {
     void (*close)(void *ctx);
     vn_plan *plan;       /* what runs, where that is one plan; borrowed */
     double flops, bytes; /* of a run: a multiply-add is 2; read and written once. 0: not known */
+    double footprint;    /* bytes that `bytes` move through; 0: as many */
     vn_floor_work work;  /* of a window of a model, for its floor */
     bool train;
-    bool touched, products; /* limited by `bytes` at the rate of a copy of that size; by `flops` at
+    bool touched, products; /* limited by `bytes` at the rate of a copy of the footprint; by `flops` at
                                the peak */
 } vn_bench_item;
 

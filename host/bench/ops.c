@@ -208,6 +208,7 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
     item->plan = k->plan;
     item->flops = info.flops;
     item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k);
+    if (op->build == build_adam) item->footprint = 16.0 * (double)size; /* p, g, m, v */
     item->touched = true;
     item->products = op->n_out > 0;
     item->work = functions(op, size);

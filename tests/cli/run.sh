@@ -475,6 +475,7 @@ expect 0 '--baseline WHAT' "$vane" help bench
 expect 0 '| relu_n64 ' "$vane" bench relu --n 64 $few
 check 'four sizes from 64 to 512' [ "$("$vane" bench relu --n 64..512 $few -q | grep -c '^| relu_n')" -eq 4 ]
 check 'steps of 5' [ "$("$vane" bench relu --n 3,10..20+5 $few -q | grep -c '^| relu_n')" -eq 4 ]
+check 'a number is whole' [ "$("$vane" bench relu_n6 --n 6,64 $few -q | grep -c '^| relu_n')" -eq 1 ]
 expect 0 '| scores_b5 ' "$vane" bench metrics --batch 5 $few
 expect 0 '| nhits_infer_b3 ' "$vane" bench nhits_infer --batch 3 $few
 expect 0 'cpu:ref' "$vane" bench relu --n 64 --backends cpu:ref,cpu:generic --threads 1,2 $few
@@ -504,6 +505,9 @@ expect 1 'did not end well' "$vane" bench relu --n 64 $few --baseline compare=/b
 expect 2 'expected save=FILE' "$vane" bench relu --baseline base.json
 expect 2 'does not go with' "$vane" bench relu --baseline save=x.json --profile
 expect 2 'no workload or group "rlu"' "$vane" bench rlu
+expect 0 'made anew' "$vane" bench report kept --seconds 0
+expect 0 '| optimizer |' "$vane" bench report phases --seconds 0.01 --threads 1
+expect 2 'no section "figs"' "$vane" bench report figs
 expect 2 '--n "0"' "$vane" bench relu --n 0
 expect 2 '--n "64.."' "$vane" bench relu --n 64..
 expect 2 '--n "9..3"' "$vane" bench relu --n 9..3
