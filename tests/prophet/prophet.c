@@ -200,13 +200,20 @@ START_TEST(a_regressor_and_a_condition_find_their_effect)
 }
 END_TEST
 
-/* Three texts with effects 0, 2 and 5, and a past-only column that acts 7 rows, the horizon, later. */
+/* Three texts with effects 0, 2 and 5, and a past-only column that acts 7 rows, the horizon, later.
+ */
 enum { KINDS_T = 300, KINDS_ALL = KINDS_T + 7 };
 static const char *const sales[] = { "none", "half", "gift" };
 static const double sale_effect[] = { 0, 2, 5 };
 
-static int sale_at(int t) { return (int)(vn_random4(6, 1, (uint64_t)t).v[0] % 3); }
-static float wind_at(int t) { return 4 * vn_uniform24(vn_random4(6, 2, (uint64_t)t).v[0]); }
+static int sale_at(int t)
+{
+    return (int)(vn_random4(6, 1, (uint64_t)t).v[0] % 3);
+}
+static float wind_at(int t)
+{
+    return 4 * vn_uniform24(vn_random4(6, 2, (uint64_t)t).v[0]);
+}
 
 static vn_panel *kinds_panel(void)
 {
@@ -237,7 +244,8 @@ static vn_panel *kinds_panel(void)
 START_TEST(categories_and_past_features_find_their_effect)
 {
     vn_panel *p = kinds_panel();
-    vn_fitted *m = vn_bench_fitted("weekly_seasonality=false n_changepoints=0 regressors=wind:5", p);
+    vn_fitted *m =
+        vn_bench_fitted("weekly_seasonality=false n_changepoints=0 regressors=wind:5", p);
     const vn_prophet_spec *s = &((vn_prophet_table *)m->state)->spec;
     float out[7], again[7];
     vn_columns c, d;
@@ -349,18 +357,20 @@ END_TEST
 
 typedef struct protocol {
     const char *file, *options;
-    double rmse;
+    double rmse, published, above; /* above: part by which the published figure may be missed */
 } protocol;
 
-/* The last 30 rows ahead of the others, as in prophet's unit tests. The figures are those of prophet
- * 1.5.0's Newton, all digits kept (sig_figs = 18; the 127.01 of its test of large numbers is that of
- * coefficients rounded to 6 digits), and on tests_data3 with minmax of that optimiser started at our
- * minimum, where it stays: from its own start it stops 0.042 above and scores 93.46. */
+/* The last 30 rows ahead of the others, as in prophet's unit tests, whose figures are `published`.
+ * `rmse` is that of prophet 1.5.0's Newton with all digits kept (sig_figs = 18), and on tests_data3
+ * with minmax of that optimiser started at our minimum, where it stays. Two published figures are
+ * not those of the minimum: the 127.01 is that of coefficients rounded to 6 digits, which 80.09
+ * stays below, and the 93.45 that of a fit that stops 0.042 above the minimum, which happens to
+ * score 2.4 % better than the minimum does. */
 static const protocol protocols[] = {
-    { "prophet/tests_data.csv", "scaling=absmax", 23.4435 },
-    { "prophet/tests_data.csv", "scaling=minmax", 11.2935 },
-    { "prophet/tests_data3.csv", "scaling=absmax", 80.0879 },
-    { "prophet/tests_data3.csv", "scaling=minmax", 95.7370 },
+    { "prophet/tests_data.csv", "scaling=absmax", 23.4435, 23.44, 0.001 },
+    { "prophet/tests_data.csv", "scaling=minmax", 11.2935, 11.29, 0.001 },
+    { "prophet/tests_data3.csv", "scaling=absmax", 80.0879, 127.01, 0 },
+    { "prophet/tests_data3.csv", "scaling=minmax", 95.7370, 93.45, 0.025 },
 };
 
 /* Rows of the 31 observed last: the end of the history, then what is to be forecast. */
@@ -392,6 +402,7 @@ START_TEST(the_tables_of_its_tests_score_as_prophet_does)
     ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, out), VN_OK);
     for (int k = 0; k < 30; k++) sum += pow(out[k] - vn_panel_y(p, row[1 + k]), 2);
     ck_assert_double_eq_tol(sqrt(sum / 30), c->rmse, 0.01 * c->rmse);
+    ck_assert_double_le(sqrt(sum / 30), c->published * (1 + c->above));
     vn_fitted_close(m);
     vn_panel_close(p);
 }
