@@ -13,6 +13,10 @@ typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
 
 typedef struct vn_backend vn_backend;
 typedef struct vn_exec vn_exec; /* a recorded list of steps; the backend's own */
+typedef struct vn_tape vn_tape; /* recorded calls on a stream; the backend's own */
+
+/* Places in a stream that can be marked: slots 0 .. VN_MARKS - 1. */
+enum { VN_MARKS = 256 };
 
 /* A backend's device and stream structs begin with these. */
 typedef struct vn_device {
@@ -66,6 +70,16 @@ struct vn_backend {
     vn_status (*record)(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **exec);
     vn_status (*replay)(vn_stream *s, vn_exec *exec, int first, int last); /* steps [first, last) */
     void (*drop)(vn_exec *exec);
+    /* Marks; the three may be NULL: calls return when they are done. */
+    vn_status (*mark)(vn_stream *s, int slot);  /* what is queued on s now ends at the mark */
+    vn_status (*reach)(vn_stream *s, int slot); /* the host waits for the last mark of the slot */
+    vn_status (*elapsed)(vn_stream *s, int from, int to, double *us); /* between marks reached */
+    /* Tapes; may be NULL. Copies and replays called on s between begin and end are kept, not run; `play`
+     * runs them all as one piece of work of `nodes` launches and copies. */
+    vn_status (*tape_begin)(vn_stream *s);
+    vn_status (*tape_end)(vn_stream *s, vn_tape **tape, int *nodes);
+    vn_status (*tape_play)(vn_stream *s, vn_tape *tape);
+    void (*tape_drop)(vn_tape *tape);
 };
 
 #endif

@@ -171,6 +171,67 @@ void vn_exec_drop(vn_stream *s, vn_exec *exec)
     if (s && exec) s->backend->drop(exec);
 }
 
+/* ---- marks and tapes ---- */
+
+bool vn_stream_has_marks(const vn_stream *s)
+{
+    return s->backend->mark != NULL;
+}
+
+vn_status vn_stream_mark(vn_stream *s, int slot)
+{
+    if (!s->backend->mark) return VN_OK;
+    if (slot < 0 || slot >= VN_MARKS)
+        return VN_FAIL(VN_E_BUG, "mark %d of a stream that has %d", slot, VN_MARKS);
+    VN_TRY(s->backend->mark(s, slot));
+    return VN_OK;
+}
+
+vn_status vn_stream_reach(vn_stream *s, int slot)
+{
+    if (!s->backend->reach) return VN_OK;
+    VN_TRY(s->backend->reach(s, slot));
+    return VN_OK;
+}
+
+vn_status vn_stream_elapsed(vn_stream *s, int from, int to, double *us)
+{
+    *us = -1;
+    if (!s->backend->elapsed) return VN_OK;
+    VN_TRY(s->backend->elapsed(s, from, to, us));
+    return VN_OK;
+}
+
+bool vn_stream_has_tapes(const vn_stream *s)
+{
+    return s->backend->tape_begin != NULL;
+}
+
+vn_status vn_tape_begin(vn_stream *s)
+{
+    VN_TRY(s->backend->tape_begin(s));
+    return VN_OK;
+}
+
+vn_status vn_tape_end(vn_stream *s, vn_tape **tape, int *nodes)
+{
+    *tape = NULL;
+    *nodes = 0;
+    VN_TRY(s->backend->tape_end(s, tape, nodes));
+    return VN_OK;
+}
+
+vn_status vn_tape_play(vn_stream *s, vn_tape *tape)
+{
+    VN_TRY(s->backend->tape_play(s, tape));
+    return VN_OK;
+}
+
+void vn_tape_drop(vn_stream *s, vn_tape *tape)
+{
+    if (s && tape) s->backend->tape_drop(tape);
+}
+
 const vn_kernel *const *vn_kernels_of(const vn_device *dev, vn_op op)
 {
     static const vn_kernel *const none[] = { NULL };

@@ -42,6 +42,18 @@ vn_status vn_record(vn_stream *s, const vn_step *steps, int n, double flops, vn_
 vn_status vn_replay(vn_stream *s, vn_exec *exec, int first, int last);
 void vn_exec_drop(vn_stream *s, vn_exec *exec);
 
+/* Marks and tapes (device/backend.h). Without them: reaching returns at once, there is no time between
+ * marks and no tape, *us -1 and *tape NULL. */
+bool vn_stream_has_marks(const vn_stream *s);
+vn_status vn_stream_mark(vn_stream *s, int slot);
+vn_status vn_stream_reach(vn_stream *s, int slot);
+vn_status vn_stream_elapsed(vn_stream *s, int from, int to, double *us);
+bool vn_stream_has_tapes(const vn_stream *s);
+vn_status vn_tape_begin(vn_stream *s);
+vn_status vn_tape_end(vn_stream *s, vn_tape **tape, int *nodes);
+vn_status vn_tape_play(vn_stream *s, vn_tape *tape);
+void vn_tape_drop(vn_stream *s, vn_tape *tape);
+
 /* The first kernel of the device's list for this call whose `need` the device has and whose
  * `unfit` gives no reason. `why` (may be NULL) receives one line "name: reason" for each kernel
  * passed over. NULL if none fits. */

@@ -232,8 +232,8 @@ vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, vn_val loss, vn_val ba
     vn_val p = vn_block(g, VN_HOME_PARAM), grad = vn_block(g, VN_HOME_GRAD);
     vn_val m = vn_block(g, VN_HOME_M), v = vn_block(g, VN_HOME_V);
     vn_val norm = vn_emit1(g, VN_OP_GRADNORM, &grad, 1, NULL);
-    vn_emit1(g, VN_OP_GUARD, (vn_val[]){ loss, norm, bad }, 3, NULL);
+    bad = vn_emit1(g, VN_OP_GUARD, (vn_val[]){ loss, norm, bad }, 3, NULL);
     vn_val out[VN_MAX_OUT];
-    vn_emit(g, VN_OP_ADAM, (vn_val[]){ p, grad, m, v, norm }, 5, attr, out);
+    vn_emit(g, VN_OP_ADAM, (vn_val[]){ p, grad, m, v, norm, bad }, 6, attr, out);
     return norm;
 }

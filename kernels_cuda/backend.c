@@ -27,6 +27,10 @@ typedef struct range_graph {
     cudaGraphExec_t exec;
 } range_graph;
 
+struct vn_tape {
+    cudaGraphExec_t exec;
+};
+
 struct vn_exec {
     vn_cuda_device *dev;
     vn_cuda_stream *own; /* where graphs are captured: the caller's may be one that cannot be */
@@ -194,6 +198,8 @@ static void close_stream(vn_stream *base)
 {
     vn_cuda_stream *s = (vn_cuda_stream *)base;
     if (s->event) cudaEventDestroy(s->event);
+    for (int i = 0; i < VN_MARKS; i++)
+        if (s->mark[i]) cudaEventDestroy(s->mark[i]);
     if (s->handle && !s->adopted) cudaStreamDestroy(s->handle);
     vn_free(s);
 }
@@ -310,18 +316,32 @@ static void launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
         exec->steps[i].kernel->launch(&exec->steps[i].call, &s->base);
 }
 
-static vn_status capture(vn_exec *exec, int first, int last, cudaGraphExec_t *out)
+static vn_status begin_capture(vn_cuda_stream *s)
 {
-    vn_cuda_stream *s = exec->own;
-    cudaGraph_t graph = NULL;
     CUDA_TRY(cudaStreamBeginCapture(s->handle, cudaStreamCaptureModeThreadLocal),
              "beginning a recording");
-    launch_range(s, exec, first, last);
+    return VN_OK;
+}
+
+static vn_status end_capture(vn_cuda_stream *s, cudaGraphExec_t *out, int *nodes)
+{
+    cudaGraph_t graph = NULL;
+    size_t n = 0;
     CUDA_TRY(cudaStreamEndCapture(s->handle, &graph), "recording the steps");
-    cudaError_t e = cudaGraphInstantiate(out, graph, 0);
+    cudaError_t e = cudaGraphGetNodes(graph, NULL, &n);
+    if (!e) e = cudaGraphInstantiate(out, graph, 0);
     cudaGraphDestroy(graph);
     CUDA_TRY(e, "making a graph of the steps");
+    *nodes = (int)n;
     return VN_OK;
+}
+
+static vn_status capture(vn_exec *exec, int first, int last, cudaGraphExec_t *out)
+{
+    int nodes;
+    VN_TRY(begin_capture(exec->own));
+    launch_range(exec->own, exec, first, last);
+    return end_capture(exec->own, out, &nodes);
 }
 
 /* The graph of a range, made at its first use; *out NULL where there is room for no more. */
@@ -345,13 +365,78 @@ static vn_status replay(vn_stream *base, vn_exec *exec, int first, int last)
         return VN_FAIL(VN_E_BUG, "replay of steps %d to %d, but %d were recorded", first, last,
                        exec->n);
     CUDA_TRY(cudaSetDevice(exec->dev->index), "choosing the device");
-    if (last - first > 1) VN_TRY(graph_of(exec, first, last, &graph));
+    if (last - first > 1 && !s->taping) VN_TRY(graph_of(exec, first, last, &graph));
     if (graph) {
         CUDA_TRY(cudaGraphLaunch(graph, s->handle), "replaying the steps");
         return VN_OK;
     }
     launch_range(s, exec, first, last);
     CUDA_TRY(cudaGetLastError(), "launching kernels");
+    return VN_OK;
+}
+
+/* ---- marks and tapes ---- */
+
+static vn_status mark(vn_stream *base, int slot)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    if (!s->mark[slot])
+        CUDA_TRY(cudaEventCreateWithFlags(&s->mark[slot], cudaEventDefault), "making an event");
+    CUDA_TRY(cudaEventRecord(s->mark[slot], s->handle), "marking a stream");
+    return VN_OK;
+}
+
+static vn_status reach(vn_stream *base, int slot)
+{
+    CUDA_TRY(cudaEventSynchronize(((vn_cuda_stream *)base)->mark[slot]), "running kernels");
+    return VN_OK;
+}
+
+static vn_status elapsed(vn_stream *base, int from, int to, double *us)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    float ms = 0;
+    CUDA_TRY(cudaEventElapsedTime(&ms, s->mark[from], s->mark[to]), "timing steps");
+    *us = 1e3 * (double)ms;
+    return VN_OK;
+}
+
+static vn_status begin_tape(vn_stream *base)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    VN_TRY(begin_capture(s));
+    s->taping = true;
+    return VN_OK;
+}
+
+static void drop_tape(vn_tape *tape)
+{
+    if (tape->exec) cudaGraphExecDestroy(tape->exec);
+    vn_free(tape);
+}
+
+static vn_status end_tape(vn_stream *base, vn_tape **out, int *nodes)
+{
+    vn_cuda_stream *s = (vn_cuda_stream *)base;
+    vn_tape *tape = vn_calloc(1, sizeof *tape);
+    cudaGraphExec_t exec = NULL;
+    s->taping = false;
+    vn_status st =
+        end_capture(s, &exec, nodes); /* also where there is no memory: the capture must end */
+    if (!st && !tape) st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    if (st) {
+        if (exec) cudaGraphExecDestroy(exec);
+        vn_free(tape);
+        return st;
+    }
+    tape->exec = exec;
+    *out = tape;
+    return VN_OK;
+}
+
+static vn_status play_tape(vn_stream *base, vn_tape *tape)
+{
+    CUDA_TRY(cudaGraphLaunch(tape->exec, ((vn_cuda_stream *)base)->handle), "replaying the steps");
     return VN_OK;
 }
 
@@ -377,4 +462,11 @@ const vn_backend vn_backend_cuda = {
     .record = record,
     .replay = replay,
     .drop = drop,
+    .mark = mark,
+    .reach = reach,
+    .elapsed = elapsed,
+    .tape_begin = begin_tape,
+    .tape_end = end_tape,
+    .tape_play = play_tape,
+    .tape_drop = drop_tape,
 };

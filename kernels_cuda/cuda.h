@@ -20,6 +20,8 @@ typedef struct vn_cuda_stream {
     struct CUevent_st *event; /* for other streams to wait for this one */
     struct vn_cuda_device *dev;
     bool adopted; /* the handle is a caller's */
+    bool taping;  /* calls are kept for a tape */
+    struct CUevent_st *mark[VN_MARKS]; /* made when first used */
 } vn_cuda_stream;
 
 /* [VN_OP_COUNT] lists, fastest first, NULL-ended (table.c, from kernels.def). */

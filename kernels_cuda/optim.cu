@@ -78,14 +78,14 @@ struct adam_facts {
     bool skip;
 };
 
-__device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm, double lr,
-                                               int64_t step)
+__device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm, bool bad,
+                                               double lr, int64_t step)
 {
     double clip = a.clip > 0 ? fmin(1.0, a.clip / ((double)norm + 1e-6)) : 1;
     return adam_facts{ (float)clip, (float)(lr / (1 - power(a.beta1, step))),
                        (float)(1 / (1 - power(a.beta2, step))),
                        (float)(a.decoupled ? lr * a.weight_decay : a.weight_decay),
-                       !isfinite(norm) };
+                       bad || !isfinite(norm) };
 }
 
 __device__ __forceinline__ void adam_one(const vn_attr_adam &a, const adam_facts &f, bool decays,
@@ -101,7 +101,7 @@ __device__ __forceinline__ void adam_one(const vn_attr_adam &a, const adam_facts
 
 struct adam_blocks {
     const float *g, *norm, *lr;
-    const int64_t *step;
+    const int64_t *step, *bad;
     float *p, *m, *v;
 };
 
@@ -109,7 +109,8 @@ __global__ void __launch_bounds__(THREADS)
     vn_adam_kernel(vn_attr_adam a, adam_blocks b, int64_t n, bool aligned)
 {
     VN_SHARED_VAR(adam_facts, shared, [1]);
-    if (threadIdx.x == 0) shared[0] = facts_of(a, *b.norm, (double)*b.lr, *b.step + 1);
+    if (threadIdx.x == 0)
+        shared[0] = facts_of(a, *b.norm, b.bad && *b.bad >= 0, (double)*b.lr, *b.step + 1);
     __syncthreads();
     adam_facts f = shared[0];
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
@@ -134,8 +135,8 @@ static void adam(const vn_call *c, vn_stream *s)
 {
     adam_blocks b = { (const float *)c->in[1].data, (const float *)c->in[4].data,
                       c->run->scalar + VN_LR,       c->run->step,
-                      (float *)c->out[0].data,      (float *)c->out[1].data,
-                      (float *)c->out[2].data };
+                      (const int64_t *)c->in[5].data, (float *)c->out[0].data,
+                      (float *)c->out[1].data,      (float *)c->out[2].data };
     int64_t n = vn_count(&c->in[0]);
     bool aligned = vn_aligned16(b.g) && vn_aligned16(b.p) && vn_aligned16(b.m) && vn_aligned16(b.v);
     VN_LAUNCH(vn_adam_kernel, vn_blocks(n, THREADS * EACH), dim3(THREADS), 0, s,

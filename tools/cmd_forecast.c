@@ -119,7 +119,7 @@ const command command_forecast = {
         "again without being asked for.",
     .groups = " run data ",
     .options = " level quantiles num_samples ",
-    .without = " model checkpoint checkpoint_steps resume calendar local_scaler_type ",
+    .without = " model checkpoint checkpoint_steps resume steps_per_launch calendar local_scaler_type ",
     .flags = flags,
     .run = run,
 };

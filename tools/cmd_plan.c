@@ -64,7 +64,7 @@ const command command_plan = {
              "out exactly as training or forecasting would.",
     .groups = " run data train model ",
     .options = "",
-    .without = " components inference_windows_batch_size checkpoint checkpoint_steps resume ",
+    .without = " components inference_windows_batch_size steps_per_launch checkpoint checkpoint_steps resume ",
     .flags = flags,
     .run = run,
 };

@@ -5,6 +5,13 @@
 
 static const vn_tensor one = { .rank = 1, .dim = { 1 } };
 
+static vn_status need_bad(const vn_tensor *bad)
+{
+    if (bad->dtype == VN_I64 && vn_same_shape(bad, &one)) return VN_OK;
+    return VN_FAIL(VN_E_SHAPE, "bad is %s %s; it must be i64 [1]", vn_dtype_name(bad->dtype),
+                   VN_SHAPE(bad));
+}
+
 static vn_status infer_gradnorm(vn_call *c)
 {
     VN_TRY(vn_need(c, 0, "g", 1, 1));
@@ -36,6 +43,7 @@ static vn_status infer_adam(vn_call *c)
     }
     VN_TRY(vn_need(c, 4, "norm", 1, 1));
     VN_TRY(vn_need_shape(c, 4, "norm", &one, "the step"));
+    if (vn_given(c, 5)) VN_TRY(need_bad(&c->in[5]));
     VN_TRY(need_decay("beta1", attr->beta1));
     VN_TRY(need_decay("beta2", attr->beta2));
     if (!(attr->eps >= 0 && attr->weight_decay >= 0 && attr->clip >= 0))
@@ -62,9 +70,7 @@ static vn_status infer_guard(vn_call *c)
     VN_TRY(vn_need(c, 1, "norm", 1, 1));
     VN_TRY(vn_need_shape(c, 0, "loss", &one, "guard"));
     VN_TRY(vn_need_shape(c, 1, "norm", &one, "guard"));
-    if (bad->dtype != VN_I64 || !vn_same_shape(bad, &one))
-        return VN_FAIL(VN_E_SHAPE, "bad is %s %s; it must be i64 [1]", vn_dtype_name(bad->dtype),
-                       VN_SHAPE(bad));
+    VN_TRY(need_bad(bad));
     vn_out_like(c, 0, bad);
     return VN_OK;
 }

@@ -23,18 +23,18 @@ void vn_plan_set(vn_plan *plan, int slot, float value)
     ((vn_facts *)plan->host_feed)->scalar[slot] = value;
 }
 
-static vn_status move_feed(vn_plan *plan)
+vn_status vn_plan_move_feed(vn_plan *plan, const void *feed)
 {
     if (plan->host_memory) return VN_OK;
-    return vn_stream_copy(plan->stream, plan->block[VN_HOME_FEED], plan->host_feed,
-                          plan->bytes[VN_HOME_FEED], VN_TO_DEVICE);
+    return vn_stream_copy(plan->stream, plan->block[VN_HOME_FEED], feed, plan->bytes[VN_HOME_FEED],
+                          VN_TO_DEVICE);
 }
 
-static vn_status move_read(vn_plan *plan)
+vn_status vn_plan_move_read(vn_plan *plan, void *read)
 {
     if (plan->host_memory) return VN_OK;
-    return vn_stream_copy(plan->stream, plan->host_read, plan->block[VN_HOME_READ],
-                          plan->bytes[VN_HOME_READ], VN_TO_HOST);
+    return vn_stream_copy(plan->stream, read, plan->block[VN_HOME_READ], plan->bytes[VN_HOME_READ],
+                          VN_TO_HOST);
 }
 
 void *vn_plan_address(const vn_plan *plan, vn_val v)
@@ -47,7 +47,7 @@ void *vn_plan_address(const vn_plan *plan, vn_val v)
 
 vn_status vn_plan_put(vn_plan *plan)
 {
-    VN_TRY(move_feed(plan));
+    VN_TRY(vn_plan_move_feed(plan, plan->host_feed));
     return vn_stream_wait(plan->stream);
 }
 
@@ -64,8 +64,8 @@ vn_status vn_plan_queue(vn_plan *plan, vn_stream *s)
 
 vn_status vn_plan_run(vn_plan *plan)
 {
-    VN_TRY(move_feed(plan));
+    VN_TRY(vn_plan_move_feed(plan, plan->host_feed));
     VN_TRY(vn_plan_queue(plan, plan->stream));
-    VN_TRY(move_read(plan));
+    VN_TRY(vn_plan_move_read(plan, plan->host_read));
     return vn_stream_wait(plan->stream);
 }

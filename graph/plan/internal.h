@@ -23,6 +23,12 @@ typedef struct vn_facts {
     float scalar[VN_N_SCALARS];
 } vn_facts;
 
+/* Pinned memory of one run of a ring. */
+typedef struct vn_slot {
+    void *feed, *read;
+    int mark; /* which tells that the run has ended */
+} vn_slot;
+
 struct vn_plan {
     vn_arena arena;
     vn_plan_config config;
@@ -39,6 +45,10 @@ struct vn_plan {
     void *block[VN_HOME_COUNT];  /* WORK, READ, FEED, CONST are the plan's own */
     size_t bytes[VN_HOME_COUNT];
     void *host_feed, *host_read; /* = block where the host can see device memory, else pinned */
+    vn_slot *slot;  /* [n_slots] of the ring; NULL without one. Slot 0 is host_feed's first value */
+    int n_slots, per_launch;
+    int64_t pushed, started, pulled; /* runs so far */
+    vn_tape **tape; /* [n_slots / per_launch], made when first played */
     bool host_memory;
     bool prologue_done;
     uint64_t version;
@@ -55,6 +65,13 @@ vn_status vn_plan_layout(vn_plan *plan, const vn_graph *g);
 
 /* True if a step writes the parameters, moments or state: the optimizer. */
 bool vn_plan_is_update(const vn_plan *plan, int step);
+
+/* exec.c: copies of the given host memory to and from the device around a run. */
+vn_status vn_plan_move_feed(vn_plan *plan, const void *feed);
+vn_status vn_plan_move_read(vn_plan *plan, void *read);
+
+/* ring.c: gives back the ring but the memory of slot 0, which host_feed and host_read then are. */
+void vn_plan_drop_ring(vn_plan *plan);
 
 /* dump.c: "bf16[2, 3] bf16[3, 2] -> [2, 2]", the shapes of a step, and types of 16 bits. */
 void vn_plan_put_shapes(const vn_step *s, vn_text *out);

@@ -217,6 +217,7 @@ void vn_plan_close(vn_plan *plan)
 {
     if (!plan) return;
     vn_device *dev = plan->config.dev;
+    vn_plan_drop_ring(plan);
     if (plan->exec) vn_exec_drop(plan->stream, plan->exec);
     if (plan->host_feed && !plan->host_memory)
         vn_device_free(dev, VN_MEM_PINNED, plan->host_feed, plan->bytes[VN_HOME_FEED]);

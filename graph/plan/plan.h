@@ -44,6 +44,32 @@ void vn_plan_set(vn_plan *plan, int slot, float value);
 /* Run once and wait. Allocates nothing. */
 vn_status vn_plan_run(vn_plan *plan);
 
+/* Runs the host does not wait for. A ring gives the plan feeds and reads for several runs, in pinned
+ * memory; vn_plan_feed and vn_plan_set then are of the run that is pushed next, vn_plan_read of the
+ * run pulled last. Every feed begins as a copy of the one that was.
+ *
+ *     vn_plan_ring(plan, k);
+ *     for (...) {
+ *         while (vn_plan_full(plan)) vn_plan_pull(plan);   read the results of the oldest run
+ *         write the feed; vn_plan_push(plan);
+ *     }
+ *     while (vn_plan_waiting(plan)) vn_plan_pull(plan);
+ *
+ * `per_launch` runs (1 .. VN_RING_MOST) are started at once, as one graph where the device has tapes;
+ * pulling a run that is not started yet starts what was pushed. Where the device reads the host's
+ * memory or has no marks a ring holds one run, which push carries out. The inputs of a run are in the
+ * stream's order with its steps, so that the results are those of vn_plan_run. */
+enum { VN_RING_MOST = 64 };
+vn_status vn_plan_ring(vn_plan *plan, int per_launch);
+bool vn_plan_full(const vn_plan *plan);
+int vn_plan_waiting(const vn_plan *plan); /* runs pushed and not pulled */
+vn_status vn_plan_push(vn_plan *plan);
+vn_status vn_plan_pull(vn_plan *plan);
+
+/* Launches and copies of one run as the device counts them, recorded once to see; -1 where it has no
+ * tapes. */
+vn_status vn_plan_nodes(vn_plan *plan, int *nodes);
+
 /* What the plan is. */
 typedef struct vn_plan_info {
     int n_steps, n_prologue;    /* launches a run; launches when parameters change */

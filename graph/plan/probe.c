@@ -49,13 +49,6 @@ static vn_status run_step(vn_plan *plan, int step)
     return vn_stream_wait(plan->stream);
 }
 
-static vn_status push_feed(vn_plan *plan)
-{
-    if (plan->host_memory) return VN_OK;
-    return vn_stream_copy(plan->stream, plan->block[VN_HOME_FEED], plan->host_feed,
-                          plan->bytes[VN_HOME_FEED], VN_TO_DEVICE);
-}
-
 static void name_step(const vn_plan *plan, int step, char *where, size_t n)
 {
     snprintf(where, n, "%s (%s)", plan->step_path[step],
@@ -65,7 +58,7 @@ static void name_step(const vn_plan *plan, int step, char *where, size_t n)
 vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n)
 {
     where[0] = 0;
-    VN_TRY(push_feed(plan));
+    VN_TRY(vn_plan_move_feed(plan, plan->host_feed));
     for (int k = 0; k < plan->n_steps; k++) {
         if (vn_plan_is_update(plan, k)) continue;
         VN_TRY(run_step(plan, k));
@@ -155,8 +148,8 @@ vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_
         return VN_FAIL(VN_E_ARGUMENT, "the plans have %d and %d steps: they are not of one graph",
                        a->n_steps, b->n_steps);
     memcpy(b->host_feed, a->host_feed, a->bytes[VN_HOME_FEED]);
-    VN_TRY(push_feed(a));
-    VN_TRY(push_feed(b));
+    VN_TRY(vn_plan_move_feed(a, a->host_feed));
+    VN_TRY(vn_plan_move_feed(b, b->host_feed));
     for (int k = 0; k < a->n_steps; k++) {
         if (vn_plan_is_update(a, k)) continue;
         double terms;

@@ -20,7 +20,7 @@ static size_t block_bytes(const vn_fitted *m, vn_home home)
 }
 
 static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64_t batch,
-                     const vn_plan *plan, bool why)
+                     const vn_plan *plan, int nodes, bool why)
 {
     vn_plan_info i;
     vn_plan_about(plan, &i);
@@ -36,11 +36,14 @@ static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64
                    i.n_steps, i.n_prologue, i.work_bytes,
                    i.values_bytes ? (double)i.work_bytes / (double)i.values_bytes : 0,
                    i.values_bytes, i.flops / 1e6, i.bytes / 1e6);
+    if (nodes >= 0)
+        vn_text_printf(&r->text, "%d nodes in the device's graph: launches and two copies\n", nodes);
     vn_plan_dump(plan, why, &r->text);
     vn_text_printf(&r->json,
                    "{\"schema\":1,\"model\":\"%s\",\"mode\":\"%s\",\"batch\":%" PRId64
-                   ",\"parameters\":%" PRId64 ",\"precision\":\"%s\",\"plan\":",
-                   m->def->name, mode, batch, m->params->n_numbers, vn_precision_name(m->precision));
+                   ",\"parameters\":%" PRId64 ",\"precision\":\"%s\",\"nodes\":%d,\"plan\":",
+                   m->def->name, mode, batch, m->params->n_numbers, vn_precision_name(m->precision),
+                   nodes);
     vn_plan_dump_json(plan, &r->json);
     vn_text_printf(&r->json, "}\n");
 }
@@ -54,6 +57,7 @@ static vn_status describe_plan(const vane_config *config, const vn_fitted *m, vn
     vn_plan_config c = { .seed = (uint64_t)m->train.seed, .why = why };
     uint64_t version = 1;
     vn_fitted own;
+    int nodes;
     vn_status st = VN_OK;
     VN_TRY_DONE(vn_config_device(config, &dev));
     m = vn_fitted_on(config, dev, m, &own);
@@ -65,7 +69,8 @@ static vn_status describe_plan(const vane_config *config, const vn_fitted *m, vn
     c.dev = dev;
     c.version = mode == VN_MODE_TRAIN ? NULL : &version;
     VN_TRY_DONE(vn_plan_make(graph.g, &c, &plan));
-    put_plan(r, m, name, batch, plan, why);
+    VN_TRY_DONE(vn_plan_nodes(plan, &nodes));
+    put_plan(r, m, name, batch, plan, nodes, why);
 done:
     vn_plan_close(plan);
     vn_graph_close(graph.g);

@@ -103,6 +103,7 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
     VN_TRY(vn_scaled_open(&e->columns, m, task->split, 0, &task->log, &e->scaled));
     if (vn_solver_of(m->def)) return VN_OK;
     VN_TRY(vn_predictor_open(m, dev, config->run.inference_windows_batch_size, &e->predictor));
+    VN_TRY(vn_predictor_bind(e->predictor, e->scaled.use));
     e->head = vn_predictor_head(e->predictor);
     e->sort = vn_calloc((size_t)e->head->width, sizeof *e->sort);
     if (!e->sort) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);

@@ -197,6 +197,7 @@ static vn_status compute(vn_predictor *predictor, const int32_t *pairs, slice *s
     s->raw = vn_malloc((size_t)(most * s->f->h * s->head->width) * sizeof *s->raw);
     s->room = vn_malloc((size_t)s->head->width * sizeof *s->room);
     if (!s->raw || !s->room) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    VN_TRY(vn_predictor_bind(predictor, s->scaled->use));
     for (; s->first < s->f->n_series; s->first += s->n) {
         int64_t left = s->f->n_series - s->first;
         s->n = left < most ? left : most;

@@ -192,7 +192,8 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
                            .ctx = (void *)(uintptr_t)h,
                            .checkpoint = or_null(&config->run.checkpoint),
                            .checkpoint_steps = config->run.checkpoint_steps,
-                           .resume = or_null(&config->run.resume) };
+                           .resume = or_null(&config->run.resume),
+                           .steps_per_launch = (int)config->run.steps_per_launch };
     VN_TRY_DONE(check_checkpoint(&hooks));
     VN_TRY_DONE(vn_config_device(config, &dev));
     m->precision = vn_config_precision(config, dev);

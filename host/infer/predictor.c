@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "device/resident.h"
+#include "host/train/gather.h"
 
 /* Weights stay in cache over this many rows; more only costs memory. Paths are many numbers a row:
  * windows of 2^22 numbers are enough to share among lanes. */
@@ -26,6 +27,9 @@ struct vn_predictor {
     void *param;
     uint64_t version; /* of the weights on the device */
     route one, many;
+    vn_source source;       /* VN_FROM_WINDOWS: the panel stays on the host */
+    const vn_panel *bound;  /* what `resident` holds; NULL: nothing */
+    vn_resident resident;
     const char *name; /* what is shown; NULL: nothing */
     int64_t row;      /* its numbers a window */
     float *shown;     /* where it goes, or NULL */
@@ -54,7 +58,7 @@ static vn_status open_route(vn_predictor *p, int64_t batch, route *r)
     if (p->name)
         VN_TRY(vn_model_graph_show(p->m, batch, p->name, &r->graph));
     else
-        VN_TRY(vn_model_graph_open(p->m, VN_MODE_FORECAST, batch, VN_F32, &r->graph));
+        VN_TRY(vn_model_graph_from(p->m, VN_MODE_FORECAST, batch, p->source, &r->graph));
     if (p->name) p->row = vn_count(&vn_value_of(r->graph.g, r->graph.shown)->t) / batch;
     vn_status st = vn_plan_make(r->graph.g, &config, &r->plan);
     vn_graph_close(r->graph.g);
@@ -68,14 +72,19 @@ static int64_t choose_batch(const vn_predictor *p)
     return most < 1 ? 1 : most < BATCH ? most : BATCH;
 }
 
+static vn_status open_routes(vn_predictor *p, int64_t batch)
+{
+    VN_TRY(open_route(p, 1, &p->one));
+    if (batch > 1) VN_TRY(open_route(p, batch, &p->many));
+    return VN_OK;
+}
+
 static vn_status open_all(vn_predictor *p, int64_t batch)
 {
     VN_TRY(vn_stream_open(p->dev, &p->stream));
     VN_TRY(vn_device_alloc(p->dev, VN_MEM_DEVICE, block_bytes(p), &p->param));
     VN_TRY(upload(p));
-    VN_TRY(open_route(p, 1, &p->one));
-    if (batch > 1) VN_TRY(open_route(p, batch, &p->many));
-    return VN_OK;
+    return open_routes(p, batch);
 }
 
 static vn_status open_predictor(const vn_fitted *m, vn_device *dev, int64_t batch,
@@ -124,6 +133,7 @@ void vn_predictor_close(vn_predictor *p)
     if (!p) return;
     vn_plan_close(p->one.plan);
     vn_plan_close(p->many.plan);
+    vn_resident_close(&p->resident);
     if (p->param) vn_device_free(p->dev, VN_MEM_DEVICE, p->param, block_bytes(p));
     if (p->stream) vn_stream_close(p->stream);
     vn_free(p);
@@ -168,13 +178,15 @@ static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int
     return VN_OK;
 }
 
-/* Up to r->batch windows; pairs of -1 fill the rest. `shown` may be NULL. */
-static vn_status run_batch(const vn_predictor *p, const route *r, const int32_t *pairs, int64_t n,
-                           float *out, float *shown)
+/* Up to r->batch windows; pairs of -1 fill the rest. `shown` may be NULL, `gather` where the device has
+ * the panel. */
+static vn_status run_batch(const vn_predictor *p, const route *r, vn_gather *gather, const int32_t *pairs,
+                           int64_t n, float *out, float *shown)
 {
     int32_t *feed = vn_plan_feed(r->plan, r->graph.pairs);
     memcpy(feed, pairs, (size_t)n * 2 * sizeof *feed);
     for (int64_t i = 2 * n; i < 2 * r->batch; i++) feed[i] = -1;
+    if (gather) VN_TRY(vn_gather_run(gather, feed, r->plan, &r->graph));
     VN_TRY(vn_plan_run(r->plan));
     memcpy(out, vn_plan_read(r->plan, r->graph.yhat),
            (size_t)(n * p->m->train.h * p->head.width) * sizeof *out);
@@ -184,17 +196,56 @@ static vn_status run_batch(const vn_predictor *p, const route *r, const int32_t 
     return VN_OK;
 }
 
-static vn_status run_all(const vn_predictor *p, const route *r, const vn_panel_view *view,
-                         const int32_t *pairs, int64_t n, float *out)
+static vn_status run_all(const vn_predictor *p, const route *r, vn_gather *gather, const int32_t *pairs,
+                         int64_t n, float *out)
 {
-    memcpy(vn_plan_feed(r->plan, r->graph.panel), view, sizeof *view);
     for (int64_t i = 0; i < n; i += r->batch) {
         int64_t left = n - i;
-        VN_TRY(run_batch(p, r, pairs + 2 * i, left < r->batch ? left : r->batch,
+        VN_TRY(run_batch(p, r, gather, pairs + 2 * i, left < r->batch ? left : r->batch,
                          out + i * p->m->train.h * p->head.width,
                          p->shown ? p->shown + i * p->row : NULL));
     }
     return VN_OK;
+}
+
+/* The plans as they are where the panel stays on the host. */
+static vn_status leave_on_host(vn_predictor *p)
+{
+    int64_t batch = vn_predictor_batch(p);
+    vn_plan_close(p->one.plan);
+    vn_plan_close(p->many.plan);
+    p->one = p->many = (route){ 0 };
+    p->source = VN_FROM_WINDOWS;
+    return open_routes(p, batch);
+}
+
+/* The panel on the device; a plan that shows something needs it there. */
+static vn_status bring(vn_predictor *p, const vn_panel *panel)
+{
+    vn_panel_view view = vn_panel_view_of(panel);
+    p->bound = NULL;
+    vn_resident_close(&p->resident);
+    if (p->source == VN_FROM_WINDOWS) return VN_OK;
+    vn_status st = vn_resident_open(p->dev, p->stream, &view, &p->resident);
+    if (st == VN_E_MEMORY && !p->name) return leave_on_host(p);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
+vn_status vn_predictor_bind(vn_predictor *p, const vn_panel *panel)
+{
+    VN_TRY(bring(p, panel));
+    p->bound = panel;
+    return VN_OK;
+}
+
+static vn_status run_from_host(const vn_predictor *p, const route *r, const vn_panel *panel,
+                               const int32_t *pairs, int64_t n, float *out)
+{
+    vn_gather *gather;
+    VN_TRY(vn_gather_open(p->m, panel, r->batch, &gather));
+    vn_status st = run_all(p, r, gather, pairs, n, out);
+    vn_gather_close(gather);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
@@ -205,11 +256,9 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
         return VN_FAIL(VN_E_BUG, "a panel must be dressed for the model's calendar features");
     for (int64_t i = 0; i < n; i++) VN_TRY(check_pair(p->m, panel, pairs + 2 * i));
     if (p->version != p->m->params->version) VN_TRY(upload(p));
-    const route *r = route_of(p, n);
-    vn_panel_view view = vn_panel_view_of(panel);
-    vn_resident resident;
-    vn_status st = vn_resident_open(p->dev, p->stream, &view, &resident);
-    if (!st) st = run_all(p, r, &resident.view, pairs, n, out);
-    vn_resident_close(&resident);
-    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+    if (p->bound != panel) VN_TRY(bring(p, panel));
+    route *r = n > 1 && p->many.plan ? &p->many : &p->one;
+    if (p->source == VN_FROM_WINDOWS) return run_from_host(p, r, panel, pairs, n, out);
+    memcpy(vn_plan_feed(r->plan, r->graph.panel), &p->resident.view, sizeof p->resident.view);
+    return run_all(p, r, NULL, pairs, n, out);
 }

@@ -28,6 +28,11 @@ vn_plan *vn_predictor_plan(const vn_predictor *p, int64_t n);
 vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t *pairs, int64_t n,
                            float *out);
 
+/* Bring a panel to the device once for the runs with it that follow: its numbers must stay until the
+ * next bind or a run with another panel. Without it every run brings its panel. What does not fit there
+ * stays on the host, which then gathers the windows. */
+vn_status vn_predictor_bind(vn_predictor *p, const vn_panel *panel);
+
 /* Where the following runs leave what is shown: [n, row], borrowed; NULL: nowhere. */
 void vn_predictor_keep(vn_predictor *p, float *shown);
 

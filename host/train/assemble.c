@@ -377,6 +377,7 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
                           .decoupled = k->o->optimizer == 1,
                           .n_decay = g->params->n_decay,
                           .clip = k->o->gradient_clip_val };
+    out->loss = vn_output(g, loss);
     out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
     out->norm = vn_output(g, vn_optimize(g, &adam, loss, out->bad));
 }

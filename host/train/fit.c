@@ -4,7 +4,13 @@
  * training and validation. m->params->block on the host is where the best weights so far are kept:
  * by validation, or else by the mean training loss of every val_check_steps steps, which counts only
  * if the run diverges later; a run that ends well without validation keeps its last weights. After the
- * plans are made nothing allocates; a checkpoint does, while it is written. */
+ * plans are made nothing allocates; a checkpoint does, while it is written.
+ *
+ * The host does not wait for a step: it runs ahead over the plan's ring and learns the losses later, in
+ * their order (a CPU's ring holds one step). What needs the weights of a step, a look at the validation
+ * windows or a checkpoint, waits for all steps before it and comes before those after it, so that the
+ * run is the same however far the host is ahead. A panel that a device has no room for stays on the
+ * host, which then gathers the windows. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -14,6 +20,7 @@
 #include "device/resident.h"
 #include "host/data/window.h"
 #include "host/train/checkpoint.h"
+#include "host/train/gather.h"
 #include "host/train/head.h"
 
 enum { VALID_BATCH = 512 };
@@ -31,6 +38,9 @@ typedef struct run {
     vn_stream *stream;
     void *block[VN_HOME_COUNT];
     vn_resident resident; /* the panel, where the device reads it */
+    vn_source source;     /* VN_FROM_WINDOWS: it stays on the host */
+    vn_gather *gather, *valid_gather;
+    int32_t *pairs; /* [windows_batch_size, 2], of the step being fed */
     vn_windows windows;
     vn_plan *train, *valid; /* valid: NULL without validation */
     vn_head head;
@@ -39,8 +49,9 @@ typedef struct run {
     int64_t valid_n, valid_batch;
     vn_fit_blocks host; /* for checkpoints, else NULL */
     uint64_t fingerprint;
-    vn_fit_state at;
-    int64_t first;               /* step this run began with */
+    vn_fit_state at; /* .step: steps whose results are known */
+    int64_t queued;  /* steps begun */
+    int64_t first;   /* step this run began with */
     double first_loss;           /* of that step */
     double begun_s, told_s, sum; /* clock; losses since the last report */
     int64_t n_sum;
@@ -83,8 +94,6 @@ static vn_status open_blocks(run *r)
                           VN_STATE_BYTES)); /* -1: no bad step */
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
                           VN_TO_DEVICE));
-    vn_panel_view view = vn_panel_view_of(r->panel);
-    VN_TRY(vn_resident_open(r->dev, r->stream, &view, &r->resident));
     return vn_stream_wait(r->stream);
 }
 
@@ -98,12 +107,53 @@ static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *
                               .seed = (uint64_t)r->m->train.seed,
                               .version = version };
     memcpy(config.home, r->block, sizeof config.home);
-    VN_TRY(vn_model_graph_open(r->m, mode, batch, VN_F32, graph));
+    VN_TRY(vn_model_graph_from(r->m, mode, batch, r->source, graph));
     vn_status st = vn_plan_make(graph->g, &config, plan);
     vn_graph_close(graph->g);
     graph->g = NULL;
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+}
+
+static vn_status open_plans(run *r)
+{
+    VN_TRY(open_plan(r, VN_MODE_TRAIN, r->m->train.windows_batch_size, &r->tg, &r->train));
+    if (r->valid_pairs) VN_TRY(open_plan(r, VN_MODE_VALID, r->valid_batch, &r->vg, &r->valid));
+    return VN_OK;
+}
+
+/* The plans as they are where the panel stays on the host. */
+static vn_status open_gathers(run *r)
+{
+    vn_device_info info;
+    vn_device_about(r->dev, &info);
+    vn_log_printf(&r->hooks->log, VN_LOG_INFO,
+                  "the data do not fit into the memory of %s beside the model (%.0f MB are free): "
+                  "their windows are gathered on the host",
+                  info.name, (double)info.free_bytes / 1e6);
+    r->source = VN_FROM_WINDOWS;
+    vn_plan_close(r->train);
+    vn_plan_close(r->valid);
+    r->train = r->valid = NULL;
+    VN_TRY(open_plans(r));
+    VN_TRY(vn_gather_open(r->m, r->panel, r->m->train.windows_batch_size, &r->gather));
+    if (r->valid) VN_TRY(vn_gather_open(r->m, r->panel, r->valid_batch, &r->valid_gather));
+    return VN_OK;
+}
+
+/* Plans before the panel: without them there is no training, without room for the panel there is. */
+static vn_status open_device(run *r)
+{
+    vn_panel_view view = vn_panel_view_of(r->panel);
+    int ahead = r->hooks->steps_per_launch ? r->hooks->steps_per_launch : 1;
+    VN_TRY(open_plans(r));
+    vn_status st = vn_resident_open(r->dev, r->stream, &view, &r->resident);
+    if (st == VN_E_MEMORY) st = open_gathers(r);
     if (st) return vn_trail(st, __FILE__, __LINE__);
-    memcpy(vn_plan_feed(*plan, graph->panel), &r->resident.view, sizeof r->resident.view);
+    view = r->resident.view;
+    if (!r->gather) memcpy(vn_plan_feed(r->train, r->tg.panel), &view, sizeof view);
+    if (!r->gather && r->valid) memcpy(vn_plan_feed(r->valid, r->vg.panel), &view, sizeof view);
+    VN_TRY(vn_plan_ring(r->train, ahead));
+    if (r->valid) VN_TRY(vn_plan_ring(r->valid, 1));
     return VN_OK;
 }
 
@@ -182,26 +232,28 @@ static vn_status open_run(run *r)
     VN_TRY(vn_windows_open(r->panel, &config, &r->windows));
     VN_TRY(prepare_params(r->m));
     VN_TRY(open_host_blocks(r));
+    r->pairs = vn_calloc((size_t)r->m->train.windows_batch_size, 2 * sizeof *r->pairs);
+    if (!r->pairs) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     VN_TRY(open_blocks(r));
-    VN_TRY(open_plan(r, VN_MODE_TRAIN, r->m->train.windows_batch_size, &r->tg, &r->train));
-    if (config.split.val > 0) {
-        VN_TRY(choose_valid(r));
-        VN_TRY(open_plan(r, VN_MODE_VALID, r->valid_batch, &r->vg, &r->valid));
-    }
+    if (config.split.val > 0) VN_TRY(choose_valid(r));
+    VN_TRY(open_device(r));
     if (r->hooks->resume) {
         VN_TRY(vn_checkpoint_load(r->hooks->resume, r->m, r->fingerprint, &r->at, &r->host));
         VN_TRY(move_blocks(r, VN_TO_DEVICE));
     }
     r->m->params->version++;
-    r->first = r->span_first = r->at.step;
+    r->first = r->span_first = r->queued = r->at.step;
     r->begun_s = r->told_s = vn_now_s();
     return VN_OK;
 }
 
 static void close_run(run *r)
 {
-    vn_plan_close(r->train);
+    vn_plan_close(r->train); /* waits for runs under way */
     vn_plan_close(r->valid);
+    vn_gather_close(r->gather);
+    vn_gather_close(r->valid_gather);
+    vn_free(r->pairs);
     vn_resident_close(&r->resident);
     for (int i = 0; i < N_OWN; i++)
         if (r->block[own[i]])
@@ -226,33 +278,59 @@ static vn_status keep_weights(run *r)
     return VN_OK;
 }
 
-/* The loss or the gradient is no number. The optimizer has skipped a step without a finite
- * gradient, and the batch still lies in the feed: the hunt sees what the step saw. */
+/* Windows into the feed of the plan's next run. */
+static vn_status feed_windows(const int32_t *pairs, int64_t n, vn_gather *gather,
+                              vn_plan *plan, const vn_model_graph *graph)
+{
+    if (gather) return vn_gather_run(gather, pairs, plan, graph);
+    memcpy(vn_plan_feed(plan, graph->pairs), pairs, (size_t)n * 2 * sizeof *pairs);
+    return VN_OK;
+}
+
+static vn_status feed_step(run *r, int64_t step)
+{
+    const vn_train_options *o = &r->m->train;
+    int64_t n = o->windows_batch_size;
+    for (int64_t slot = 0; slot < n; slot++)
+        vn_windows_draw(&r->windows, (uint64_t)o->seed, step, slot, r->pairs + 2 * slot);
+    VN_TRY(feed_windows(r->pairs, n, r->gather, r->train, &r->tg));
+    vn_plan_set_step(r->train, step);
+    vn_plan_set(r->train, VN_LR, (float)vn_lr_at(o, step));
+    return VN_OK;
+}
+
+/* The loss or the gradient of a step is no number. The optimizer has left the weights alone from then
+ * on, also in steps begun since: fed with that step's batch, the hunt sees what the step saw. */
 static vn_status name_bad_step(run *r, int64_t bad)
 {
     char where[256];
+    while (vn_plan_waiting(r->train)) VN_TRY(vn_plan_pull(r->train));
+    VN_TRY(feed_step(r, bad));
     VN_TRY(vn_plan_hunt(r->train, where, sizeof where));
     return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s", bad + 1,
                    where[0] ? "first bad node " : "every node is, but not the gradient's norm",
                    where);
 }
 
-static vn_status train_step(run *r)
+static vn_status begin_step(run *r)
 {
-    const vn_train_options *o = &r->m->train;
-    int32_t *pairs = vn_plan_feed(r->train, r->tg.pairs);
-    int64_t step = r->at.step, bad = -1;
-    for (int64_t slot = 0; slot < o->windows_batch_size; slot++)
-        vn_windows_draw(&r->windows, (uint64_t)o->seed, step, slot, pairs + 2 * slot);
-    vn_plan_set_step(r->train, step);
-    vn_plan_set(r->train, VN_LR, (float)vn_lr_at(o, step));
-    VN_TRY(vn_plan_run(r->train));
-    VN_TRY(vn_stream_copy(r->stream, &bad, r->block[VN_HOME_STATE], sizeof bad, VN_TO_HOST));
-    VN_TRY(vn_stream_wait(r->stream));
-    if (bad >= 0) return name_bad_step(r, bad);
-    const float *num = vn_plan_read(r->train, r->tg.num), *den = vn_plan_read(r->train, r->tg.den);
-    r->at.loss = *den > 0 ? vn_head_mean(&r->head, (double)*num, (double)*den) : 0;
-    if (step == r->first) r->first_loss = r->span_best = r->at.loss;
+    VN_TRY(feed_step(r, r->queued));
+    VN_TRY(vn_plan_push(r->train));
+    r->queued++;
+    return VN_OK;
+}
+
+/* The results of the oldest step begun: what `guard` looks at, so that both call the same step bad. */
+static vn_status end_step(run *r)
+{
+    VN_TRY(vn_plan_pull(r->train));
+    double num = (double)*(const float *)vn_plan_read(r->train, r->tg.num);
+    double den = (double)*(const float *)vn_plan_read(r->train, r->tg.den);
+    const float *loss = vn_plan_read(r->train, r->tg.loss);
+    const float *norm = vn_plan_read(r->train, r->tg.norm);
+    if (!isfinite(*loss) || !isfinite(*norm)) return name_bad_step(r, r->at.step);
+    r->at.loss = den > 0 ? vn_head_mean(&r->head, num, den) : 0;
+    if (r->at.step == r->first) r->first_loss = r->span_best = r->at.loss;
     r->at.step++;
     r->m->params->version++;
     r->sum += r->at.loss;
@@ -273,16 +351,24 @@ static vn_status look_back(run *r)
     return keep_weights(r);
 }
 
+static vn_status add_valid(run *r, double *num, double *den)
+{
+    VN_TRY(vn_plan_pull(r->valid));
+    *num += (double)*(const float *)vn_plan_read(r->valid, r->vg.num);
+    *den += (double)*(const float *)vn_plan_read(r->valid, r->vg.den);
+    return VN_OK;
+}
+
 static vn_status validate(run *r)
 {
     double num = 0, den = 0;
-    size_t batch_bytes = (size_t)r->valid_batch * 2 * sizeof *r->valid_pairs;
     for (int64_t i = 0; i < r->valid_n; i += r->valid_batch) {
-        memcpy(vn_plan_feed(r->valid, r->vg.pairs), r->valid_pairs + 2 * i, batch_bytes);
-        VN_TRY(vn_plan_run(r->valid));
-        num += (double)*(const float *)vn_plan_read(r->valid, r->vg.num);
-        den += (double)*(const float *)vn_plan_read(r->valid, r->vg.den);
+        while (vn_plan_full(r->valid)) VN_TRY(add_valid(r, &num, &den));
+        VN_TRY(feed_windows(r->valid_pairs + 2 * i, r->valid_batch, r->valid_gather, r->valid,
+                            &r->vg));
+        VN_TRY(vn_plan_push(r->valid));
     }
+    while (vn_plan_waiting(r->valid)) VN_TRY(add_valid(r, &num, &den));
     if (!(den > 0)) return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
     r->at.valid = vn_head_valid(&r->m->train, num, den);
     bool better = isfinite(r->at.valid) && (r->at.best_step < 0 || r->at.valid < r->at.best);
@@ -329,19 +415,56 @@ static bool out_of_patience(const run *r)
     return patience >= 0 && r->at.wait >= (patience > 1 ? patience : 1);
 }
 
-static vn_status loop(run *r)
+/* The first step, from `step` on, that must be over before the next one begins: of a look, a
+ * checkpoint, the last. */
+static int64_t next_stop(const run *r, int64_t step)
 {
     const vn_train_options *o = &r->m->train;
+    int64_t look = (step / o->val_check_steps + 1) * o->val_check_steps, every = 0, stop = o->max_steps;
+    if (r->hooks->checkpoint) every = r->hooks->checkpoint_steps;
+    if (look < stop) stop = look;
+    if (every > 0 && (step / every + 1) * every < stop) stop = (step / every + 1) * every;
+    return stop;
+}
+
+/* Begin what may be begun and end one step. */
+static vn_status run_step(run *r)
+{
+    int64_t stop = next_stop(r, r->at.step);
+    while (r->queued < stop && !vn_plan_full(r->train)) VN_TRY(begin_step(r));
+    return end_step(r);
+}
+
+/* What is due after the steps so far: a look at the validation windows or at the losses. */
+static vn_status look(run *r)
+{
+    bool last = r->at.step == r->m->train.max_steps;
+    bool due = r->at.step % r->m->train.val_check_steps == 0;
+    bool check = r->valid && (due || last);
+    if (check) VN_TRY(validate(r));
+    if (due && !r->valid) VN_TRY(look_back(r));
+    report(r, check);
+    return VN_OK;
+}
+
+/* Asked to stop: the steps that were begun end first. */
+static vn_status interrupt(run *r)
+{
+    if (r->at.step == r->m->train.max_steps || !r->hooks->stop || !r->hooks->stop(r->hooks->ctx))
+        return VN_OK;
+    r->interrupted = true;
+    if (r->at.step == r->queued) return VN_OK;
+    while (r->at.step < r->queued) VN_TRY(end_step(r));
+    return look(r);
+}
+
+static vn_status loop(run *r)
+{
     const vn_fit_hooks *hooks = r->hooks;
-    while (r->at.step < o->max_steps && !out_of_patience(r) && !r->interrupted) {
-        VN_TRY(train_step(r));
-        bool last = r->at.step == o->max_steps;
-        bool look = r->at.step % o->val_check_steps == 0;
-        bool check = r->valid && (look || last);
-        if (check) VN_TRY(validate(r));
-        if (look && !r->valid) VN_TRY(look_back(r));
-        report(r, check);
-        r->interrupted = !last && hooks->stop && hooks->stop(hooks->ctx);
+    while (r->at.step < r->m->train.max_steps && !out_of_patience(r) && !r->interrupted) {
+        VN_TRY(run_step(r));
+        VN_TRY(look(r));
+        VN_TRY(interrupt(r));
         bool due = hooks->checkpoint_steps > 0 && r->at.step % hooks->checkpoint_steps == 0;
         if (hooks->checkpoint && (due || r->interrupted)) VN_TRY(write_checkpoint(r));
     }

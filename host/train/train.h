@@ -98,6 +98,7 @@ typedef struct vn_model_graph {
     vn_val pairs, panel;   /* feeds */
     vn_window_out windows; /* feeds, unless it begins with a panel; targets are of no use to FORECAST */
     vn_val num, den, norm; /* outputs */
+    vn_val loss;           /* TRAIN: output, what is minimised */
     vn_val bad;            /* TRAIN: state, i64 [1] */
     vn_val shown;          /* vn_model_graph_show: output */
     vn_val yhat;           /* FORECAST: output [B, H, width of the head], panel's scale; of a caller's
@@ -136,6 +137,7 @@ typedef struct vn_fit_hooks {
     const char *checkpoint;   /* path written every checkpoint_steps and at a stop; NULL: none */
     int64_t checkpoint_steps; /* 0: only at a stop */
     const char *resume;       /* checkpoint to go on from; NULL: from the start */
+    int steps_per_launch;     /* of a GPU: 1 .. VN_RING_MOST; 0: one */
 } vn_fit_hooks;
 
 typedef struct vn_fit_report {

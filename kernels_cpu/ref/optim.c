@@ -20,7 +20,8 @@ static void adam(const vn_call *c, vn_stream *s)
     const vn_attr_adam *a = c->attr;
     const vn_real *g = c->in[1].data, *norm = c->in[4].data;
     vn_real *p = c->out[0].data, *m = c->out[1].data, *v = c->out[2].data;
-    if (!isfinite(*norm)) return;
+    const int64_t *bad = c->in[5].data;
+    if (!isfinite(*norm) || (bad && *bad >= 0)) return;
     double lr = (double)c->run->scalar[VN_LR], step = (double)(*c->run->step + 1);
     double clip = a->clip > 0 ? fmin(1, a->clip / ((double)*norm + 1e-6)) : 1;
     double fix1 = 1 - pow(a->beta1, step), fix2 = 1 - pow(a->beta2, step);

@@ -91,8 +91,9 @@ static void update_range(const update *u, double beta1, double beta2, int64_t lo
 static void adam(const vn_call *c, vn_stream *s)
 {
     const vn_attr_adam *a = c->attr;
+    const int64_t *bad = c->in[5].data;
     int64_t lo, hi;
-    if (!isfinite(*(const float *)c->in[4].data)) return;
+    if (!isfinite(*(const float *)c->in[4].data) || (bad && *bad >= 0)) return;
     vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]), VN_TILE, &lo, &hi);
     int64_t cut = a->n_decay < lo ? lo : a->n_decay < hi ? a->n_decay : hi;
     update with = update_of(c, true), without = update_of(c, false);

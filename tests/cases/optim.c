@@ -36,6 +36,8 @@ const vn_case vn_cases_gradnorm[] = {
 #define V_POSITIVE .fill = { [3] = VN_FILL_POSITIVE }
 #define ADAM VN_ATTR(adam, 0.9, 0.999, 1e-8, 0, 0, 0, 0)
 
+#define BAD(x) I64_OF(((const int64_t[]){ x }), 1)
+
 const vn_case vn_cases_adam[] = {
     { "one element", { BLOCK(1), NORM(1) }, ADAM, V_POSITIVE },
     { "ragged", { BLOCK(33), NORM(3) }, ADAM, V_POSITIVE },
@@ -64,6 +66,16 @@ const vn_case vn_cases_adam[] = {
       { BLOCK(5000), NORM(30) },
       VN_ATTR(adam, 0.8, 0.99, 1e-6, 0.01, 1, 4097, 1),
       V_POSITIVE },
+    { "no bad step so far", { BLOCK(33), NORM(3), BAD(-1) }, ADAM, V_POSITIVE },
+    { "nothing changes after a bad step",
+      { F32_OF(NUMBERS(1, 2), 2), F32_OF(NUMBERS(1, 1), 2), F32_OF(NUMBERS(3, 4), 2),
+        F32_OF(NUMBERS(5, 6), 2), NORM(1), BAD(0) },
+      ADAM,
+      .want = { NUMBERS(1, 2), NUMBERS(3, 4), NUMBERS(5, 6) } },
+    { "bad of another type",
+      { BLOCK(33), NORM(3), F32(1) },
+      ADAM,
+      .reject = "bad is f32 [1]; it must be i64 [1]" },
     { "no moments yet",
       { BLOCK(33), NORM(3) },
       ADAM,
@@ -108,7 +120,6 @@ const vn_case vn_cases_adam[] = {
     { 0 },
 };
 
-#define BAD(x) I64_OF(((const int64_t[]){ x }), 1)
 
 /* Tests run at step 6. */
 const vn_case vn_cases_guard[] = {

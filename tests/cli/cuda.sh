@@ -94,6 +94,21 @@ done
 options="--model nhits $quick $mlp --hist_exog_list load --loss huber"
 check "again, in another order" env EMU_SEED=99 "$vane" train t.csv $options $gpu -o again.vane
 check "the same bits again" cmp nhits.gpu.vane again.vane
+for k in 3 64; do # the host hands over k steps at once, also more than the run has
+    check "$k steps a launch" "$vane" train t.csv $options $gpu --steps_per_launch $k -o k.vane
+    check "the same bits, $k steps a launch" cmp nhits.gpu.vane k.vane
+done
+# Room for the model but not for the data beside it: their windows are gathered on the host.
+big="--model linear ${quick% -q}"
+awk 'BEGIN { print "unique_id,ds,y"
+    for (s = 0; s < 40; s++) for (i = 0; i < 2000; i++) printf "s%d,%d,%d\n", s, i, (i * 7 + s) % 23 }' > big.csv
+check "data that fit" "$vane" train big.csv $big $gpu -o fit.vane -q
+check "data that do not fit" env EMU_MEMORY=600000 "$vane" train big.csv $big $gpu -o stream.vane
+if grep -q "do not fit into the memory" err.txt; then :; else check "it is said that they do not fit" false; fi
+check "the same bits of data that do not fit" cmp fit.vane stream.vane
+check "a forecast of data that do not fit" env EMU_MEMORY=600000 "$vane" forecast big.csv -m fit.vane $gpu -o a.csv -q
+"$vane" forecast big.csv -m fit.vane $gpu -o b.csv -q 2> /dev/null
+check "the same forecast of data that do not fit" cmp a.csv b.csv
 check "a checkpoint of step 10" "$vane" train t.csv $options $gpu --checkpoint ten.state \
     --checkpoint_steps 5 -o ten.vane
 check "a checkpoint changes nothing" cmp nhits.gpu.vane ten.vane
