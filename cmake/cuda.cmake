@@ -75,6 +75,8 @@ if(VANE_CUDA_EMU)
     target_link_libraries(gpu_infer_emu PRIVATE vane vane_cuda_emu m)
     add_test(NAME emu-cli COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/cuda.sh $<TARGET_FILE:vane_command>
                                   ${CMAKE_BINARY_DIR}/emu $<TARGET_FILE:gpu_infer_emu>)
+    add_test(NAME emu-gpu-check COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/gpu_check.sh ${CMAKE_SOURCE_DIR}
+                                        ${CMAKE_BINARY_DIR})
     if(NOT VANE_SANITIZE) # the race check takes the place of the thread sanitizer's library
         vane_emulated(emu-check "-fsanitize=thread" kernels_cuda/emu/check.cpp)
     endif()

@@ -52,8 +52,13 @@ vn_status vn_device_open(const char *name, int index, const vn_device_config *co
     const vn_backend *backend;
     *dev = NULL;
     if (!config) config = &preset;
-    if (!strcmp(name, "auto")) backend = find_auto(config->plugins);
-    else VN_TRY(vn_backend_find(name, config->plugins, &backend));
+    if (!strcmp(name, "auto")) {
+        backend = find_auto(config->plugins); /* a GPU too old to be opened is as good as none */
+        if (index == 0 && !backend->open(0, config, dev)) return VN_OK;
+        backend = linked_in("cpu");
+    } else {
+        VN_TRY(vn_backend_find(name, config->plugins, &backend));
+    }
     const char *lack = backend->lack ? backend->lack() : NULL;
     if (lack) return VN_FAIL(VN_E_DEVICE, "no device \"%s\": %s", backend->name, lack);
     int count = backend->count();

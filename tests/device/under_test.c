@@ -132,10 +132,13 @@ END_TEST
 /* What the machine must look like, and what is said of it. */
 static const struct {
     const char *variable, *value, *words;
+    vn_status status;
 } missing[] = {
-    { "EMU_DRIVER", "0", "no NVIDIA driver" },
-    { "EMU_DRIVER", "12040", "it serves CUDA 12.4, this build needs 13.0" },
-    { "EMU_DEVICES", "0", "the driver finds no GPU" },
+    { "EMU_DRIVER", "0", "no NVIDIA driver", VN_E_DEVICE },
+    { "EMU_DRIVER", "12040", "it serves CUDA 12.4, this build needs 13.0", VN_E_DEVICE },
+    { "EMU_DEVICES", "0", "the driver finds no GPU", VN_E_DEVICE },
+    { "CUDA_VISIBLE_DEVICES", "", "CUDA_VISIBLE_DEVICES=\"\" hides every GPU", VN_E_DEVICE },
+    { "EMU_SM", "75", "is of generation sm_75; the kernels need sm_80 or later", VN_E_UNSUPPORTED },
 };
 enum { N_MISSING = sizeof missing / sizeof *missing };
 
@@ -147,7 +150,7 @@ START_TEST(what_is_missing_is_said_in_one_sentence)
     if (!emulated()) return; /* a real machine cannot be asked to lose its driver */
     unsetenv("CUDA_VISIBLE_DEVICES");
     setenv(missing[_i].variable, missing[_i].value, 1);
-    ck_assert_int_eq(vn_device_open(vn_test_device(), 0, &config, &dev), VN_E_DEVICE);
+    ck_assert_int_eq(vn_device_open(vn_test_device(), 0, &config, &dev), missing[_i].status);
     ck_assert_ptr_null(dev);
     ck_assert_msg(strstr(vn_last_message(), missing[_i].words), "%s", vn_last_message());
     ck_assert_int_eq(vn_device_open("auto", 0, &config, &dev), VN_OK); /* the CPU, as allowed */

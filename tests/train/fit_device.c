@@ -132,6 +132,24 @@ START_TEST(a_lost_device_leaves_the_host_intact)
 }
 END_TEST
 
+/* Too little memory for the plan is told with its need, before any step. */
+START_TEST(a_plan_without_room_says_what_it_needs)
+{
+    static const vn_setting big[] = { { "windows_batch_size", "2048" }, { 0 } };
+    vn_lab lab;
+    setenv("EMU_MEMORY", "900000", 1);
+    open_lab(&lab, "nhits", big);
+    if (emulated(&lab)) {
+        ck_assert_int_eq(vn_lab_fit(&lab, NULL), VN_E_MEMORY);
+        ck_assert_msg(strstr(vn_last_message(), " steps needs ") &&
+                          strstr(vn_last_message(), "smaller batches need less"),
+                      "%s", vn_last_message());
+        ck_assert_int_eq(lab.report.steps, 0);
+    }
+    vn_lab_close(&lab);
+}
+END_TEST
+
 Suite *vn_suite_fit_device(void);
 
 Suite *vn_suite_fit_device(void)
@@ -143,6 +161,7 @@ Suite *vn_suite_fit_device(void)
         tcase_add_loop_test(c, any_number_of_steps_a_launch_gives_the_same_bits, 0, N_AHEAD);
         tcase_add_loop_test(c, a_bad_step_is_found_late_and_named_right, 0, N_AHEAD);
         tcase_add_test(c, a_stop_ends_what_was_begun);
+        tcase_add_test(c, a_plan_without_room_says_what_it_needs);
         tcase_add_loop_test(c, a_lost_device_leaves_the_host_intact, 0, 2);
     }
     suite_add_tcase(s, c);
