@@ -81,17 +81,30 @@ cell() {
     }'
 }
 
+# limits_of LIST METRICS: the limits of a list for these metrics, "–" where it has none.
+limits_of() {
+    awk -v list="$1" -v metrics="$2" 'BEGIN {
+        n = split(list, cell, ",")
+        for (i = 1; i <= n; i++) { split(cell[i], pair, "="); limit[pair[1]] = pair[2] }
+        n = split(metrics, want, " ")
+        for (i = 1; i <= n; i++) printf("%s%s", (i > 1 ? " / " : ""), (want[i] in limit ? limit[want[i]] : "–"))
+    }'
+}
+
 # One row of the table, from the task's report.
 table_row() {
-    local name tier data good alarm options report=$work/$1.json metrics row=models how=mean mark=""
+    local name tier data good alarm options report=$work/$1.json metrics got row=models how=mean mark="" exact=""
     find_task "$1"
     [[ -e $report ]] || return 0
     if [[ $options == -[A-Z]* ]]; then row=${options#-}; fi
     if [[ $data == Airline ]]; then how=best; fi
-    metrics=$(shown "$good")
-    met "$(scores "$report" "$row" "$metrics" $how)" "$good" "$([[ $tier == 0 ]] && echo exact)" || mark=" **missed**"
-    printf '| %s | %s | %s%s | %s | %s | %s | %s | %s |\n' "$name" "${metrics// / / }" \
-        "$(cell "$(scores "$report" "$row" "$metrics" $how)")" "$mark" "$(cell "${good//,/ }")" \
+    if [[ $tier == 0 ]]; then exact=exact; fi
+    metrics=$(shown "$good,$alarm")
+    got=$(scores "$report" "$row" "$metrics" $how)
+    met "$got" "$good" "$exact" || mark=" **missed**"
+    met "$got" "$alarm" "$exact" || mark=" **alarm**"
+    printf '| %s | %s | %s%s | %s | %s | %s | %s | %s | %s |\n' "$name" "${metrics// / / }" "$(cell "$got")" "$mark" \
+        "$(limits_of "$good" "$metrics")" "$(limits_of "$alarm" "$metrics")" \
         "$(cell "$(scores "$report" RidgeLinear "$metrics")")" \
         "$(cell "$(scores "$report" SeasonalNaive "$metrics")")" \
         "$(cell "$(scores "$report" Naive2 "$metrics")")" "$(seeds_in "$report")"
@@ -102,8 +115,8 @@ table() {
     for task in $(tasks | cut -d'|' -f1); do
         [[ -e $work/$task.json ]] || run_task "$task" "$1" good >&2 || ((code = $? == 8 ? code : 1))
     done
-    echo "| task | score | vane | target | ridge | seasonal naive | Naive2 | seeds |"
-    echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    echo "| task | score | vane | target | alarm line | ridge | seasonal naive | Naive2 | seeds |"
+    echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for task in $(tasks | cut -d'|' -f1); do table_row "$task"; done
     return $code
 }

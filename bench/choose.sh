@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How the settings of the accuracy protocol were chosen: every candidate is trained and scored on the validation
 # part alone (ETT and Exchange: the validation rows, and where one part left two candidates level, the rows
-# before them as a second part; M3 and M4: the last H rows of every training series, held back). The test part is
+# before them as a second part; M3 and M4: the last H rows of every training series, held back; AirPassengers: the
+# four years before the test year, each forecast as that one is, from a model trained on all years before it). The test part is
 # not read. Criterion: MAE, for the M competitions their sMAPE.
 #
 #   bench/choose.sh --list             every choice with its criterion and candidates
@@ -72,21 +73,21 @@ END
 }
 
 airline() {
-    local model scaler steps rate halvings
+    local model scaler steps rate halvings years="back1 back2 back3 back4"
     for model in linear nhits nbeats gru tcn lstm-attention transformer; do
         for scaler in last mean_abs standard; do
             for steps in 100 300; do
-                echo "air-$model|AirPassengers-12-$model|valid|--input_size 24 --scaler_type $scaler --max_steps $steps"
+                echo "air-$model|AirPassengers-12-$model|$years|--input_size 24 --scaler_type $scaler --max_steps $steps"
             done
         done
     done
-    echo "air-nhits|AirPassengers-12-nhits|valid|--scaler_type robust"
-    echo "air-nhits|AirPassengers-12-nhits|valid|--scaler_type mean_abs"
-    echo "air-prophet|AirPassengers-12-prophet|valid|--seasonality_mode additive"
-    echo "air-prophet|AirPassengers-12-prophet|valid|--seasonality_mode multiplicative"
+    echo "air-nhits|AirPassengers-12-nhits|$years|--scaler_type robust --input_size 0"
+    echo "air-nhits|AirPassengers-12-nhits|$years|--scaler_type mean_abs --input_size 0"
+    echo "air-prophet|AirPassengers-12-prophet|$years|--seasonality_mode additive"
+    echo "air-prophet|AirPassengers-12-prophet|$years|--seasonality_mode multiplicative"
     for rate in 0.001 0.005; do
         for halvings in 3 7; do
-            echo "air-deepar|AirPassengers-12-deepar|valid|--learning_rate $rate --num_lr_decays $halvings"
+            echo "air-deepar|AirPassengers-12-deepar|$years|--learning_rate $rate --num_lr_decays $halvings"
         done
     done
 }
@@ -97,7 +98,7 @@ score() {
     shift 5
     for part in $parts; do
         fit_and_score "$task" "$seeds" "$part" "$report" "$@" || return
-        all+="$(scores "$report" models "$metrics" | sed 's/[a-z]*=//g')"$'\n'
+        all+="$(scores "$report" models "$metrics" | sed 's/[a-z0-9]*=//g')"$'\n'
     done
     awk 'NF { for (i = 1; i <= NF; i++) sum[i] += $i; n++; k = NF }
         END { for (i = 1; i <= k; i++) printf("%s%.6f", (i > 1 ? " " : ""), sum[i] / n) }' <<<"$all"
@@ -109,6 +110,7 @@ choose() {
         IFS='|' read -r choice task parts options <<<"$line"
         metrics="mae mse"
         if [[ $task == M[34]* ]]; then metrics="smape mase"; fi
+        if [[ $task == *deepar* ]]; then metrics+=" nd wql coverage80 coverage90"; fi
         # shellcheck disable=SC2086
         got=$(score "$task" "$seeds" "$parts" "$metrics" "$report" $options) || return
         all+=("$got|$options")

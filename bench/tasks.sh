@@ -34,6 +34,9 @@ ETTh1-96-snaive|0|ETTh1|mse=0.512225,mae=0.433303|mse=0.512225,mae=0.433303|-Sea
 M4-Hourly-naive2|0|M4-Hourly|smape=18.3829,mase=2.3950|smape=18.3829,mase=2.3950|-Naive2
 M4-Hourly-snaive|0|M4-Hourly|smape=13.9123,mase=1.1932,owa=0.6275|smape=13.9123,mase=1.1932,owa=0.6275|-SeasonalNaive
 M3-Monthly-naive2|0|M3-Monthly|smape=16.7636,mase=1.0383|smape=16.7636,mase=1.0383|-Naive2
+Exchange-30-snaive|0|Exchange-rolls|nd=0.010750|nd=0.010750|-SeasonalNaive
+Births-30-naive|0|Births-last|mae=1152.666667|mae=1152.666667|-Naive
+AirPassengers-12-snaive|0|Airline|mae=47.8333,mase=1.5709|mae=47.8333,mase=1.5709|-SeasonalNaive
 ETTh1-96-ridge|0|ETTh1|mse=0.3698,mae=0.3913|mse=0.3698,mae=0.3913|-RidgeLinear
 ETTm2-96-ridge|0|ETTm2|mse=0.1645,mae=0.2535|mse=0.1645,mae=0.2535|-RidgeLinear
 ETTh1-96-linear|1|ETTh1|mse=0.375,mae=0.395|mse=0.400,mae=0.420|$linear
@@ -41,15 +44,15 @@ ETTh1-96-nhits|1|ETTh1|mse=0.3893,mae=0.4048|mse=0.410,mae=0.425|$nhits
 M3-Yearly-nbeats|1|M3-Yearly|smape=16.70|smape=16.9,owa=0.92|$nbeats --max_steps 200
 M3-Quarterly-nbeats|1|M3-Quarterly|smape=9.94|smape=9.9,owa=0.99|$nbeats --max_steps 3200
 M3-Monthly-nbeats|1|M3-Monthly|smape=14.22|smape=15.0,owa=0.92|$nbeats --max_steps 3200
-AirPassengers-12-linear|1|Airline|mae=25|mae=47.8|--model linear --learning_rate 0.005 --scaler_type last $air
-AirPassengers-12-nhits|1|Airline|mae=25|mae=47.8|--config data/airline.toml --scaler_type mean_abs
-AirPassengers-12-nbeats|1|Airline|mae=25|mae=47.8|--model nbeats --mlp_units [64,64] --scaler_type mean_abs $air
-AirPassengers-12-gru|1|Airline|mae=25|mae=47.8|--model gru --states all --encoder_hidden_size 32 --decoder_hidden_size 32 --learning_rate 0.005 --scaler_type standard $air
-AirPassengers-12-tcn|1|Airline|mae=25|mae=47.8|--model tcn --encoder_hidden_size 32 --decoder_hidden_size 32 --learning_rate 0.002 --scaler_type last $air
-AirPassengers-12-lstm-attention|1|Airline|mae=25|mae=47.8|--model lstm-attention --encoder_hidden_size 32 --learning_rate 0.005 --scaler_type standard $air
-AirPassengers-12-transformer|1|Airline|mae=25|mae=47.8|--model transformer --head flatten --hidden_size 32 --conv_hidden_size 32 --scaler_type standard $air
-AirPassengers-12-deepar|1|Airline|mae=25|mae=47.8|--model deepar --learning_rate 0.005 --num_lr_decays 3 --windows_batch_size 64 --max_steps 300
-AirPassengers-12-prophet|1|Airline|mae=25|mae=47.8|--model prophet --seasonality_mode multiplicative
+AirPassengers-12-linear|1|Airline|mae=25|mae=47.8,mase=1.57|--model linear --learning_rate 0.005 --scaler_type mean_abs $air
+AirPassengers-12-nhits|1|Airline|mae=25|mae=47.8,mase=1.57|--config data/airline.toml --scaler_type standard $air
+AirPassengers-12-nbeats|1|Airline|mae=25|mae=47.8,mase=1.57|--model nbeats --mlp_units [64,64] --scaler_type standard $air
+AirPassengers-12-gru|1|Airline|mae=25|mae=47.8,mase=1.57|--model gru --states all --encoder_hidden_size 32 --decoder_hidden_size 32 --learning_rate 0.005 --scaler_type standard $air --max_steps 100
+AirPassengers-12-tcn|1|Airline|mae=25|mae=47.8,mase=1.57|--model tcn --encoder_hidden_size 32 --decoder_hidden_size 32 --learning_rate 0.002 --scaler_type standard $air
+AirPassengers-12-lstm-attention|1|Airline|mae=25|mae=47.8,mase=1.57|--model lstm-attention --encoder_hidden_size 32 --learning_rate 0.005 --scaler_type standard $air
+AirPassengers-12-transformer|1|Airline|mae=25|mae=47.8,mase=1.57|--model transformer --head flatten --hidden_size 32 --conv_hidden_size 32 --scaler_type standard $air
+AirPassengers-12-deepar|1|Airline|mae=25|mae=47.8,mase=1.57|--model deepar --learning_rate 0.005 --num_lr_decays 3 --windows_batch_size 64 --max_steps 300
+AirPassengers-12-prophet|1|Airline|mae=25|mae=47.8,mase=1.57|--model prophet --seasonality_mode multiplicative
 Peyton-37-prophet|1|Peyton|mae=0.5191|mae=0.5191|--model prophet
 ETTm2-96-nhits|2|ETTm2|mse=0.176,mae=0.255|mse=0.185,mae=0.268|$nhits
 M4-Hourly-nbeats|2|M4-Hourly|smape=14.8|smape=15.2,mase=1.9,owa=0.80|$nbeats --input_size 192 --max_steps 4000
@@ -57,7 +60,9 @@ M4-Hourly-nhits|2|M4-Hourly|smape=13.9|smape=15.2,mase=2.2,owa=0.87|--model nhit
 M4-Hourly-nhits-mqloss|2|M4-Hourly|wql=0.0483,coverage80=0.77..0.83,coverage90=0.87..0.93|wql=0.0483|$prob --loss mqloss --quantiles $levels
 M4-Hourly-nhits-studentt|2|M4-Hourly|wql=0.0483,coverage80=0.77..0.83,coverage90=0.87..0.93|wql=0.0483|$prob --loss studentt
 M4-Hourly-nhits-normal|2|M4-Hourly|wql=0.0483,coverage80=0.77..0.83,coverage90=0.87..0.93|wql=0.0483|$prob --loss normal
-M4-Hourly-deepar|2|M4-Hourly|nd=0.048,wql=0.038,coverage80=0.77..0.83,coverage90=0.87..0.93|smape=15,nd=0.085,wql=0.070|--model deepar
+M4-Hourly-deepar|2|M4-Hourly|nd=0.048,wql=0.038,coverage80=0.77..0.83,coverage90=0.87..0.93|smape=13,nd=0.075,wql=0.060|--model deepar
+M4-Hourly-deepar-1000|2|M4-Hourly|smape=15,nd=0.085,wql=0.070|smape=15,nd=0.085,wql=0.070|--model deepar --max_steps 1000 --windows_batch_size 64
+Births-30-deepar|2|Births|mae=363|mae=405|--model deepar
 ETTh1-96-lstm-attention|2|ETTh1|mse=0.42,mae=0.42|mse=0.47,mae=0.45|--model lstm-attention --calendar hour,weekday $recurrent
 ETTh1-96-gru|2|ETTh1|mse=0.42,mae=0.42|mse=0.60,mae=0.49|--model gru --states all $recurrent --learning_rate 0.003 --max_steps 300
 ETTh1-96-transformer|2|ETTh1|mse=0.375,mae=0.390|mse=0.40,mae=0.41|--model transformer $patches
@@ -88,7 +93,7 @@ competition() {
     fi
 }
 
-# data_set NAME test|valid|early: table, test, train_extra and eval_extra to score on that part; false if the data is
+# data_set NAME test|valid|early|back1..: table, test, train_extra and eval_extra to score on that part; false if the data is
 # absent.
 data_set() {
     test=() train_extra=() eval_extra=()
@@ -107,7 +112,7 @@ data_set() {
         long_horizon "$2" 96 5311 760 1517
         more=(--season_length 5)
         if [[ -e $shared/exchange_rate/exchange_rate.txt.gz && ! -e $table ]]; then
-            python3 bench/convert_exchange.py $shared/exchange_rate/exchange_rate.txt.gz $table
+            python3 bench/convert_exchange.py $shared/exchange_rate/exchange_rate.txt.gz "$table"
         fi
         ;;
     M4-Hourly)
@@ -126,15 +131,36 @@ data_set() {
             python3 bench/convert_m3.py $shared/m3/M3.long.csv $work
         fi
         ;;
+    Exchange-rolls) # GluonTS's five horizons
+        data_set Exchange "$2" || return
+        train_extra=(--h 30 --split 6071:0:150)
+        eval_extra=(--h 30 --split 6071:0:150 --stride 30)
+        more=(--season_length 5)
+        ;;
+    Births-last) # Monash's one horizon
+        table=$shared/births/births_us.csv
+        train_extra=(--h 30 --split 7275:0:30)
+        eval_extra=(--h 30 --split 7275:0:30)
+        more=(--season_length 7)
+        ;;
+    Births) # 20 horizons one after the other; the 20 before them as validation
+        table=$shared/births/births_us.csv
+        local rows=6705
+        if [[ $2 == valid ]]; then rows=6105; fi
+        train_extra=(--h 30 --split "$rows:0:600")
+        eval_extra=(--h 30 --split "$rows:0:600" --stride 30)
+        more=(--season_length 7)
+        ;;
     Peyton) # the 11 origins of prophet's documentation, see bench/prophet.sh
         table=$shared/prophet/example_wp_log_peyton_manning.csv
         train_extra=(--h 37 --split 799:0:1837)
         eval_extra=(--h 37 --split 799:0:1837 --stride 180)
         ;;
-    Airline) # validation: every origin in three years
+    Airline) # back1, back2 ..: as the test, that many years earlier
         table=data/airline.csv
-        local split=132:0:12
-        if [[ $2 == valid ]]; then split=96:0:36; fi
+        local rows=132
+        if [[ $2 == back* ]]; then rows=$((rows - 12 * ${2#back})); fi
+        local split=$rows:0:12
         train_extra=(--h 12 --split "$split")
         eval_extra=(--h 12 --split "$split")
         ;;
@@ -154,7 +180,7 @@ find_task() {
     IFS='|' read -r name tier data good alarm options <<<"$line"
 }
 
-# fit_and_score NAME SEEDS test|valid|early REPORT [TRAIN OPTIONS...]: a model a seed, all scored in one report.
+# fit_and_score NAME SEEDS test|valid|early|back1.. REPORT [TRAIN OPTIONS...]: a model a seed, all scored in one report.
 fit_and_score() {
     local seeds=$2 part=$3 report=$4 models=() seed
     local name tier data good alarm options table test train_extra eval_extra
