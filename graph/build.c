@@ -140,7 +140,8 @@ vn_val vn_block(vn_graph *g, vn_home home)
     if (g->status) return 0;
     if (!g->params->closed) return vn_refuse(g, VN_E_BUG, "blocks exist once the parameters are laid out");
     static const char *const names[VN_HOME_COUNT] = {
-        [VN_HOME_PARAM] = "params", [VN_HOME_GRAD] = "grads", [VN_HOME_M] = "m", [VN_HOME_V] = "v"
+        [VN_HOME_PARAM] = "params", [VN_HOME_GRAD] = "grads", [VN_HOME_M] = "m", [VN_HOME_V] = "v",
+        [VN_HOME_MEAN] = "mean"
     };
     return leaf(g, names[home], g->real, VN_DIMS(g->params->n_block), home);
 }

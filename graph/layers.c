@@ -227,7 +227,7 @@ void vn_loss_of(vn_graph *g, const vn_attr_loss *attr, vn_val yhat, vn_val y, vn
     *den = out[1];
 }
 
-vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, vn_val loss, vn_val bad)
+vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss, vn_val bad)
 {
     vn_val p = vn_block(g, VN_HOME_PARAM), grad = vn_block(g, VN_HOME_GRAD);
     vn_val m = vn_block(g, VN_HOME_M), v = vn_block(g, VN_HOME_V);
@@ -235,5 +235,8 @@ vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, vn_val loss, vn_val ba
     bad = vn_emit1(g, VN_OP_GUARD, (vn_val[]){ loss, norm, bad }, 3, NULL);
     vn_val out[VN_MAX_OUT];
     vn_emit(g, VN_OP_ADAM, (vn_val[]){ p, grad, m, v, norm, bad }, 6, attr, out);
+    vn_attr_average mean = { .decay = mean_decay };
+    if (mean_decay > 0)
+        vn_emit1(g, VN_OP_AVERAGE, (vn_val[]){ vn_block(g, VN_HOME_MEAN), out[0] }, 2, &mean);
     return norm;
 }

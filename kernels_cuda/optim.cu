@@ -1,9 +1,10 @@
-/* The end of a training step: gradient norm, Adam over the flat block, the flag of a bad step.
+/* The end of a training step: gradient norm, Adam over the flat block, the mean of its steps, the
+ * flag of a bad step.
  *
  * gradnorm reads 4 bytes an element in two stages of fixed order: a block sums CHUNK elements into
- * scratch, one block sums those. adam reads 16 and writes 12 bytes an element, four at a time, and
- * is bound by memory. Learning rate and step are read from device memory: a graph freezes
- * arguments. */
+ * scratch, one block sums those. adam reads 16 and writes 12 bytes an element, four at a time,
+ * average reads 8 and writes 4; both are bound by memory. Learning rate and step are read from
+ * device memory: a graph freezes arguments. */
 #include "kernels_cuda/common.cuh"
 
 enum { THREADS = 256, EACH = 4, CHUNK = 4096 };
@@ -143,6 +144,39 @@ static void adam(const vn_call *c, vn_stream *s)
               *(const vn_attr_adam *)c->attr, b, n, aligned);
 }
 
+/* ---- the mean of the parameters ---- */
+
+__global__ void __launch_bounds__(THREADS)
+    vn_average_kernel(double decay, const int64_t *step, const float *p, float *mean, int64_t n,
+                      bool aligned)
+{
+    VN_SHARED_VAR(float, shared, [1]);
+    if (threadIdx.x == 0) shared[0] = (float)((1 - decay) / (1 - power(decay, *step + 1)));
+    __syncthreads();
+    float part = shared[0];
+    int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
+    if (aligned && i + EACH <= n) {
+        float4 x = vn_load4(p + i), old = vn_load4(mean + i);
+        old.x += part * (x.x - old.x);
+        old.y += part * (x.y - old.y);
+        old.z += part * (x.z - old.z);
+        old.w += part * (x.w - old.w);
+        vn_store4(mean + i, old);
+        return;
+    }
+    for (int64_t k = i; k < n && k < i + EACH; k++) mean[k] += part * (p[k] - mean[k]);
+}
+
+static void average(const vn_call *c, vn_stream *s)
+{
+    const float *p = (const float *)c->in[1].data;
+    float *mean = (float *)c->out[0].data;
+    int64_t n = vn_count(&c->in[0]);
+    VN_LAUNCH(vn_average_kernel, vn_blocks(n, THREADS * EACH), dim3(THREADS), 0, s,
+              ((const vn_attr_average *)c->attr)->decay, c->run->step, p, mean, n,
+              vn_aligned16(p) && vn_aligned16(mean));
+}
+
 /* ---- the first bad step ---- */
 
 __global__ void vn_guard_kernel(const float *loss, const float *norm, int64_t *bad,
@@ -161,4 +195,5 @@ static void guard(const vn_call *c, vn_stream *s)
 VN_CUDA_KERNEL(gradnorm_f32_cuda) = { "gradnorm_f32_cuda", 0, vn_not_f32, gradnorm_scratch,
                                       gradnorm };
 VN_CUDA_KERNEL(adam_f32_cuda) = { "adam_f32_cuda", 0, vn_not_f32, NULL, adam };
+VN_CUDA_KERNEL(average_f32_cuda) = { "average_f32_cuda", 0, vn_not_f32, NULL, average };
 VN_CUDA_KERNEL(guard_f32_cuda) = { "guard_f32_cuda", 0, vn_not_f32, NULL, guard };

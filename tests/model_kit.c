@@ -86,7 +86,7 @@ static vn_status optimize(vn_kit *kit, vn_val loss)
     vn_attr_adam adam = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
                           .n_decay = kit->params->n_decay };
     vn_val bad = vn_state(kit->g, "bad", VN_I64, VN_DIMS(1));
-    vn_output(kit->g, vn_optimize(kit->g, &adam, loss, bad));
+    vn_output(kit->g, vn_optimize(kit->g, &adam, 0.9, loss, bad));
     return VN_OK;
 }
 

@@ -63,6 +63,24 @@ const vn_op_def vn_op_adam = { .infer = infer_adam,
                                .cost = cost_adam,
                                .inplace = { 1 + 0, 1 + 2, 1 + 3 } };
 
+static vn_status infer_average(vn_call *c)
+{
+    VN_TRY(vn_need(c, 0, "mean", 1, 1));
+    VN_TRY(vn_need_shape(c, 1, "p", &c->in[0], "mean"));
+    VN_TRY(need_decay("decay", ((const vn_attr_average *)c->attr)->decay));
+    vn_out_like(c, 0, &c->in[0]);
+    return VN_OK;
+}
+
+static vn_cost cost_average(const vn_call *c)
+{
+    return vn_cost_moved(c, 3 * (double)vn_count(&c->in[0]));
+}
+
+const vn_op_def vn_op_average = { .infer = infer_average,
+                                  .cost = cost_average,
+                                  .inplace = { 1 + 0 } };
+
 static vn_status infer_guard(vn_call *c)
 {
     const vn_tensor *bad = &c->in[2];

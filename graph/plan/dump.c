@@ -6,7 +6,8 @@
 static const char *const home_names[VN_HOME_COUNT] = {
     [VN_HOME_WORK] = "work",   [VN_HOME_READ] = "read",   [VN_HOME_FEED] = "feed",
     [VN_HOME_CONST] = "const", [VN_HOME_PARAM] = "param", [VN_HOME_GRAD] = "grad",
-    [VN_HOME_M] = "m",         [VN_HOME_V] = "v",         [VN_HOME_STATE] = "state",
+    [VN_HOME_M] = "m",         [VN_HOME_V] = "v",         [VN_HOME_MEAN] = "mean",
+    [VN_HOME_STATE] = "state",
 };
 
 /* "[32, 96]", with the type in front where it is one of 16 bits. */

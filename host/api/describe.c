@@ -10,7 +10,7 @@
 
 /* ---- plan ---- */
 
-static const vn_home blocks[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V,
+static const vn_home blocks[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V, VN_HOME_MEAN,
                                   VN_HOME_STATE };
 enum { N_BLOCKS = sizeof blocks / sizeof *blocks };
 

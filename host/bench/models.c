@@ -12,10 +12,10 @@
 #include "host/bench/bench.h"
 #include "host/data/window.h"
 
-enum { SERIES = 32, ROWS = 1500, N_BLOCKS = 5 };
+enum { SERIES = 32, ROWS = 1500, N_BLOCKS = 6 };
 
 static const vn_home blocks[N_BLOCKS] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V,
-                                          VN_HOME_STATE };
+                                          VN_HOME_MEAN,  VN_HOME_STATE };
 
 typedef struct work {
     vn_device *dev;

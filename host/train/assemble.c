@@ -379,7 +379,7 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
                           .clip = k->o->gradient_clip_val };
     out->loss = vn_output(g, loss);
     out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
-    out->norm = vn_output(g, vn_optimize(g, &adam, loss, out->bad));
+    out->norm = vn_output(g, vn_optimize(g, &adam, k->o->ema_decay, loss, out->bad));
 }
 
 /* What the model shows under the name asked for. */

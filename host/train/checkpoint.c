@@ -10,7 +10,7 @@
 
 static const char format[] = "vane.checkpoint", data_key[] = "data", precision_key[] = "run.precision";
 
-enum { N_COUNTS = 3, N_LOSSES = 3, N_TENSORS = 6 };
+enum { N_COUNTS = 3, N_LOSSES = 3, N_TENSORS = 7 };
 
 uint64_t vn_panel_fingerprint(const vn_panel *p)
 {
@@ -34,6 +34,9 @@ static vn_stored vector(const char *name, vn_dtype dtype, int64_t n, const void 
                         .bytes = (size_t)n * vn_dtype_bytes(dtype) };
 }
 
+/* The mean comes last, where there is one. */
+static int tensors_of(const vn_fit_blocks *b) { return b->mean ? N_TENSORS : N_TENSORS - 1; }
+
 vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data,
                              const vn_fit_state *s, const vn_fit_blocks *b)
 {
@@ -46,13 +49,14 @@ vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data
         vector("block.m", VN_F32, n, b->m),
         vector("block.v", VN_F32, n, b->v),
         vector("block.best", VN_F32, n, m->params->block),
+        vector("block.mean", VN_F32, n, b->mean),
     };
     vn_meta_list meta = { 0 };
     vn_status st = VN_OK;
     vn_meta_put(&meta, data_key, "%016" PRIx64, data);
     vn_meta_put(&meta, precision_key, "%s", vn_precision_name(m->precision));
     VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
-    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, N_TENSORS));
+    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, tensors_of(b)));
 done:
     vn_meta_close(&meta);
     return st;
@@ -120,13 +124,14 @@ static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit
     VN_TRY(take(file, "block.m", VN_F32, n, b->m));
     VN_TRY(take(file, "block.v", VN_F32, n, b->v));
     VN_TRY(take(file, "block.best", VN_F32, n, m->params->block));
+    if (b->mean) VN_TRY(take(file, "block.mean", VN_F32, n, b->mean));
     *s = (vn_fit_state){ .step = counts[0],
                          .best_step = counts[1],
                          .wait = counts[2],
                          .loss = losses[0],
                          .valid = losses[1],
                          .best = losses[2] };
-    if (file->n_tensors != N_TENSORS || s->step < 0 || s->step > m->train.max_steps ||
+    if (file->n_tensors != tensors_of(b) || s->step < 0 || s->step > m->train.max_steps ||
         s->best_step < -1 || s->best_step > s->step || s->wait < 0)
         return VN_FAIL(VN_E_MODEL,
                        "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "

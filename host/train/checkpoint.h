@@ -17,6 +17,7 @@ typedef struct vn_fit_state {
 /* Host copies [n_block] of what lies on the device; the best weights are m->params->block. */
 typedef struct vn_fit_blocks {
     float *param, *m, *v;
+    float *mean; /* NULL: the run has no ema_decay */
 } vn_fit_blocks;
 
 /* A fingerprint of the data: a run cannot go on with other series. */

@@ -3,8 +3,9 @@
  * One run owns the device's blocks (parameters, gradients, moments, flag) and two plans over them,
  * training and validation. m->params->block on the host is where the best weights so far are kept:
  * by validation, or else by the mean training loss of every val_check_steps steps, which counts only
- * if the run diverges later; a run that ends well without validation keeps its last weights. After the
- * plans are made nothing allocates; a checkpoint does, while it is written.
+ * if the run diverges later; a run that ends well without validation keeps its last weights. With
+ * ema_decay the mean of the weights over the steps takes their place in all of this. After the plans
+ * are made nothing allocates; a checkpoint does, while it is written.
  *
  * The host does not wait for a step: it runs ahead over the plan's ring and learns the losses later, in
  * their order (a CPU's ring holds one step). What needs the weights of a step, a look at the validation
@@ -66,6 +67,14 @@ static size_t block_bytes(const run *r)
     return (size_t)r->m->params->n_block * sizeof(float);
 }
 
+static bool averages(const run *r) { return r->m->train.ema_decay > 0; }
+
+/* The weights that are judged and kept. */
+static void *weights_of(const run *r)
+{
+    return r->block[averages(r) ? VN_HOME_MEAN : VN_HOME_PARAM];
+}
+
 /* ---- opening ---- */
 
 static vn_status prepare_params(vn_fitted *m)
@@ -77,19 +86,24 @@ static vn_status prepare_params(vn_fitted *m)
     return VN_OK;
 }
 
-static const vn_home own[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V, VN_HOME_STATE };
+static const vn_home own[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V,
+                               VN_HOME_MEAN,  VN_HOME_STATE };
 enum { N_OWN = sizeof own / sizeof *own };
 
+/* Bytes of a block; 0: this run has none. */
 static size_t bytes_of(const run *r, vn_home home)
 {
+    if (home == VN_HOME_MEAN && !averages(r)) return 0;
     return home == VN_HOME_STATE ? VN_STATE_BYTES : block_bytes(r);
 }
 
 static vn_status open_blocks(run *r)
 {
     VN_TRY(vn_stream_open(r->dev, &r->stream));
-    for (int i = 0; i < N_OWN; i++)
-        VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes_of(r, own[i]), &r->block[own[i]]));
+    for (int i = 0; i < N_OWN; i++) {
+        size_t bytes = bytes_of(r, own[i]);
+        if (bytes) VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes, &r->block[own[i]]));
+    }
     VN_TRY(vn_stream_fill(r->stream, r->block[VN_HOME_STATE], 0xff,
                           VN_STATE_BYTES)); /* -1: no bad step */
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
@@ -107,6 +121,7 @@ static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *
                               .seed = (uint64_t)r->m->train.seed,
                               .version = version };
     memcpy(config.home, r->block, sizeof config.home);
+    if (mode != VN_MODE_TRAIN) config.home[VN_HOME_PARAM] = weights_of(r);
     VN_TRY(vn_model_graph_from(r->m, mode, batch, r->source, graph));
     vn_status st = vn_plan_make(graph->g, &config, plan);
     vn_graph_close(graph->g);
@@ -200,8 +215,8 @@ static vn_status choose_valid(run *r)
 static vn_status open_host_blocks(run *r)
 {
     if (!r->hooks->checkpoint && !r->hooks->resume) return VN_OK;
-    float **each[] = { &r->host.param, &r->host.m, &r->host.v };
-    for (int i = 0; i < 3; i++) {
+    float **each[] = { &r->host.param, &r->host.m, &r->host.v, &r->host.mean };
+    for (int i = 0; i < (averages(r) ? 4 : 3); i++) {
         *each[i] = vn_alloc_aligned(block_bytes(r), 256);
         if (!*each[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
@@ -209,15 +224,16 @@ static vn_status open_host_blocks(run *r)
     return VN_OK;
 }
 
-/* param, m and v between device and host. */
+/* What a checkpoint holds, between device and host. */
 static vn_status move_blocks(run *r, vn_dir dir)
 {
-    float *host[] = { r->host.param, r->host.m, r->host.v };
-    void *device[] = { r->block[VN_HOME_PARAM], r->block[VN_HOME_M], r->block[VN_HOME_V] };
-    for (int i = 0; i < 3; i++) {
+    static const vn_home home[] = { VN_HOME_PARAM, VN_HOME_M, VN_HOME_V, VN_HOME_MEAN };
+    float *host[] = { r->host.param, r->host.m, r->host.v, r->host.mean };
+    for (int i = 0; i < (averages(r) ? 4 : 3); i++) {
+        void *device = r->block[home[i]];
         bool in = dir == VN_TO_DEVICE;
-        VN_TRY(vn_stream_copy(r->stream, in ? device[i] : (void *)host[i],
-                              in ? (void *)host[i] : device[i], block_bytes(r), dir));
+        VN_TRY(vn_stream_copy(r->stream, in ? device : (void *)host[i],
+                              in ? (void *)host[i] : device, block_bytes(r), dir));
     }
     return vn_stream_wait(r->stream);
 }
@@ -261,6 +277,7 @@ static void close_run(run *r)
     vn_free_aligned(r->host.param, block_bytes(r));
     vn_free_aligned(r->host.m, block_bytes(r));
     vn_free_aligned(r->host.v, block_bytes(r));
+    vn_free_aligned(r->host.mean, block_bytes(r));
     vn_free(r->valid_pairs);
     vn_windows_close(&r->windows);
     if (r->stream) vn_stream_close(r->stream);
@@ -271,7 +288,7 @@ static void close_run(run *r)
 /* The device's weights become the model's. */
 static vn_status keep_weights(run *r)
 {
-    VN_TRY(vn_stream_copy(r->stream, r->m->params->block, r->block[VN_HOME_PARAM], block_bytes(r),
+    VN_TRY(vn_stream_copy(r->stream, r->m->params->block, weights_of(r), block_bytes(r),
                           VN_TO_HOST));
     VN_TRY(vn_stream_wait(r->stream));
     r->m->params->version++;

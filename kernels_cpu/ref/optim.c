@@ -37,6 +37,19 @@ static void adam(const vn_call *c, vn_stream *s)
     }
 }
 
+/* The weights decay^(t - s), divided by their sum: the first step alone is its own mean. */
+static void average(const vn_call *c, vn_stream *s)
+{
+    if (!vn_ref_lane(s)) return;
+    double decay = ((const vn_attr_average *)c->attr)->decay;
+    double part = (1 - decay) / (1 - pow(decay, (double)(*c->run->step + 1)));
+    const vn_real *p = c->in[1].data;
+    vn_real *mean = c->out[0].data;
+    int64_t n = vn_count(&c->in[0]);
+    for (int64_t i = 0; i < n; i++)
+        mean[i] = (vn_real)((double)mean[i] + part * ((double)p[i] - (double)mean[i]));
+}
+
 static void guard(const vn_call *c, vn_stream *s)
 {
     if (!vn_ref_lane(s) || !c->out[0].data) return;
@@ -47,4 +60,5 @@ static void guard(const vn_call *c, vn_stream *s)
 
 const vn_kernel VN_REF(gradnorm) = { VN_REF_NAME(gradnorm), 0, VN_REF(unfit), NULL, gradnorm };
 const vn_kernel VN_REF(adam) = { VN_REF_NAME(adam), 0, VN_REF(unfit), NULL, adam };
+const vn_kernel VN_REF(average) = { VN_REF_NAME(average), 0, VN_REF(unfit), NULL, average };
 const vn_kernel VN_REF(guard) = { VN_REF_NAME(guard), 0, VN_REF(unfit), NULL, guard };

@@ -1,5 +1,6 @@
-/* The end of a training step over the parameter block: gradient norm and Adam, one pass each. Bound
- * by memory: 4 bytes a parameter to read for the norm, 28 to move for Adam. */
+/* The end of a training step over the parameter block: gradient norm, Adam and the mean of the
+ * parameters, one pass each. Bound by memory: 4 bytes a parameter to read for the norm, 28 to move
+ * for Adam, 12 for the mean. */
 #include <math.h>
 
 #include "kernels_cpu/simd/simd.h"
@@ -101,8 +102,24 @@ static void adam(const vn_call *c, vn_stream *s)
     update_range(&without, a->beta1, a->beta2, cut, hi);
 }
 
+static void average(const vn_call *c, vn_stream *s)
+{
+    double decay = ((const vn_attr_average *)c->attr)->decay;
+    vf part = vf_set((float)((1 - decay) / (1 - pow(decay, (double)(*c->run->step + 1)))));
+    const float *p = c->in[1].data;
+    float *mean = c->out[0].data;
+    int64_t lo, hi;
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]), VN_TILE, &lo, &hi);
+    for (int64_t i = lo; i < hi; i += VF_N) {
+        vf old = vf_load_upto(mean + i, hi - i);
+        vf step = vf_sub(vf_load_upto(p + i, hi - i), old);
+        vf_store_upto(mean + i, vf_fma(part, step, old), hi - i);
+    }
+}
+
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 
 const vn_kernel VN_SIMD(gradnorm) = { VN_SIMD_NAME(gradnorm), VN_SIMD_NEED, unfit, norm_scratch,
                                       gradnorm, true };
+const vn_kernel VN_SIMD(average) = { VN_SIMD_NAME(average), VN_SIMD_NEED, unfit, NULL, average };
 const vn_kernel VN_SIMD(adam) = { VN_SIMD_NAME(adam), VN_SIMD_NEED, unfit, NULL, adam };

@@ -120,6 +120,24 @@ const vn_case vn_cases_adam[] = {
     { 0 },
 };
 
+#define MEAN(decay) VN_ATTR(average, decay)
+
+const vn_case vn_cases_average[] = {
+    { "one element", { F32(1), F32(1) }, MEAN(0.9) },
+    { "ragged", { F32(33), F32(33) }, MEAN(0.99) },
+    { "over one tile", { F32(5000), F32(5000) }, MEAN(0.999) },
+    { "no memory", { F32(33), F32(33) }, MEAN(0) },
+    /* Step 7: the weights 1/64 .. 1/2, 1 of steps 1 .. 7 add up to 127/64, the newest is 64/127 of it. */
+    { "known",
+      { F32_OF(NUMBERS(1, -127), 2), F32_OF(NUMBERS(128, 0), 2) },
+      MEAN(0.5),
+      .want = { NUMBERS(65, -63) } },
+    { "parameters of a model", { F32(2500000), F32(2500000) }, MEAN(0.999), .bench = true },
+    { "lengths differ", { F32(33), F32(32) }, MEAN(0.9), .reject = "p is [32] but mean needs [33]" },
+    { "decay 1", { F32(3), F32(3) }, MEAN(1), .reject = "decay is 1; it must lie in [0, 1)" },
+    { 0 },
+};
+
 
 /* Tests run at step 6. */
 const vn_case vn_cases_guard[] = {

@@ -41,7 +41,7 @@ static vn_val build_training(kit *k)
     vn_gradients(k->g, loss, NULL, 0, NULL);
     ck_assert_int_eq(vn_params_layout(k->params), VN_OK);
     vn_params_draw(k->params, 1);
-    vn_optimize(k->g, &adam, loss, vn_state(k->g, "bad", VN_I64, VN_DIMS(1)));
+    vn_optimize(k->g, &adam, 0, loss, vn_state(k->g, "bad", VN_I64, VN_DIMS(1)));
     return x;
 }
 

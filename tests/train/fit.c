@@ -2,6 +2,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -260,6 +261,42 @@ START_TEST(without_validation_the_last_weights_stay)
 }
 END_TEST
 
+/* With a rate that never falls the weights after k steps are those of a run of k steps. */
+START_TEST(the_mean_of_the_weights_is_that_of_the_steps)
+{
+    enum { STEPS = 12 };
+    const double decay = 0.75;
+    double *sum = NULL, weights = 0;
+    for (int k = 1; k <= STEPS; k++) {
+        char steps[8];
+        snprintf(steps, sizeof steps, "%d", k);
+        const vn_setting settings[] = { { "max_steps", steps }, { "num_lr_decays", "-1" },
+                                        { "val_size", "0" },    { "test_size", "16" },
+                                        { NULL, NULL } };
+        vn_lab lab;
+        vn_lab_open(&lab, "linear", 1, settings);
+        fit_ok(&lab, NULL);
+        if (!sum) sum = calloc((size_t)lab.m->params->n_block, sizeof *sum);
+        for (int64_t i = 0; i < lab.m->params->n_block; i++)
+            sum[i] = decay * sum[i] + (double)lab.m->params->block[i];
+        weights = decay * weights + 1;
+        vn_lab_close(&lab);
+    }
+    const vn_setting settings[] = { { "max_steps", "12" }, { "num_lr_decays", "-1" },
+                                    { "val_size", "16" },  { "val_check_steps", "12" },
+                                    { "ema_decay", "0.75" }, { NULL, NULL } };
+    vn_lab lab;
+    vn_lab_open(&lab, "linear", 1, settings);
+    fit_ok(&lab, NULL);
+    for (int64_t i = 0; i < lab.m->params->n_block; i++)
+        ck_assert_double_eq_tol((double)lab.m->params->block[i], sum[i] / weights, 1e-6);
+    /* what is validated is what is kept */
+    ck_assert_double_eq_tol(vn_lab_mae(&lab, 104, 120), lab.report.best, 1e-4 * lab.report.best);
+    vn_lab_close(&lab);
+    free(sum);
+}
+END_TEST
+
 START_TEST(a_loss_that_is_no_number_names_step_and_node)
 {
     vn_lab lab;
@@ -383,6 +420,7 @@ START_TEST(a_resumed_run_ends_with_the_same_bits)
     const vn_setting settings[] = { { "max_steps", "40" },
                                     { "val_check_steps", "7" },
                                     { "dropout_prob_theta", "0.1" },
+                                    { "ema_decay", _i ? "0.9" : "0" },
                                     { NULL, NULL } };
     const char *path = vn_lab_path("resume.ckpt");
     vn_lab whole, parts;
@@ -566,6 +604,8 @@ START_TEST(an_option_younger_than_the_checkpoint_counts_as_its_default)
     } cases[] = {
         { { "cat_emb_dim", "0" }, "train.cat_emb_dim", VN_OK },
         { { "cat_emb_dim", "3" }, "train.cat_emb_dim", VN_E_ARGUMENT },
+        { { "ema_decay", "0" }, "train.ema_decay", VN_OK },
+        { { "ema_decay", "0.9" }, "train.ema_decay", VN_E_ARGUMENT },
         { { "cat_emb_dim", "0" }, "format_version", VN_E_MODEL },
         { { "cat_emb_dim", "0" }, "data", VN_E_MODEL },
     };
@@ -681,13 +721,14 @@ Suite *vn_suite_fit(void)
     tcase_add_loop_test(quick, any_number_of_threads_gives_the_same_bits, 0, 3);
     tcase_add_loop_test(quick, a_hundred_steps_allocate_nothing, 0, 3);
     tcase_add_test(quick, early_stopping_restores_the_best_weights);
+    tcase_add_test(quick, the_mean_of_the_weights_is_that_of_the_steps);
     tcase_add_test(quick, without_validation_the_last_weights_stay);
     tcase_add_test(quick, a_loss_that_is_no_number_names_step_and_node);
     tcase_add_loop_test(quick, a_run_that_breaks_keeps_the_best_weights, 0, 3);
     tcase_add_test(quick, a_batch_with_nothing_observed_changes_nothing);
     tcase_add_test(quick, horizon_weights_decide_what_is_learned);
     tcase_add_loop_test(quick, a_known_future_feature_is_used, 0, 3);
-    tcase_add_test(quick, a_resumed_run_ends_with_the_same_bits);
+    tcase_add_loop_test(quick, a_resumed_run_ends_with_the_same_bits, 0, 2);
     tcase_add_test(quick, a_checkpoint_is_written_as_often_as_asked);
     tcase_add_test(quick, a_run_goes_on_only_as_it_began);
     tcase_add_test(quick, an_option_younger_than_the_checkpoint_counts_as_its_default);

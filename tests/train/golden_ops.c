@@ -411,7 +411,7 @@ static vn_val build_optimizer(rig *r, int which)
     const double one = 1;
     vn_val loss = vn_const(r->g, "loss", VN_DIMS(1), &one);
     vn_val bad = vn_state(r->g, "bad", VN_I64, VN_DIMS(1));
-    return vn_output(r->g, vn_optimize(r->g, &attr, loss, bad));
+    return vn_output(r->g, vn_optimize(r->g, &attr, 0, loss, bad));
 }
 
 static void expect_params(rig *r, const char *name, int step)
