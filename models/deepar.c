@@ -163,10 +163,10 @@ static vn_val build(vn_graph *g, const void *hparams, const vn_task *t)
     return draw(g, hp, t, vn_slice(g, other, 1, past, t->H), &state);
 }
 
-/* GluonTS's, but the rate: it halves on a plateau of the training loss, here seven times. What noise
- * the last steps leave in the weights is a bias of every step of a path and grows along it: with
- * three, 66 % of the values that M4-Hourly's validation rows hold lay below the median of the paths,
- * with seven 48 %. */
+/* GluonTS's, but the rate: it halves on a plateau of the training loss, here three times. What noise
+ * the last steps leave in the weights is a bias of every step of a path and grows along it; the mean
+ * of the weights is kept instead. M4-Hourly's validation rows, three seeds: sMAPE 12.9 and wQL 0.036
+ * with the mean, 13.1 and 0.047 without. */
 static const char *const presets[][2] = { { "loss", "studentt" },
                                           { "scaler_type", "mean_abs" },
                                           { "calendar", "auto, age" },
@@ -175,7 +175,7 @@ static const char *const presets[][2] = { { "loss", "studentt" },
                                           { "gradient_clip_val", "10" },
                                           { "windows_batch_size", "32" },
                                           { "max_steps", "5000" },
-                                          { "num_lr_decays", "7" },
+                                          { "ema_decay", "0.99" },
                                           { NULL, NULL } };
 
 const vn_model_def vn_model_deepar = {
