@@ -141,6 +141,8 @@ static vn_status plan(vn_kit *kit)
         if (home == VN_HOME_M && kit->c.mode == VN_KIT_GRADIENT) break;
         VN_TRY(vn_device_alloc(kit->dev, VN_MEM_DEVICE, block_bytes(kit), &kit->home[home]));
     }
+    if (kit->home[VN_HOME_STATE]) /* no bad step yet */
+        VN_TRY(vn_stream_fill(kit->stream, kit->home[VN_HOME_STATE], 0xff, VN_STATE_BYTES));
     memcpy(config.home, kit->home, sizeof config.home);
     return vn_plan_make(kit->g, &config, &kit->plan);
 }

@@ -43,6 +43,8 @@ static void plan(rig *r)
     vn_plan_config config = { .dev = r->dev, .seed = 1, .version = &r->params->version };
     for (int home = VN_HOME_PARAM; r->params->n && home <= VN_HOME_STATE; home++)
         ok(vn_device_alloc(r->dev, VN_MEM_DEVICE, (size_t)r->params->n_block * 8, &r->home[home]));
+    if (r->params->n) /* no bad step yet */
+        ok(vn_stream_fill(r->stream, r->home[VN_HOME_STATE], 0xff, VN_STATE_BYTES));
     memcpy(config.home, r->home, sizeof config.home);
     ok(vn_plan_make(r->g, &config, &r->plan));
 }
