@@ -31,6 +31,7 @@ candidates() {
         for steps in 500 1000 2000 4000; do echo "$task|$task|valid|--max_steps $steps"; done
     done
     exchange
+    deepar
     sequences
     airline
 }
@@ -50,6 +51,26 @@ exchange() {
 --scaler_type robust --n_pool_kernel_size [8,4,1] --n_freq_downsample [60,8,1]
 --scaler_type robust --n_pool_kernel_size [8,4,1] --n_freq_downsample [96,24,1] --input_size 96
 END
+}
+
+deepar() {
+    local options
+    while read -r options; do
+        echo "deepar|M4-Hourly-deepar|valid|$options"
+        if [[ $options != *batch* ]]; then echo "births|Births-30-deepar|valid|$options"; fi
+    done <<'END'
+--num_lr_decays 3 --ema_decay 0.99
+--num_lr_decays 3 --ema_decay 0.995
+--num_lr_decays 3 --ema_decay 0.998
+--num_lr_decays 3 --ema_decay 0
+--num_lr_decays -1 --ema_decay 0.99
+--num_lr_decays -1 --ema_decay 0
+--num_lr_decays 7 --ema_decay 0
+--num_lr_decays 3 --ema_decay 0 --windows_batch_size 64
+--num_lr_decays 3 --ema_decay 0.99 --windows_batch_size 64
+END
+    echo "births|Births-30-deepar|valid|--max_steps 1000"
+    echo "births|Births-30-deepar|valid|--max_steps 1000 --num_lr_decays 7 --ema_decay 0"
 }
 
 sequences() {
