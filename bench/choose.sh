@@ -59,13 +59,15 @@ deepar() {
         echo "deepar|M4-Hourly-deepar|valid|$options"
         if [[ $options != *batch* ]]; then echo "births|Births-30-deepar|valid|$options"; fi
     done <<'END'
---num_lr_decays 3 --ema_decay 0.99
---num_lr_decays 3 --ema_decay 0.995
---num_lr_decays 3 --ema_decay 0.998
 --num_lr_decays 3 --ema_decay 0
---num_lr_decays -1 --ema_decay 0.99
+--num_lr_decays 3 --ema_decay 0.99
+--num_lr_decays 3 --ema_decay 0.998
+--num_lr_decays 3 --ema_decay 0.999
 --num_lr_decays -1 --ema_decay 0
+--num_lr_decays -1 --ema_decay 0.99
+--num_lr_decays -1 --ema_decay 0.998
 --num_lr_decays 7 --ema_decay 0
+--num_lr_decays 7 --ema_decay 0.99
 --num_lr_decays 3 --ema_decay 0 --windows_batch_size 64
 --num_lr_decays 3 --ema_decay 0.99 --windows_batch_size 64
 END
@@ -76,14 +78,16 @@ END
 sequences() {
     local choice options
     while read -r choice options; do echo "$choice|ETTh1-96-$choice|valid|$options"; done <<'END'
-transformer --patch_len 8 --input_size 192 --max_steps 200 --num_lr_decays -1
-transformer --patch_len 16 --input_size 192 --max_steps 200 --num_lr_decays -1
-transformer --patch_len 16 --input_size 192 --max_steps 200 --num_lr_decays -1 --dropout 0.2
-transformer --patch_len 16 --max_steps 200 --num_lr_decays -1
-transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --dropout 0.2
-transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --dropout 0.2 --learning_rate 0.0005
-transformer --patch_len 24 --max_steps 200 --num_lr_decays -1
-transformer --patch_len 16
+transformer --patch_len 8 --input_size 192 --max_steps 200 --num_lr_decays -1 --ema_decay 0
+transformer --patch_len 16 --input_size 192 --max_steps 200 --num_lr_decays -1 --ema_decay 0
+transformer --patch_len 16 --input_size 192 --max_steps 200 --num_lr_decays -1 --ema_decay 0 --dropout 0.2
+transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --ema_decay 0
+transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --ema_decay 0 --dropout 0.2
+transformer --patch_len 16 --max_steps 200 --num_lr_decays -1 --ema_decay 0 --dropout 0.2 --learning_rate 0.0005
+transformer --patch_len 24 --max_steps 200 --num_lr_decays -1 --ema_decay 0
+transformer --num_lr_decays 4 --ema_decay 0
+transformer --num_lr_decays 4
+transformer
 gru --states last
 gru --states all
 gru --states all --learning_rate 0.001

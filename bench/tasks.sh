@@ -22,7 +22,7 @@ tasks() {
     local recurrent="--input_size 192 --encoder_hidden_size 64 --scaler_type last --max_steps 600
         --val_check_steps 50 --val_windows 1024"
     local patches="--head flatten --patch_len 16 --input_size 336 --hidden_size 64 --conv_hidden_size 128
-        --scaler_type last --windows_batch_size 256 --max_steps 400 --num_lr_decays 4 --val_check_steps 25"
+        --scaler_type last --windows_batch_size 256 --max_steps 400 --num_lr_decays -1 --ema_decay 0.99 --val_check_steps 25"
     local prob="--model nhits $m --input_size 192 --max_steps 1000"
     local levels="[0.05,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.95]"
     local air="--input_size 24 --windows_batch_size 64 --max_steps 300"

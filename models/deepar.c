@@ -8,7 +8,8 @@
  *
  * z is y over the mean of |y| in the context. Salinas, Flunkert, Gasthaus and Januschowski, "DeepAR:
  * Probabilistic forecasting with autoregressive recurrent networks", IJF 36, 2020; lags, age, log of
- * the scale, mean loss and settings are those of GluonTS (torch/model/deepar). Past features enter h
+ * the scale, mean loss and sizes are those of GluonTS (torch/model/deepar); that the mean of the weights
+ * over the last steps forecasts is ours (bench/results, 2026-11-22-deepar.md). Past features enter h
  * steps late, where they are known for the whole horizon; GluonTS has none. */
 #include <inttypes.h>
 #include <math.h>

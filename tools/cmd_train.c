@@ -82,7 +82,7 @@ static int finish(const args *a, talk *t, vane_model *model, const vane_train_re
                       : r->interrupted   ? "interrupted"
                       : r->stopped_early ? "stopped early"
                                          : "done";
-    talk_say(t, "%s after %" PRId64 " steps and %.1f s; %s holds the weights of step %" PRId64, how,
+    talk_say(t, "%s after %" PRId64 " steps and %.1f s; %s holds the weights kept at step %" PRId64, how,
              r->steps, r->seconds, path, r->best_step);
     if (a->json) put_json(model, r);
     if (!code && r->interrupted && talk_signal()) code = EXIT_SIGNAL + talk_signal();

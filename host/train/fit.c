@@ -4,8 +4,8 @@
  * training and validation. m->params->block on the host is where the best weights so far are kept:
  * by validation, or else by the mean training loss of every val_check_steps steps, which counts only
  * if the run diverges later; a run that ends well without validation keeps its last weights. With
- * ema_decay the mean of the weights over the steps takes their place in all of this. After the plans
- * are made nothing allocates; a checkpoint does, while it is written.
+ * ema_decay the mean of the weights over the steps is what validation looks at and what is kept; the
+ * training loss is still that of the weights. After the plans are made nothing allocates; a checkpoint does, while it is written.
  *
  * The host does not wait for a step: it runs ahead over the plan's ring and learns the losses later, in
  * their order (a CPU's ring holds one step). What needs the weights of a step, a look at the validation

@@ -461,7 +461,7 @@ cp m.vane before.vane
 expect 7 'step' "$vane" train huge.csv $quick --loss mse --scaler_type identity -o m.vane
 check 'a model that never learnt replaces nothing' cmp -s m.vane before.vane
 sed '7s/$/e30/' good.csv > spike.csv # one window in eleven is poisoned
-expect 7 'holds the weights of step' "$vane" train spike.csv $quick --loss mse --max_steps 1000 \
+expect 7 'holds the weights kept at step' "$vane" train spike.csv $quick --loss mse --max_steps 1000 \
     --windows_batch_size 1 --val_size 12 --val_check_steps 1 -o diverged.vane
 expect 0 'fc1.weight' "$vane" inspect diverged.vane
 expect 7 'step' "$vane" train spike.csv $quick --loss mse --max_steps 1000 --windows_batch_size 1 -o m.vane
