@@ -10,7 +10,8 @@ enum { ROUNDS = 3 };
 /* One number of a table: measured, or nothing. */
 static const char *us_text(double us, char out[32])
 {
-    snprintf(out, 32, us <= 0 ? "" : us >= 1000 ? "%.0f" : us >= 10 ? "%.1f" : "%.3f", us);
+    out[0] = 0;
+    if (us > 0) snprintf(out, 32, us >= 1000 ? "%.0f" : us >= 10 ? "%.1f" : "%.3f", us);
     return out;
 }
 
