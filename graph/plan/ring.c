@@ -28,8 +28,9 @@ vn_status vn_plan_ring(vn_plan *plan, int per_launch)
     plan->per_launch = one ? 1 : per_launch;
     plan->n_slots = one ? 1 : GROUPS * per_launch;
     plan->slot = vn_calloc((size_t)plan->n_slots, sizeof *plan->slot);
+    if (!plan->slot) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__); /* no slots: no ring to drop */
     plan->tape = vn_calloc((size_t)(plan->n_slots / plan->per_launch), sizeof *plan->tape);
-    if (!plan->slot || !plan->tape) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    if (!plan->tape) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     plan->slot[0] = (vn_slot){ plan->host_feed, plan->host_read, 0 };
     for (int i = 1; i < plan->n_slots; i++) VN_TRY(give_slot(plan, &plan->slot[i]));
     return VN_OK;
