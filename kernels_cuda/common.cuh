@@ -122,13 +122,13 @@ static inline bool vn_aligned16(const void *p)
     return (uintptr_t)p % 16 == 0;
 }
 
-__device__ __forceinline__ float4 vn_load4(const float *p)
+template <class V> __device__ __forceinline__ V vn_load_vector(const void *p)
 {
 #ifdef __CUDACC__
-    return *reinterpret_cast<const float4 *>(p);
+    return *reinterpret_cast<const V *>(p);
 #else
-    emu::note_vector(p, sizeof(float4), false);
-    float4 v;
+    emu::note_vector(p, sizeof(V), false);
+    V v;
     emu::quiet++;
     memcpy(&v, p, sizeof v);
     emu::quiet--;
@@ -136,10 +136,10 @@ __device__ __forceinline__ float4 vn_load4(const float *p)
 #endif
 }
 
-__device__ __forceinline__ void vn_store4(float *p, float4 v)
+template <class V> __device__ __forceinline__ void vn_store_vector(void *p, V v)
 {
 #ifdef __CUDACC__
-    *reinterpret_cast<float4 *>(p) = v;
+    *reinterpret_cast<V *>(p) = v;
 #else
     emu::note_vector(p, sizeof v, true);
     emu::quiet++;
@@ -147,33 +147,13 @@ __device__ __forceinline__ void vn_store4(float *p, float4 v)
     emu::quiet--;
 #endif
 }
+
+__device__ __forceinline__ float4 vn_load4(const float *p) { return vn_load_vector<float4>(p); }
+__device__ __forceinline__ void vn_store4(float *p, float4 v) { vn_store_vector(p, v); }
 
 /* Eight bytes of numbers of 16 bits. */
-__device__ __forceinline__ uint2 vn_load2(const uint16_t *p)
-{
-#ifdef __CUDACC__
-    return *reinterpret_cast<const uint2 *>(p);
-#else
-    emu::note_vector(p, sizeof(uint2), false);
-    uint2 v;
-    emu::quiet++;
-    memcpy(&v, p, sizeof v);
-    emu::quiet--;
-    return v;
-#endif
-}
-
-__device__ __forceinline__ void vn_store2(uint16_t *p, uint2 v)
-{
-#ifdef __CUDACC__
-    *reinterpret_cast<uint2 *>(p) = v;
-#else
-    emu::note_vector(p, sizeof v, true);
-    emu::quiet++;
-    memcpy(p, &v, sizeof v);
-    emu::quiet--;
-#endif
-}
+__device__ __forceinline__ uint2 vn_load2(const uint16_t *p) { return vn_load_vector<uint2>(p); }
+__device__ __forceinline__ void vn_store2(uint16_t *p, uint2 v) { vn_store_vector(p, v); }
 
 /* cos(pi x), exact in its reduction: cos() of a large argument needs a stack frame. */
 __device__ __forceinline__ double vn_cospi(double x)

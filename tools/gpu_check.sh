@@ -135,7 +135,7 @@ if [ -z "$emulated" ]; then
 fi
 tests=$build/tests/vane_tests
 vane=$build/vane
-export OMP_WAIT_POLICY=passive VANE_TEST_DEVICE=cuda VANE_TEST_PLUGINS="$plugins"
+export VANE_TEST_DEVICE=cuda VANE_TEST_PLUGINS="$plugins"
 
 # check PART NAME COMMAND...: a row by how it ends; the last line it said is the note where it fails
 check() {

@@ -20,42 +20,23 @@ typedef float vec16 __attribute__((vector_size(64)));
 
 /* One body for each width, for a compiler keeps the vectors of a function in the registers of that
  * function's target alone. */
-static void spin4(void *arg, vn_lane *lane)
-{
-    volatile float *sink = arg;
-    vec4 c[CHAINS], a = { 0 }, b = { 0 };
-    a += 0.5f + sink[0], b += 0.25f;
-    for (int k = 0; k < CHAINS; k++) c[k] = a + (float)k;
-    for (int n = 0; n < ROUNDS; n++)
-        for (int k = 0; k < CHAINS; k++) c[k] = c[k] * a + b;
-    for (int k = 1; k < CHAINS; k++) c[0] += c[k];
-    sink[1 + lane->rank % MAX_LANES] = c[0][0];
-}
+#define SPIN(name, vec, attribute)                                \
+    attribute static void name(void *arg, vn_lane *lane)          \
+    {                                                             \
+        volatile float *sink = arg;                               \
+        vec c[CHAINS], a = { 0 }, b = { 0 };                      \
+        a += 0.5f + sink[0], b += 0.25f;                          \
+        for (int k = 0; k < CHAINS; k++) c[k] = a + (float)k;     \
+        for (int n = 0; n < ROUNDS; n++)                          \
+            for (int k = 0; k < CHAINS; k++) c[k] = c[k] * a + b; \
+        for (int k = 1; k < CHAINS; k++) c[0] += c[k];            \
+        sink[1 + lane->rank % MAX_LANES] = c[0][0];               \
+    }
 
+SPIN(spin4, vec4, )
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void spin8(void *arg, vn_lane *lane)
-{
-    volatile float *sink = arg;
-    vec8 c[CHAINS], a = { 0 }, b = { 0 };
-    a += 0.5f + sink[0], b += 0.25f;
-    for (int k = 0; k < CHAINS; k++) c[k] = a + (float)k;
-    for (int n = 0; n < ROUNDS; n++)
-        for (int k = 0; k < CHAINS; k++) c[k] = c[k] * a + b;
-    for (int k = 1; k < CHAINS; k++) c[0] += c[k];
-    sink[1 + lane->rank % MAX_LANES] = c[0][0];
-}
-
-__attribute__((target("avx512f"))) static void spin16(void *arg, vn_lane *lane)
-{
-    volatile float *sink = arg;
-    vec16 c[CHAINS], a = { 0 }, b = { 0 };
-    a += 0.5f + sink[0], b += 0.25f;
-    for (int k = 0; k < CHAINS; k++) c[k] = a + (float)k;
-    for (int n = 0; n < ROUNDS; n++)
-        for (int k = 0; k < CHAINS; k++) c[k] = c[k] * a + b;
-    for (int k = 1; k < CHAINS; k++) c[0] += c[k];
-    sink[1 + lane->rank % MAX_LANES] = c[0][0];
-}
+SPIN(spin8, vec8, __attribute__((target("avx2,fma"))))
+SPIN(spin16, vec16, __attribute__((target("avx512f"))))
 #endif
 
 typedef struct width {

@@ -215,8 +215,7 @@ static vn_status refuse_span(const vn_table *t, const grid *g, int64_t i, int64_
     for (const vn_row_run *r = t->run + g->at[i], *end = t->run + g->at[i + 1]; r < end; r++) {
         int64_t before = r == t->run + g->at[i] ? 0 : r->stamp - vn_row_run_stamp(r - 1, r[-1].n - 1);
         int64_t inner = r->n > 1 ? r->step : 0;
-        if (before > widest || r == t->run) ends = r->line;
-        if (before > widest) widest = before;
+        if (before > widest) widest = before, ends = r->line;
         if (inner > widest) widest = inner, ends = line_of(r, 1);
     }
     return VN_FAIL(VN_E_DATA,
@@ -357,16 +356,22 @@ static int64_t fill_targets(const vn_table *t, const vn_row_run *r, int64_t s, i
     return observed;
 }
 
+/* The row of the file before row k of run r, which is not the first of its series. */
+static int64_t row_before(const vn_row_run *r, int64_t k)
+{
+    return k ? r->row + k - 1 : r[-1].row + r[-1].n - 1;
+}
+
 /* Features of one run, and of the gap before it, which begins at step `next`. */
 static vn_status fill_features(const vn_table *t, const vn_row_run *r, int64_t s, int64_t next)
 {
     vn_panel *p = t->panel;
     int64_t first = p->indptr[s];
     for (int64_t k = 0; k < r->n; k++) {
-        int64_t step = vn_row_run_stamp(r, k), before = k ? r->row + k - 1 : r[-(next > 0)].row + r[-(next > 0)].n - 1;
+        int64_t step = vn_row_run_stamp(r, k);
         if (p->n_futr && next < step && step > p->n_past[s])
             VN_TRY(future_gap(t, s, line_of(r, k), step));
-        for (int64_t gap = next; gap < step; gap++) copy_features(t, before, first + gap);
+        for (int64_t gap = next; gap < step; gap++) copy_features(t, row_before(r, k), first + gap);
         copy_features(t, r->row + k, first + step);
         for (int64_t to = next; to <= step; to++)
             VN_TRY(check_features(t, line_of(r, k), first + to, to < p->n_past[s]));
