@@ -41,6 +41,7 @@ typedef struct vn_node {
     vn_val in[VN_MAX_IN], out[VN_MAX_OUT];
     const void *attr;  /* in the graph's arena */
     const char *path;
+    const char *note;  /* what a pass did to it or why not, for the dump; NULL: nothing */
 } vn_node;
 
 /* A value that a model names for whoever asks for it. */

@@ -534,6 +534,8 @@ typedef struct vane_bench_row {
     double open_us, first_us; /* making it ready, and its first run: medians of the rounds */
     double limit_us;          /* what physics allows, 0: not known */
     double flops, bytes;      /* of a run, 0: not known */
+    double reduced_us;        /* limit of a model without what nobody reads, layers that have no
+                                 activation between them folded; 0: not known, or limit_us */
 } vane_bench_row;
 /* Row i = 0, 1, ... in the order they were first run. ARGUMENT past the end. Texts are borrowed
  * until the set closes. */

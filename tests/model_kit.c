@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "base/philox.h"
+#include "graph/plan/fold.h"
 
 static vn_val input(vn_kit *kit, const char *name, int64_t rows, int64_t features)
 {
@@ -114,6 +115,7 @@ static vn_status build(vn_kit *kit)
     kit->attention = vn_output(g, vn_shown_of(g, "attention"));
     for (int i = 0; i < 3; i++)
         if (kit->d_exog[i]) kit->d_exog[i] = vn_output(g, kit->d_exog[i]);
+    if (c->fold) VN_TRY(vn_graph_fold(g, VN_FOLD_PROLOGUE));
     return vn_graph_lower(g, c->precision);
 }
 

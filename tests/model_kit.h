@@ -22,6 +22,7 @@ typedef struct vn_kit_config {
     vn_kit_mode mode;
     bool wrt;          /* GRADIENT: also of hist, futr and stat */
     bool dropout;      /* the task says it trains */
+    bool fold;         /* FORWARD: layers without an activation between them are one */
     int threads;       /* 0: 2 */
     const char *level; /* widest kernels ("generic", "avx2"); NULL: what the machine has */
     vn_params *params; /* borrowed, laid out; NULL: own ones, drawn from seed 1 */

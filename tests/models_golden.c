@@ -190,7 +190,7 @@ static void open_case(const vn_golden *golden, vn_kit_config config, vn_kit *kit
     config.loss = VN_LOSS_MAE;
     config.P = vn_golden_int(golden, "outputs"); /* absent: one, and the mean absolute error */
     config.dist = dist_of(golden);
-    config.mode = config.paths ? VN_KIT_FORWARD : VN_KIT_GRADIENT;
+    config.mode = config.paths || config.fold ? VN_KIT_FORWARD : VN_KIT_GRADIENT;
     config.B = vn_golden_int(golden, "batch");
     config.L = vn_golden_int(golden, "input_size");
     config.H = vn_golden_int(golden, "h");
@@ -315,6 +315,29 @@ START_TEST(a_model_in_f64_is_the_reference_to_the_last_f32_digit)
 }
 END_TEST
 
+/* As a predictor forecasts: layers without an activation between them are one. */
+START_TEST(a_folded_model_forecasts_as_the_reference_does)
+{
+    static const char *const names[] = { "nhits_default", "nhits_deep_mlp", "nhits_exog_mask",
+                                         "nbeats_default", "nbeats_shared" };
+    vn_golden golden;
+    const vn_model_def *def;
+    ck_assert_msg(vn_golden_open(names[_i], &golden) == VN_OK, "%s", vn_last_message());
+    void *hp = hparams_of(&golden, &def);
+    vn_kit kit;
+    vn_plan_info info;
+    open_case(&golden, (vn_kit_config){ .model = def, .hparams = hp, .real = VN_F32, .fold = true },
+              &kit);
+    vn_plan_about(kit.plan, &info);
+    ck_assert_int_gt(info.n_prologue, 0);
+    double forecast = forecast_gap(&kit, &golden);
+    ck_assert_msg(forecast <= 1e-5, "%s: forecast differs by %.3g", names[_i], forecast);
+    vn_kit_close(&kit);
+    vn_free(hp);
+    vn_golden_close(&golden);
+}
+END_TEST
+
 /* ---- paths ---- */
 
 enum { DRAWS = 20000, LEVELS = 5, MEDIAN = 2 };
@@ -380,6 +403,7 @@ Suite *vn_suite_models_golden(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_model_forecasts_and_learns_as_the_reference_does, 0, N_CASES);
     tcase_add_loop_test(tc, a_model_in_f64_is_the_reference_to_the_last_f32_digit, 0, N_CASES);
+    tcase_add_loop_test(tc, a_folded_model_forecasts_as_the_reference_does, 0, 5);
     tcase_add_loop_test(tc, paths_are_spread_as_the_reference_spreads_them, 0,
                         (int)(sizeof sampled / sizeof *sampled));
     suite_add_tcase(s, tc);

@@ -69,6 +69,7 @@ void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out)
         put_places(plan, k, out);
         vn_text_printf(out, "  %.3g flop %.3g bytes\n", plan->step_cost[k].flops,
                        plan->step_cost[k].bytes);
+        if (why && plan->step_note[k]) vn_text_printf(out, "         %s\n", plan->step_note[k]);
         if (why) put_why(plan->step_why[k], out);
     }
 }
@@ -87,6 +88,8 @@ static void put_json_step(const vn_plan *plan, int k, vn_text *out)
     vn_text_printf(out, ", \"flops\": %.0f, \"bytes\": %.0f, \"why\": ", plan->step_cost[k].flops,
                    plan->step_cost[k].bytes);
     vn_text_json(out, plan->step_why[k] ? plan->step_why[k] : "");
+    vn_text_printf(out, ", \"note\": ");
+    vn_text_json(out, plan->step_note[k] ? plan->step_note[k] : "");
     vn_text_printf(out, "}");
     out->failed |= shapes.failed;
     vn_text_close(&shapes);

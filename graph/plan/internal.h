@@ -38,6 +38,7 @@ struct vn_plan {
     vn_step *steps;           /* prologue first */
     const char **step_path;
     const char **step_why;    /* one line per kernel passed over; NULL without `why` */
+    const char **step_note;   /* the note of its node; NULL: none, or without `why` */
     vn_cost *step_cost;
     vn_val (*step_out)[VN_MAX_OUT];
     int n_prologue, n_steps;  /* in all */

@@ -126,15 +126,24 @@ static vn_status choose_kernel(vn_plan *plan, const vn_node *n, int at)
     return st;
 }
 
+static vn_status keep_note(vn_plan *plan, const vn_node *n, int at)
+{
+    if (!plan->config.why || !n->note) return VN_OK;
+    plan->step_note[at] = vn_arena_text(&plan->arena, n->note, strlen(n->note));
+    return plan->step_note[at] ? VN_OK : VN_E_MEMORY;
+}
+
 static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, const bool *early)
 {
     size_t n = (size_t)plan->n_steps;
     plan->steps = vn_arena_array(&plan->arena, n, sizeof *plan->steps);
     plan->step_path = vn_arena_array(&plan->arena, n, sizeof *plan->step_path);
     plan->step_why = vn_arena_array(&plan->arena, n, sizeof *plan->step_why);
+    plan->step_note = vn_arena_array(&plan->arena, n, sizeof *plan->step_note);
     plan->step_cost = vn_arena_array(&plan->arena, n, sizeof *plan->step_cost);
     plan->step_out = vn_arena_array(&plan->arena, n, sizeof *plan->step_out);
-    if (!plan->steps || !plan->step_path || !plan->step_why || !plan->step_cost || !plan->step_out)
+    if (!plan->steps || !plan->step_path || !plan->step_why || !plan->step_note ||
+        !plan->step_cost || !plan->step_out)
         return VN_E_MEMORY;
     int next[2] = { plan->n_prologue, 0 };
     for (int k = 0; k < g->n_nodes; k++) {
@@ -145,6 +154,7 @@ static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, 
         VN_TRY(choose_kernel(plan, node, at));
         plan->step_path[at] = vn_arena_text(&plan->arena, node->path, strlen(node->path));
         if (!plan->step_path[at]) return VN_E_MEMORY;
+        VN_TRY(keep_note(plan, node, at));
         plan->step_cost[at] = vn_cost_of(&plan->steps[at].call);
         plan->steps[at].flops = plan->step_cost[at].flops;
         plan->steps[at].bytes = plan->step_cost[at].bytes;

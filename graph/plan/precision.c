@@ -2,12 +2,9 @@
  */
 #include "graph/plan/precision.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/fault.h"
-#include "graph/build.h"
 #include "graph/ops/op.h"
+#include "graph/plan/rewrite.h"
 
 typedef struct pass {
     vn_graph *g;
@@ -48,13 +45,6 @@ static vn_val lowered(pass *p, vn_val v)
     return p->low[v] = low;
 }
 
-/* New nodes are called after the one they are made for. */
-static void enter_scope(vn_graph *g, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    snprintf(g->scope, sizeof g->scope, "%.*s", slash ? (int)(slash - path) + 1 : 0, path);
-}
-
 /* The shapes of a node whose inputs have changed: they must be what they were. */
 static void check(vn_graph *g, const vn_node *n)
 {
@@ -70,31 +60,13 @@ static void check(vn_graph *g, const vn_node *n)
                   n->path);
 }
 
-/* Append a node as it was; its outputs know their new place. */
-static void keep(vn_graph *g, const vn_node *n)
-{
-    if (g->n_nodes == g->cap_nodes) {
-        vn_node *grown = vn_realloc(g->nodes, 2 * (size_t)g->cap_nodes * sizeof *grown);
-        if (!grown) {
-            vn_refuse(g, VN_E_MEMORY, "%s", vn_last_message());
-            return;
-        }
-        g->nodes = grown;
-        g->cap_nodes *= 2;
-    }
-    g->nodes[g->n_nodes] = *n;
-    for (int i = 0; i < n->n_out; i++)
-        if (n->out[i]) g->values[n->out[i]].node = g->n_nodes;
-    g->n_nodes++;
-}
-
 static void lower_node(pass *p, vn_node n)
 {
     bool low = depth_of(p->g, &n) >= VN_LOW_DEPTH;
-    enter_scope(p->g, n.path);
+    vn_rewrite_scope(p->g, n.path);
     for (int i = 0; i < 2 && low; i++) n.in[i] = lowered(p, n.in[i]);
     if (p->g->status) return;
-    keep(p->g, &n);
+    vn_rewrite_keep(p->g, &n);
     if (low && !p->g->status) check(p->g, &n);
 }
 
@@ -104,17 +76,14 @@ vn_status vn_graph_lower(vn_graph *g, vn_precision precision)
     if (precision == VN_PRECISION_F32) return VN_OK;
     if (g->real != VN_F32) return VN_FAIL(VN_E_BUG, "a reference graph stays in f64");
     pass p = { .g = g, .type = precision == VN_PRECISION_BF16 ? VN_BF16 : VN_F16 };
-    vn_node *nodes = g->nodes;
-    int n = g->n_nodes;
+    vn_node *nodes;
+    int n;
     p.low = vn_calloc((size_t)g->n_values, sizeof *p.low);
-    g->nodes = vn_calloc((size_t)g->cap_nodes, sizeof *g->nodes);
-    if (!p.low || !g->nodes) {
+    vn_status st = p.low ? vn_rewrite_begin(g, &nodes, &n) : VN_E_MEMORY;
+    if (st) {
         vn_free(p.low);
-        vn_free(g->nodes);
-        g->nodes = nodes;
-        return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+        return vn_trail(st, __FILE__, __LINE__);
     }
-    g->n_nodes = 0;
     for (int k = 0; k < n && !g->status; k++) lower_node(&p, nodes[k]);
     g->scope[0] = 0;
     vn_free(nodes);

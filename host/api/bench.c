@@ -119,10 +119,18 @@ static vane_bench_wish whole_wish(const vane_bench_wish *wish)
     return w;
 }
 
-/* The least time that physics allows: the slowest of what is known about the work. Rates are
- * measured anew in every round, for another program may take part of one; the best counts. */
-static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *item)
+/* The least time of a row so far: rates are measured anew in every round, for another program may
+ * take part of one; the best counts. */
+static void keep_least(const vn_bench_row *row, double us, double *least)
 {
+    if (row->n == 0 || us < *least) *least = us;
+}
+
+/* The least time that physics allows: the slowest of what is known about the work; in *reduced that
+ * of the model's reduced graph, 0 where it is the same. */
+static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *item, double *reduced)
+{
+    *reduced = 0;
     if (!o->about.host_memory || strcmp(o->device, "cpu")) return 0;
     double peak = vn_peak_flops(o->site.threads);
     if (bench->peak_threads != o->site.threads || peak > bench->peak) bench->peak = peak;
@@ -130,6 +138,9 @@ static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *i
     bool model = o->w->axis == 'b';
     vn_floor_run run = { model ? o->n : 1, item->train, o->site.threads, bench->peak };
     double us = bench->peak > 0 ? vn_floor_us(&item->work, &run) : 0;
+    run.reduced = true;
+    double least = us > 0 ? vn_floor_us(&item->work, &run) : 0;
+    if (least < us) *reduced = least;
     double products = item->products && bench->peak > 0 ? 1e6 * item->flops / bench->peak : 0;
     double lies = item->footprint > 0 ? item->footprint : item->bytes;
     double rate = item->touched ? vn_copy_rate(o->site.threads, (size_t)lies) : 0;
@@ -166,10 +177,11 @@ static vn_status row_of(vane_bench *bench, const order *o, const vn_bench_item *
     if (!key.options) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     *row = vn_bench_row_of(bench, &key);
     if (!*row) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    double limit = limit_us(bench, o, item);
+    double reduced, limit = limit_us(bench, o, item, &reduced);
     (*row)->flops = item->flops;
     (*row)->bytes = item->bytes;
-    if ((*row)->n == 0 || limit < (*row)->limit_us) (*row)->limit_us = limit;
+    keep_least(*row, limit, &(*row)->limit_us);
+    keep_least(*row, reduced, &(*row)->reduced_us);
     return VN_OK;
 }
 
@@ -224,7 +236,8 @@ vane_status vane_bench_row_at(const vane_bench *bench, int i, vane_bench_row *ro
                          .first_us = s.first_us,
                          .limit_us = r->limit_us,
                          .flops = r->flops,
-                         .bytes = r->bytes };
+                         .bytes = r->bytes,
+                         .reduced_us = r->reduced_us };
     vn_fill(row, &v, sizeof v);
     return VANE_OK;
 }
@@ -274,7 +287,8 @@ static vn_status join_row(vane_bench *bench, const vn_bench_row *from)
     if (!to) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     to->flops = from->flops;
     to->bytes = from->bytes;
-    if (to->n == 0 || from->limit_us < to->limit_us) to->limit_us = from->limit_us;
+    keep_least(to, from->limit_us, &to->limit_us);
+    keep_least(to, from->reduced_us, &to->reduced_us);
     for (int64_t k = 0; k < from->n; k++) VN_TRY(copy_round(to, &from->round[k]));
     return VN_OK;
 }

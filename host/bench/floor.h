@@ -8,6 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Two layers without an activation between them, which may be one (graph/plan/fold.h). */
+typedef struct vn_floor_pair {
+    double in, mid, out;
+    bool first; /* the gradient of its input is not needed */
+} vn_floor_pair;
+
 /* Of one window, forward. */
 typedef struct vn_floor_work {
     double macs;
@@ -17,6 +23,8 @@ typedef struct vn_floor_work {
     double weights; /* bytes of weights read once a batch from the third cache */
     double spared;  /* of macs: those whose gradient of inputs nobody needs */
     double state;   /* bytes that the optimizer moves */
+    double dead;    /* of macs: what nobody reads, though the model as published computes it */
+    vn_floor_pair pair[3];
 } vn_floor_work;
 
 typedef struct vn_floor_run {
@@ -24,6 +32,8 @@ typedef struct vn_floor_run {
     bool train;
     int threads;
     double peak; /* flop/s of all threads, measured in the same run */
+    bool reduced; /* the least arithmetic for the same function of the same parameters: without what is
+                     dead, pairs folded where that is less, products of weights included */
 } vn_floor_run;
 
 /* 0 where the work is not known. */

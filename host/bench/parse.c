@@ -104,6 +104,7 @@ static vn_status read_row(const char *file, const vn_json *v, vn_bench_set *set)
     VN_TRY(number(&p, "flops", &row->flops));
     VN_TRY(number(&p, "bytes", &row->bytes));
     VN_TRY(number(&p, "limit_us", &row->limit_us));
+    if (vn_json_get(v, "reduced_us")) VN_TRY(number(&p, "reduced_us", &row->reduced_us));
     for (const vn_json *r = rounds->child; r; r = r->next) VN_TRY(read_round(file, r, row));
     return row->n ? VN_OK : refuse(&p, rounds, "rounds", "a list with an element");
 }

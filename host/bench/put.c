@@ -12,7 +12,7 @@ typedef struct field {
     double number;
     bool whole;
 } field;
-enum { N_FIELDS = 40 };
+enum { N_FIELDS = 41 };
 
 static const char *const samples_column = "rounds";
 
@@ -47,6 +47,7 @@ static int fields_of(const vn_bench_set *set, const vn_bench_row *row, const vn_
         { "flops", NULL, row->flops, false },
         { "bytes", NULL, row->bytes, false },
         { "limit_us", NULL, row->limit_us, false },
+        { "reduced_us", NULL, row->reduced_us, false },
         { "n_samples", NULL, (double)s->n, true },
         { "fastest_us", NULL, s->fastest_us, false },
         { "median_us", NULL, s->median_us, false },
@@ -145,14 +146,16 @@ static void put_md_header(const vn_bench_set *set, vn_text *out)
     vn_text_printf(out, "vane %s %s, %s, %s\n%s, %s, %lld cores, %lld granted\n\n", m->vane,
                    *m->commit ? m->commit : "(commit unknown)", m->compiler, m->date, m->cpu, m->os,
                    (long long)m->cores, (long long)m->granted);
-    vn_text_printf(out, "| %-28s | %-11s | %7s | %10s | %10s | %10s | %5s | %8s | %6s | %5s |\n",
-                   "workload", "backend", "threads", "fastest us", "median us", "limit us", "share",
-                   "Gflop/s", "GB/s", "ratio");
     vn_text_printf(out,
-                   "| %.28s | %.11s | %.6s: | %.9s: | %.9s: | %.9s: | %.4s: | %.7s: | %.5s: | "
-                   "%.4s: |\n",
+                   "| %-28s | %-11s | %7s | %10s | %10s | %10s | %5s | %10s | %5s | %8s | %6s | "
+                   "%5s |\n",
+                   "workload", "backend", "threads", "fastest us", "median us", "limit us", "share",
+                   "reduced us", "share", "Gflop/s", "GB/s", "ratio");
+    vn_text_printf(out,
+                   "| %.28s | %.11s | %.6s: | %.9s: | %.9s: | %.9s: | %.4s: | %.9s: | %.4s: | "
+                   "%.7s: | %.5s: | %.4s: |\n",
                    "----------------------------", "-----------", "------", "---------",
-                   "---------", "---------", "----", "-------", "-----", "----");
+                   "---------", "---------", "----", "---------", "----", "-------", "-----", "----");
 }
 
 /* Three digits and their unit's place: 0.412, 41.2, 41234. */
@@ -177,18 +180,25 @@ static const vn_bench_row *first_like(const vn_bench_set *set, int64_t i)
 
 static vn_status put_md(const vn_bench_set *set, int64_t i, const vn_bench_summary *s, vn_text *out)
 {
-    char a[32], b[32], c[32], share[16] = "", rate[16] = "", bytes[16] = "", ratio[16] = "";
+    char a[32], b[32], c[32], d[32], share[16] = "", of_reduced[16] = "";
+    char rate[16] = "", bytes[16] = "", ratio[16] = "";
     const vn_bench_row *row = &set->row[i], *first = first_like(set, i);
     vn_bench_summary other = { 0 };
     if (first) VN_TRY(vn_bench_sum(first, &other));
     if (first) snprintf(ratio, sizeof ratio, "%.2f", other.median_us / s->median_us);
     if (row->limit_us > 0) snprintf(share, sizeof share, "%.2f", row->limit_us / s->fastest_us);
+    if (row->reduced_us > 0)
+        snprintf(of_reduced, sizeof of_reduced, "%.2f", row->reduced_us / s->fastest_us);
     if (row->flops > 0) snprintf(rate, sizeof rate, "%.1f", 1e-3 * row->flops / s->fastest_us);
     if (row->bytes > 0) snprintf(bytes, sizeof bytes, "%.1f", 1e-3 * row->bytes / s->fastest_us);
-    vn_text_printf(out, "| %-28s | %-11s | %7lld | %10s | %10s | %10s | %5s | %8s | %6s | %5s |\n",
+    vn_text_printf(out,
+                   "| %-28s | %-11s | %7lld | %10s | %10s | %10s | %5s | %10s | %5s | %8s | %6s | "
+                   "%5s |\n",
                    row->name, row->key.backend, (long long)row->key.threads,
                    figure(s->fastest_us, a), figure(s->median_us, b),
-                   row->limit_us > 0 ? figure(row->limit_us, c) : "", share, rate, bytes, ratio);
+                   row->limit_us > 0 ? figure(row->limit_us, c) : "", share,
+                   row->reduced_us > 0 ? figure(row->reduced_us, d) : "", of_reduced, rate, bytes,
+                   ratio);
     return VN_OK;
 }
 

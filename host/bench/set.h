@@ -35,6 +35,7 @@ typedef struct vn_bench_row {
     const char *name; /* "nhits_train_b32" */
     vn_bench_key key;
     double flops, bytes, limit_us; /* 0: not known */
+    double reduced_us;             /* limit of the reduced graph (floor.h); 0: not known, or the same */
     vn_bench_round *round;
     int64_t n, cap; /* rounds */
 } vn_bench_row;

@@ -24,19 +24,25 @@ static const int64_t score_windows[] = { 1000, 0 };
         .again = 4.0 * LENGTH * (gates) * (u) * (1 + 3 * (u))                                      \
     }
 #define TCN_MACS (LENGTH * (2.0 * 128 + 4 * 2 * 128 * 128) + HEAD_MACS(128))
-/* 128 wide, 4 heads, 32 within: 2 layers of 168 steps, 1 of 84 + 24 that attends to both. */
+/* 128 wide, 4 heads, 32 within: 2 layers of 168 steps, 1 of 84 + 24 that attends to both; of the 84
+ * nothing is read but keys and values. */
 enum { DECODED = LENGTH / 2 + HORIZON };
 #define ATTEND                                                                                     \
     {                                                                                              \
         .macs = 2.0 * (LENGTH * (4.0 * 128 * 128 + 2 * 128 * 32) + 2.0 * 128 * LENGTH * LENGTH) +  \
                 DECODED * (6.0 * 128 * 128 + 2 * 128 * 32) + LENGTH * 2.0 * 128 * 128 +            \
                 2.0 * 128 * DECODED * (DECODED + LENGTH),                                          \
-        .exps = 4.0 * LENGTH * (2 * LENGTH + DECODED), .gelus = 32.0 * (2 * LENGTH + DECODED)      \
+        .exps = 4.0 * LENGTH * (2 * LENGTH + DECODED), .gelus = 32.0 * (2 * LENGTH + DECODED),     \
+        .dead = (DECODED - HORIZON) *                                                              \
+                (4.0 * 128 * 128 + 2 * 128 * 32 + 2.0 * 128 * (DECODED + LENGTH))                  \
     }
-/* The first block's input of 84 needs no gradient. */
+/* The first block's input of 84 needs no gradient, and nobody reads the last one's backcast. A block
+ * begins with two layers without an activation between them. */
 #define STACKS                                                                                     \
     {                                                                                              \
-        .macs = 2.811e6, .spared = 84.0 * 512, .weights = 4 * 2817570.0, .state = 28 * 2817570.0   \
+        .macs = 2.811e6, .spared = 84.0 * 512, .weights = 4 * 2817570.0, .state = 28 * 2817570.0,  \
+        .dead = 168.0 * 512,                                                                       \
+        .pair = { { 84, 512, 512, true }, { 84, 512, 512, false }, { 168, 512, 512, false } }      \
     }
 
 #define LSTM(units)                                                                                \

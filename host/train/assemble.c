@@ -14,6 +14,7 @@
  *     stat  [numbers | codes]            -> [numbers | embedding of each code] */
 #include <inttypes.h>
 
+#include "graph/plan/fold.h"
 #include "host/train/categories.h"
 #include "host/train/head.h"
 
@@ -364,6 +365,8 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
 {
     vn_graph *g = k->g;
     add_training_loss(k, x, out);
+    if (!g->status && vn_graph_fold(g, VN_FOLD_STEP))
+        vn_refuse(g, vn_last_status(), "%s", vn_last_message());
     if (!g->status && !g->params->closed && vn_params_layout(g->params))
         vn_refuse(g, vn_last_status(), "%s", vn_last_message());
     if (g->status) return;
@@ -434,7 +437,8 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
     VN_TRY(check_caller(&k));
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
-    vn_status st = real == VN_F32 ? vn_graph_lower(k.g, m->precision) : vn_graph_finish(k.g);
+    vn_status st = mode == VN_MODE_TRAIN ? vn_graph_finish(k.g) : vn_graph_fold(k.g, VN_FOLD_PROLOGUE);
+    if (!st && real == VN_F32) st = vn_graph_lower(k.g, m->precision);
     if (st) {
         vn_graph_close(k.g);
         *out = (vn_model_graph){ 0 };
