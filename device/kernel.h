@@ -59,6 +59,11 @@ typedef enum vn_scaler {
 enum { VN_POOL_MAX, VN_POOL_AVG, VN_POOL_COUNT };
 enum { VN_INTERP_LINEAR, VN_INTERP_NEAREST, VN_INTERP_CUBIC, VN_INTERP_COUNT };
 
+/* Bounds of the factor of an fp16 loss: a power of two between them, unless it is a constant. */
+#define VN_SCALE_FIRST 65536.0f
+#define VN_SCALE_MOST 16777216.0f
+#define VN_SCALE_LEAST 0.0009765625f
+
 #define VN_MAX_IN 8
 #define VN_MAX_OUT 7
 
@@ -104,6 +109,13 @@ typedef struct vn_run {
     const float *scalar;  /* device pointer: [VN_N_SCALARS] */
     uint64_t seed;        /* constant per run; Philox mixes in `step` and the stream */
 } vn_run;
+
+/* For kernels of the host: optimizer steps that changed the weights, this one included, without those
+ * that `counts` of op rescale (or NULL) says were left out. */
+static inline int64_t vn_steps_taken(const vn_run *run, const int64_t *counts)
+{
+    return *run->step + 1 - (counts ? counts[1] : 0);
+}
 
 /* One operation with everything decided: the only thing a kernel is ever handed. */
 typedef struct vn_call {

@@ -118,4 +118,14 @@ bool vn_wants(const vn_graph *g, vn_val v);
  * its decay is 0. Returns the norm [1]. */
 vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss, vn_val bad);
 
+/* The same where the gradients are those of loss times a factor, so that small ones are not lost in
+ * f16: states `scale` [1] and `counts` i64 [2] of op rescale. A step that overflows is left out and
+ * halves the scale; `growth` good ones double it (0: it is constant). NULL: as above. */
+typedef struct vn_scaling {
+    vn_val scale, counts;
+    int64_t growth;
+} vn_scaling;
+vn_val vn_optimize_scaled(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss,
+                          vn_val bad, const vn_scaling *scaling);
+
 #endif

@@ -227,16 +227,29 @@ void vn_loss_of(vn_graph *g, const vn_attr_loss *attr, vn_val yhat, vn_val y, vn
     *den = out[1];
 }
 
-vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss, vn_val bad)
+vn_val vn_optimize_scaled(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss,
+                          vn_val bad, const vn_scaling *scaling)
 {
     vn_val p = vn_block(g, VN_HOME_PARAM), grad = vn_block(g, VN_HOME_GRAD);
     vn_val m = vn_block(g, VN_HOME_M), v = vn_block(g, VN_HOME_V);
+    vn_val scale = scaling ? scaling->scale : 0, out[VN_MAX_OUT];
     vn_val norm = vn_emit1(g, VN_OP_GRADNORM, &grad, 1, NULL);
-    bad = vn_emit1(g, VN_OP_GUARD, (vn_val[]){ loss, norm, bad }, 3, NULL);
-    vn_val out[VN_MAX_OUT];
-    vn_emit(g, VN_OP_ADAM, (vn_val[]){ p, grad, m, v, norm, bad }, 6, attr, out);
+    /* A constant scale cannot fall: an infinite norm is a bad step. */
+    vn_val falls = scaling && scaling->growth ? scale : 0, counts = scaling ? scaling->counts : 0;
+    bad = vn_emit1(g, VN_OP_GUARD, (vn_val[]){ loss, norm, bad, falls }, 4, NULL);
+    vn_emit(g, VN_OP_ADAM, (vn_val[]){ p, grad, m, v, norm, bad, scale, counts }, 8, attr, out);
     vn_attr_average mean = { .decay = mean_decay };
     if (mean_decay > 0)
-        vn_emit1(g, VN_OP_AVERAGE, (vn_val[]){ vn_block(g, VN_HOME_MEAN), out[0] }, 2, &mean);
-    return norm;
+        vn_emit1(g, VN_OP_AVERAGE, (vn_val[]){ vn_block(g, VN_HOME_MEAN), out[0], norm, counts }, 4,
+                 &mean);
+    if (!scaling) return norm;
+    vn_val size = vn_div(g, norm, scale);
+    vn_attr_rescale rescale = { .growth = scaling->growth };
+    vn_emit(g, VN_OP_RESCALE, (vn_val[]){ norm, bad, scale, counts }, 4, &rescale, out);
+    return size;
+}
+
+vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss, vn_val bad)
+{
+    return vn_optimize_scaled(g, attr, mean_decay, loss, bad, NULL);
 }

@@ -72,6 +72,12 @@ __device__ __forceinline__ double power(double beta, int64_t step)
     return result;
 }
 
+/* Steps that changed the weights, this one included: without those left out (op rescale). */
+__device__ __forceinline__ int64_t taken(const int64_t *step, const int64_t *counts)
+{
+    return *step + 1 - (counts ? counts[1] : 0);
+}
+
 /* What all elements share. */
 struct adam_facts {
     float clip, rate, fix2,
@@ -79,11 +85,12 @@ struct adam_facts {
     bool skip;
 };
 
-__device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm, bool bad,
-                                               double lr, int64_t step)
+__device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm, float scale,
+                                               bool bad, double lr, int64_t step)
 {
-    double clip = a.clip > 0 ? fmin(1.0, a.clip / ((double)norm + 1e-6)) : 1;
-    return adam_facts{ (float)clip, (float)(lr / (1 - power(a.beta1, step))),
+    double part = 1 / (double)scale;
+    double clip = a.clip > 0 ? fmin(1.0, a.clip / ((double)norm * part + 1e-6)) : 1;
+    return adam_facts{ (float)(clip * part), (float)(lr / (1 - power(a.beta1, step))),
                        (float)(1 / (1 - power(a.beta2, step))),
                        (float)(a.decoupled ? lr * a.weight_decay : a.weight_decay),
                        bad || !isfinite(norm) };
@@ -101,8 +108,8 @@ __device__ __forceinline__ void adam_one(const vn_attr_adam &a, const adam_facts
 }
 
 struct adam_blocks {
-    const float *g, *norm, *lr;
-    const int64_t *step, *bad;
+    const float *g, *norm, *scale, *lr; /* scale: NULL for 1 */
+    const int64_t *step, *bad, *counts;
     float *p, *m, *v;
 };
 
@@ -111,7 +118,8 @@ __global__ void __launch_bounds__(THREADS)
 {
     VN_SHARED_VAR(adam_facts, shared, [1]);
     if (threadIdx.x == 0)
-        shared[0] = facts_of(a, *b.norm, b.bad && *b.bad >= 0, (double)*b.lr, *b.step + 1);
+        shared[0] = facts_of(a, *b.norm, b.scale ? *b.scale : 1, b.bad && *b.bad >= 0,
+                             (double)*b.lr, taken(b.step, b.counts));
     __syncthreads();
     adam_facts f = shared[0];
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
@@ -135,8 +143,9 @@ __global__ void __launch_bounds__(THREADS)
 static void adam(const vn_call *c, vn_stream *s)
 {
     adam_blocks b = { (const float *)c->in[1].data, (const float *)c->in[4].data,
-                      c->run->scalar + VN_LR,       c->run->step,
-                      (const int64_t *)c->in[5].data, (float *)c->out[0].data,
+                      (const float *)c->in[6].data, c->run->scalar + VN_LR,
+                      c->run->step,                 (const int64_t *)c->in[5].data,
+                      (const int64_t *)c->in[7].data, (float *)c->out[0].data,
                       (float *)c->out[1].data,      (float *)c->out[2].data };
     int64_t n = vn_count(&c->in[0]);
     bool aligned = vn_aligned16(b.g) && vn_aligned16(b.p) && vn_aligned16(b.m) && vn_aligned16(b.v);
@@ -146,14 +155,21 @@ static void adam(const vn_call *c, vn_stream *s)
 
 /* ---- the mean of the parameters ---- */
 
+struct average_steps {
+    const int64_t *step, *counts;
+    const float *norm;
+};
+
 __global__ void __launch_bounds__(THREADS)
-    vn_average_kernel(double decay, const int64_t *step, const float *p, float *mean, int64_t n,
+    vn_average_kernel(double decay, average_steps at, const float *p, float *mean, int64_t n,
                       bool aligned)
 {
     VN_SHARED_VAR(float, shared, [1]);
-    if (threadIdx.x == 0) shared[0] = (float)((1 - decay) / (1 - power(decay, *step + 1)));
+    if (threadIdx.x == 0)
+        shared[0] = (float)((1 - decay) / (1 - power(decay, taken(at.step, at.counts))));
     __syncthreads();
     float part = shared[0];
+    if (!isfinite(*at.norm)) return;
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
     if (aligned && i + EACH <= n) {
         float4 x = vn_load4(p + i), old = vn_load4(mean + i);
@@ -171,27 +187,56 @@ static void average(const vn_call *c, vn_stream *s)
 {
     const float *p = (const float *)c->in[1].data;
     float *mean = (float *)c->out[0].data;
+    average_steps at = { c->run->step, (const int64_t *)c->in[3].data,
+                         (const float *)c->in[2].data };
     int64_t n = vn_count(&c->in[0]);
     VN_LAUNCH(vn_average_kernel, vn_blocks(n, THREADS * EACH), dim3(THREADS), 0, s,
-              ((const vn_attr_average *)c->attr)->decay, c->run->step, p, mean, n,
+              ((const vn_attr_average *)c->attr)->decay, at, p, mean, n,
               vn_aligned16(p) && vn_aligned16(mean));
 }
 
 /* ---- the first bad step ---- */
 
-__global__ void vn_guard_kernel(const float *loss, const float *norm, int64_t *bad,
-                                const int64_t *step)
+__global__ void vn_guard_kernel(const float *loss, const float *norm, const float *scale,
+                                int64_t *bad, const int64_t *step)
 {
-    if (*bad < 0 && !(isfinite(*loss) && isfinite(*norm))) *bad = *step;
+    bool falls = scale && *scale > VN_SCALE_LEAST;
+    if (*bad < 0 && !(isfinite(*loss) && (falls || isfinite(*norm)))) *bad = *step;
 }
 
 static void guard(const vn_call *c, vn_stream *s)
 {
     if (!c->out[0].data) return;
     VN_LAUNCH(vn_guard_kernel, dim3(1), dim3(1), 0, s, (const float *)c->in[0].data,
-              (const float *)c->in[1].data, (int64_t *)c->out[0].data, c->run->step);
+              (const float *)c->in[1].data, (const float *)c->in[3].data,
+              (int64_t *)c->out[0].data, c->run->step);
 }
 
+/* ---- the factor of an fp16 loss ---- */
+
+__global__ void vn_rescale_kernel(const float *norm, const int64_t *bad, int64_t growth,
+                                  float *scale, int64_t *counts)
+{
+    if (*bad >= 0) return;
+    bool fine = isfinite(*norm);
+    int64_t good = fine ? counts[0] + 1 : 0;
+    if (!fine) *scale *= 0.5f;
+    if (!fine) counts[1]++;
+    if (good && good == growth) {
+        if (*scale < VN_SCALE_MOST) *scale *= 2;
+        good = 0;
+    }
+    counts[0] = good;
+}
+
+static void rescale(const vn_call *c, vn_stream *s)
+{
+    VN_LAUNCH(vn_rescale_kernel, dim3(1), dim3(1), 0, s, (const float *)c->in[0].data,
+              (const int64_t *)c->in[1].data, ((const vn_attr_rescale *)c->attr)->growth,
+              (float *)c->out[0].data, (int64_t *)c->out[1].data);
+}
+
+VN_CUDA_KERNEL(rescale_f32_cuda) = { "rescale_f32_cuda", 0, vn_not_f32, NULL, rescale };
 VN_CUDA_KERNEL(gradnorm_f32_cuda) = { "gradnorm_f32_cuda", 0, vn_not_f32, gradnorm_scratch,
                                       gradnorm };
 VN_CUDA_KERNEL(adam_f32_cuda) = { "adam_f32_cuda", 0, vn_not_f32, NULL, adam };

@@ -16,7 +16,7 @@ enum { N_BLOCKS = sizeof blocks / sizeof *blocks };
 
 static size_t block_bytes(const vn_fitted *m, vn_home home)
 {
-    return home == VN_HOME_STATE ? VN_STATE_BYTES : (size_t)m->params->n_block * sizeof(float);
+    return home == VN_HOME_STATE ? VN_TRAIN_STATE_BYTES : (size_t)m->params->n_block * sizeof(float);
 }
 
 static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64_t batch,

@@ -114,7 +114,7 @@ static vn_status forecast(void *ctx)
 
 static size_t block_bytes(const work *k, vn_home home)
 {
-    return home == VN_HOME_STATE ? VN_STATE_BYTES : (size_t)k->m->params->n_block * sizeof(float);
+    return home == VN_HOME_STATE ? VN_TRAIN_STATE_BYTES : (size_t)k->m->params->n_block * sizeof(float);
 }
 
 static vn_status open_training(work *k)
@@ -125,7 +125,7 @@ static vn_status open_training(work *k)
     for (int i = 0; i < N_BLOCKS; i++)
         VN_TRY(vn_device_alloc(k->dev, VN_MEM_DEVICE, block_bytes(k, blocks[i]),
                                &k->block[blocks[i]]));
-    VN_TRY(vn_stream_fill(k->stream, k->block[VN_HOME_STATE], 0xff, VN_STATE_BYTES));
+    VN_TRY(vn_fit_states_begin(&k->m->train, k->stream, k->block[VN_HOME_STATE]));
     VN_TRY(vn_stream_copy(k->stream, k->block[VN_HOME_PARAM], k->m->params->block,
                           block_bytes(k, VN_HOME_PARAM), VN_TO_DEVICE));
     VN_TRY(vn_resident_open(k->dev, k->stream, &view, &k->resident));

@@ -38,7 +38,7 @@ static bool is_loss(vn_op op)
 static vn_phase phase_of(const vn_plan *plan, int k, vn_phase before)
 {
     vn_op op = vn_plan_step_op(plan, k), last = k ? vn_plan_step_op(plan, k - 1) : VN_OP_NONE;
-    if (op == VN_OP_GRADNORM || op == VN_OP_GUARD) return VN_PHASE_CLIPPING;
+    if (op == VN_OP_GRADNORM || op == VN_OP_GUARD || op == VN_OP_RESCALE) return VN_PHASE_CLIPPING;
     if (op == VN_OP_ADAM) return VN_PHASE_OPTIMIZER;
     if (is_loss(op)) return VN_PHASE_LOSS;
     bool slope = last == VN_OP_LOSS_GRAD || last == VN_OP_QLOSS_GRAD || last == VN_OP_NLL_GRAD;

@@ -25,6 +25,9 @@ static const double no_weight = 1e-12;
 /* Added to a mean before its root is taken, whose slope at 0 is infinite. */
 static const double no_error = 1e-30;
 
+/* Good steps after which the scale of an fp16 loss doubles: that of PyTorch's GradScaler. */
+static const int64_t growth_steps = 2000;
+
 /* One graph being assembled. */
 typedef struct work {
     const char *show; /* NULL: nothing */
@@ -372,7 +375,12 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
     if (g->status) return;
     vn_val loss = vn_div(g, out->num, vn_affine(g, out->den, 1, no_weight));
     if (k->head.root) loss = vn_apply(g, VN_UNARY_SQRT, vn_affine(g, loss, 1, no_error));
-    vn_gradients(g, loss, NULL, 0, NULL);
+    out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
+    vn_scaling scaling = { .growth = k->o->loss_scale > 0 ? 0 : growth_steps };
+    bool scaled = k->m->precision == VN_PRECISION_FP16 && g->real == VN_F32;
+    if (scaled) scaling.scale = vn_state(g, "loss_scale", VN_F32, VN_DIMS(1));
+    if (scaled) scaling.counts = vn_state(g, "scale_counts", VN_I64, VN_DIMS(2));
+    vn_gradients(g, scaled ? vn_mul(g, loss, scaling.scale) : loss, NULL, 0, NULL);
     vn_attr_adam adam = { .beta1 = 0.9,
                           .beta2 = 0.999,
                           .eps = 1e-8,
@@ -381,8 +389,9 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
                           .n_decay = g->params->n_decay,
                           .clip = k->o->gradient_clip_val };
     out->loss = vn_output(g, loss);
-    out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
-    out->norm = vn_output(g, vn_optimize(g, &adam, k->o->ema_decay, loss, out->bad));
+    vn_scaling *by = scaled ? &scaling : NULL;
+    if (scaled && scaling.growth) out->scale = vn_output(g, vn_affine(g, scaling.scale, 1, 0));
+    out->norm = vn_output(g, vn_optimize_scaled(g, &adam, k->o->ema_decay, loss, out->bad, by));
 }
 
 /* What the model shows under the name asked for. */

@@ -10,7 +10,7 @@
 
 static const char format[] = "vane.checkpoint", data_key[] = "data", precision_key[] = "run.precision";
 
-enum { N_COUNTS = 3, N_LOSSES = 3, N_TENSORS = 7 };
+enum { N_COUNTS = 3, N_LOSSES = 3, N_SCALING = 3, N_TENSORS = 6, N_MORE = 2 };
 
 uint64_t vn_panel_fingerprint(const vn_panel *p)
 {
@@ -24,6 +24,15 @@ uint64_t vn_panel_fingerprint(const vn_panel *p)
     return h;
 }
 
+/* Only fp16 has a loss scale. */
+static bool scales(const vn_fitted *m) { return m->precision == VN_PRECISION_FP16; }
+
+/* Those that a run may lack come last: mean, then scaling. */
+static int tensors_of(const vn_fitted *m, const vn_fit_blocks *b)
+{
+    return N_TENSORS + (b->mean != NULL) + scales(m);
+}
+
 static vn_stored vector(const char *name, vn_dtype dtype, int64_t n, const void *data)
 {
     return (vn_stored){ .name = name,
@@ -34,29 +43,29 @@ static vn_stored vector(const char *name, vn_dtype dtype, int64_t n, const void 
                         .bytes = (size_t)n * vn_dtype_bytes(dtype) };
 }
 
-/* The mean comes last, where there is one. */
-static int tensors_of(const vn_fit_blocks *b) { return b->mean ? N_TENSORS : N_TENSORS - 1; }
-
 vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data,
                              const vn_fit_state *s, const vn_fit_blocks *b)
 {
     int64_t counts[N_COUNTS] = { s->step, s->best_step, s->wait }, n = m->params->n_block;
     double losses[N_LOSSES] = { s->loss, s->valid, s->best };
-    vn_stored tensor[N_TENSORS] = {
+    double scaling[] = { (double)s->scale, (double)s->counts[0], (double)s->counts[1] };
+    int n_tensors = N_TENSORS;
+    vn_stored tensor[N_TENSORS + N_MORE] = {
         vector("run.counts", VN_I64, N_COUNTS, counts),
         vector("run.losses", VN_F64, N_LOSSES, losses),
         vector("block.param", VN_F32, n, b->param),
         vector("block.m", VN_F32, n, b->m),
         vector("block.v", VN_F32, n, b->v),
         vector("block.best", VN_F32, n, m->params->block),
-        vector("block.mean", VN_F32, n, b->mean),
     };
     vn_meta_list meta = { 0 };
     vn_status st = VN_OK;
+    if (b->mean) tensor[n_tensors++] = vector("block.mean", VN_F32, n, b->mean);
+    if (scales(m)) tensor[n_tensors++] = vector("run.scaling", VN_F64, N_SCALING, scaling);
     vn_meta_put(&meta, data_key, "%016" PRIx64, data);
     vn_meta_put(&meta, precision_key, "%s", vn_precision_name(m->precision));
     VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
-    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, tensors_of(b)));
+    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, n_tensors));
 done:
     vn_meta_close(&meta);
     return st;
@@ -117,7 +126,7 @@ static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit
                           const vn_fit_blocks *b)
 {
     int64_t counts[N_COUNTS], n = m->params->n_block;
-    double losses[N_LOSSES];
+    double losses[N_LOSSES], scaling[N_SCALING] = { 0, 0, 0 };
     VN_TRY(take(file, "run.counts", VN_I64, N_COUNTS, counts));
     VN_TRY(take(file, "run.losses", VN_F64, N_LOSSES, losses));
     VN_TRY(take(file, "block.param", VN_F32, n, b->param));
@@ -125,13 +134,16 @@ static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit
     VN_TRY(take(file, "block.v", VN_F32, n, b->v));
     VN_TRY(take(file, "block.best", VN_F32, n, m->params->block));
     if (b->mean) VN_TRY(take(file, "block.mean", VN_F32, n, b->mean));
+    if (scales(m)) VN_TRY(take(file, "run.scaling", VN_F64, N_SCALING, scaling));
     *s = (vn_fit_state){ .step = counts[0],
                          .best_step = counts[1],
                          .wait = counts[2],
                          .loss = losses[0],
                          .valid = losses[1],
-                         .best = losses[2] };
-    if (file->n_tensors != tensors_of(b) || s->step < 0 || s->step > m->train.max_steps ||
+                         .best = losses[2],
+                         .scale = (float)scaling[0],
+                         .counts = { (int64_t)scaling[1], (int64_t)scaling[2] } };
+    if (file->n_tensors != tensors_of(m, b) || s->step < 0 || s->step > m->train.max_steps ||
         s->best_step < -1 || s->best_step > s->step || s->wait < 0)
         return VN_FAIL(VN_E_MODEL,
                        "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "

@@ -12,6 +12,8 @@ typedef struct vn_fit_state {
     int64_t wait;       /* validations since then */
     double loss;        /* of the last step */
     double valid, best; /* last and best validation loss, NaN: none yet */
+    float scale;        /* of an fp16 loss */
+    int64_t counts[2];  /* good steps since it changed, steps left out */
 } vn_fit_state;
 
 /* Host copies [n_block] of what lies on the device; the best weights are m->params->block. */

@@ -94,7 +94,36 @@ enum { N_OWN = sizeof own / sizeof *own };
 static size_t bytes_of(const run *r, vn_home home)
 {
     if (home == VN_HOME_MEAN && !averages(r)) return 0;
-    return home == VN_HOME_STATE ? VN_STATE_BYTES : block_bytes(r);
+    return home == VN_HOME_STATE ? VN_TRAIN_STATE_BYTES : block_bytes(r);
+}
+
+static void *state_of(void *block, int state)
+{
+    return (char *)block + (size_t)state * VN_STATE_BYTES;
+}
+
+vn_status vn_fit_states_begin(const vn_train_options *o, vn_stream *s, void *block)
+{
+    int64_t bad = -1, counts[2] = { 0, 0 };
+    float scale = o->loss_scale > 0 ? (float)o->loss_scale : VN_SCALE_FIRST;
+    VN_TRY(vn_stream_copy(s, state_of(block, VN_TRAIN_BAD), &bad, sizeof bad, VN_TO_DEVICE));
+    VN_TRY(vn_stream_copy(s, state_of(block, VN_TRAIN_SCALE), &scale, sizeof scale, VN_TO_DEVICE));
+    VN_TRY(vn_stream_copy(s, state_of(block, VN_TRAIN_COUNTS), counts, sizeof counts,
+                          VN_TO_DEVICE));
+    return vn_stream_wait(s);
+}
+
+/* The loss scale and its counts between device and r->at. */
+static vn_status move_scaling(run *r, vn_dir dir)
+{
+    bool in = dir == VN_TO_DEVICE;
+    void *scale = state_of(r->block[VN_HOME_STATE], VN_TRAIN_SCALE);
+    void *counts = state_of(r->block[VN_HOME_STATE], VN_TRAIN_COUNTS);
+    VN_TRY(vn_stream_copy(r->stream, in ? scale : &r->at.scale, in ? &r->at.scale : scale,
+                          sizeof r->at.scale, dir));
+    VN_TRY(vn_stream_copy(r->stream, in ? counts : r->at.counts, in ? r->at.counts : counts,
+                          sizeof r->at.counts, dir));
+    return vn_stream_wait(r->stream);
 }
 
 static vn_status open_blocks(run *r)
@@ -104,10 +133,12 @@ static vn_status open_blocks(run *r)
         size_t bytes = bytes_of(r, own[i]);
         if (bytes) VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes, &r->block[own[i]]));
     }
-    VN_TRY(vn_stream_fill(r->stream, r->block[VN_HOME_STATE], 0xff,
-                          VN_STATE_BYTES)); /* -1: no bad step */
+    VN_TRY(vn_fit_states_begin(&r->m->train, r->stream, r->block[VN_HOME_STATE]));
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
                           VN_TO_DEVICE));
+    if (averages(r)) /* until a step is taken that is not left out */
+        VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_MEAN], r->m->params->block,
+                              block_bytes(r), VN_TO_DEVICE));
     return vn_stream_wait(r->stream);
 }
 
@@ -256,6 +287,7 @@ static vn_status open_run(run *r)
     if (r->hooks->resume) {
         VN_TRY(vn_checkpoint_load(r->hooks->resume, r->m, r->fingerprint, &r->at, &r->host));
         VN_TRY(move_blocks(r, VN_TO_DEVICE));
+        if (r->m->precision == VN_PRECISION_FP16) VN_TRY(move_scaling(r, VN_TO_DEVICE));
     }
     r->m->params->version++;
     r->first = r->span_first = r->queued = r->at.step;
@@ -324,9 +356,10 @@ static vn_status name_bad_step(run *r, int64_t bad)
     while (vn_plan_waiting(r->train)) VN_TRY(vn_plan_pull(r->train));
     VN_TRY(feed_step(r, bad));
     VN_TRY(vn_plan_hunt(r->train, where, sizeof where));
-    return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s", bad + 1,
+    bool narrow = r->m->precision == VN_PRECISION_FP16;
+    return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s%s", bad + 1,
                    where[0] ? "first bad node " : "every node is, but not the gradient's norm",
-                   where);
+                   where, narrow ? "; fp16 has no number above 65504, bf16 has those of f32" : "");
 }
 
 static vn_status begin_step(run *r)
@@ -345,7 +378,9 @@ static vn_status end_step(run *r)
     double den = (double)*(const float *)vn_plan_read(r->train, r->tg.den);
     const float *loss = vn_plan_read(r->train, r->tg.loss);
     const float *norm = vn_plan_read(r->train, r->tg.norm);
-    if (!isfinite(*loss) || !isfinite(*norm)) return name_bad_step(r, r->at.step);
+    const float *scale = r->tg.scale ? vn_plan_read(r->train, r->tg.scale) : NULL;
+    bool left_out = !isfinite(*norm) && scale && *scale > VN_SCALE_LEAST;
+    if (!isfinite(*loss) || (!isfinite(*norm) && !left_out)) return name_bad_step(r, r->at.step);
     r->at.loss = den > 0 ? vn_head_mean(&r->head, num, den) : 0;
     if (r->at.step == r->first) r->first_loss = r->span_best = r->at.loss;
     r->at.step++;
@@ -421,6 +456,7 @@ static void report(run *r, bool validated)
 static vn_status write_checkpoint(run *r)
 {
     VN_TRY(move_blocks(r, VN_TO_HOST));
+    VN_TRY(move_scaling(r, VN_TO_HOST));
     return vn_checkpoint_save(r->hooks->checkpoint, r->m, r->fingerprint, &r->at, &r->host);
 }
 
@@ -502,6 +538,14 @@ static void warn_blown_up(const run *r)
                   r->first_loss, r->first + 1, r->at.loss, r->at.step);
 }
 
+static vn_status tell_scale(run *r)
+{
+    VN_TRY(move_scaling(r, VN_TO_HOST));
+    vn_log_printf(&r->hooks->log, VN_LOG_INFO, "fp16: the loss scale ended at %g",
+                  (double)r->at.scale);
+    return VN_OK;
+}
+
 static void sum_up(const run *r, vn_fit_report *report)
 {
     vn_plan_info info;
@@ -535,6 +579,7 @@ vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_f
         }
         sum_up(&r, report ? report : &unused);
         if (!st) warn_blown_up(&r);
+        if (!st && m->precision == VN_PRECISION_FP16) st = tell_scale(&r);
     }
     close_run(&r);
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;

@@ -99,6 +99,7 @@ typedef struct vn_model_graph {
     vn_window_out windows; /* feeds, unless it begins with a panel; targets are of no use to FORECAST */
     vn_val num, den, norm; /* outputs */
     vn_val loss;           /* TRAIN: output, what is minimised */
+    vn_val scale;          /* TRAIN in fp16: output, the loss scale of the step, if it can fall */
     vn_val bad;            /* TRAIN: state, i64 [1] */
     vn_val shown;          /* vn_model_graph_show: output */
     vn_val yhat;           /* FORECAST: output [B, H, width of the head], panel's scale; of a caller's
@@ -118,6 +119,13 @@ vn_status vn_model_graph_from(const vn_fitted *m, vn_mode mode, int64_t batch, v
  * out->shown. UNSUPPORTED if it shows no such thing. */
 vn_status vn_model_graph_show(const vn_fitted *m, int64_t batch, const char *name,
                               vn_model_graph *out);
+
+/* The states of a TRAIN graph in their order in the STATE block: the bad step, and for fp16 the loss
+ * scale f32 and the counts i64 [2] of op rescale. */
+enum { VN_TRAIN_BAD, VN_TRAIN_SCALE, VN_TRAIN_COUNTS, VN_TRAIN_STATES };
+#define VN_TRAIN_STATE_BYTES ((size_t)VN_TRAIN_STATES * VN_STATE_BYTES)
+/* As before the first step: no bad one. */
+vn_status vn_fit_states_begin(const vn_train_options *o, vn_stream *s, void *block);
 
 typedef struct vn_progress {
     int64_t step, max_steps;

@@ -22,13 +22,14 @@ static void adam(const vn_call *c, vn_stream *s)
     vn_real *p = c->out[0].data, *m = c->out[1].data, *v = c->out[2].data;
     const int64_t *bad = c->in[5].data;
     if (!isfinite(*norm) || (bad && *bad >= 0)) return;
-    double lr = (double)c->run->scalar[VN_LR], step = (double)(*c->run->step + 1);
-    double clip = a->clip > 0 ? fmin(1, a->clip / ((double)*norm + 1e-6)) : 1;
+    double lr = (double)c->run->scalar[VN_LR], step = (double)vn_steps_taken(c->run, c->in[7].data);
+    double part = c->in[6].data ? 1 / (double)*(const vn_real *)c->in[6].data : 1;
+    double clip = a->clip > 0 ? fmin(1, a->clip / ((double)*norm * part + 1e-6)) : 1;
     double fix1 = 1 - pow(a->beta1, step), fix2 = 1 - pow(a->beta2, step);
     int64_t n = vn_count(&c->in[0]);
     for (int64_t i = 0; i < n; i++) {
         double decay = i < a->n_decay ? a->weight_decay : 0, w = (double)p[i];
-        double grad = (double)g[i] * clip;
+        double grad = (double)g[i] * (clip * part);
         if (a->decoupled) w -= lr * decay * w;
         else grad += decay * w;
         m[i] = (vn_real)(a->beta1 * (double)m[i] + (1 - a->beta1) * grad);
@@ -40,9 +41,10 @@ static void adam(const vn_call *c, vn_stream *s)
 /* The weights decay^(t - s), divided by their sum: the first step alone is its own mean. */
 static void average(const vn_call *c, vn_stream *s)
 {
-    if (!vn_ref_lane(s)) return;
+    const vn_real *norm = c->in[2].data;
+    if (!vn_ref_lane(s) || !isfinite(*norm)) return;
     double decay = ((const vn_attr_average *)c->attr)->decay;
-    double part = (1 - decay) / (1 - pow(decay, (double)(*c->run->step + 1)));
+    double part = (1 - decay) / (1 - pow(decay, (double)vn_steps_taken(c->run, c->in[3].data)));
     const vn_real *p = c->in[1].data;
     vn_real *mean = c->out[0].data;
     int64_t n = vn_count(&c->in[0]);
@@ -50,15 +52,34 @@ static void average(const vn_call *c, vn_stream *s)
         mean[i] = (vn_real)((double)mean[i] + part * ((double)p[i] - (double)mean[i]));
 }
 
+static void rescale(const vn_call *c, vn_stream *s)
+{
+    const int64_t *bad = c->in[1].data;
+    if (!vn_ref_lane(s) || *bad >= 0) return;
+    const vn_real *norm = c->in[0].data;
+    vn_real *scale = c->out[0].data;
+    int64_t *counts = c->out[1].data, growth = ((const vn_attr_rescale *)c->attr)->growth;
+    if (!isfinite(*norm)) {
+        *scale *= (vn_real)0.5;
+        counts[0] = 0;
+        counts[1]++;
+    } else if (++counts[0] == growth) {
+        if (*scale < (vn_real)VN_SCALE_MOST) *scale *= 2;
+        counts[0] = 0;
+    }
+}
+
 static void guard(const vn_call *c, vn_stream *s)
 {
     if (!vn_ref_lane(s) || !c->out[0].data) return;
-    const vn_real *loss = c->in[0].data, *norm = c->in[1].data;
+    const vn_real *loss = c->in[0].data, *norm = c->in[1].data, *scale = c->in[3].data;
     int64_t *bad = c->out[0].data;
-    if (*bad < 0 && !(isfinite(*loss) && isfinite(*norm))) *bad = *c->run->step;
+    bool falls = scale && *scale > (vn_real)VN_SCALE_LEAST;
+    if (*bad < 0 && !(isfinite(*loss) && (falls || isfinite(*norm)))) *bad = *c->run->step;
 }
 
 const vn_kernel VN_REF(gradnorm) = { VN_REF_NAME(gradnorm), 0, VN_REF(unfit), NULL, gradnorm };
 const vn_kernel VN_REF(adam) = { VN_REF_NAME(adam), 0, VN_REF(unfit), NULL, adam };
 const vn_kernel VN_REF(average) = { VN_REF_NAME(average), 0, VN_REF(unfit), NULL, average };
+const vn_kernel VN_REF(rescale) = { VN_REF_NAME(rescale), 0, VN_REF(unfit), NULL, rescale };
 const vn_kernel VN_REF(guard) = { VN_REF_NAME(guard), 0, VN_REF(unfit), NULL, guard };

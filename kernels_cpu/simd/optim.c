@@ -55,11 +55,13 @@ typedef struct update {
 static update update_of(const vn_call *c, bool decays)
 {
     const vn_attr_adam *a = c->attr;
-    double lr = (double)c->run->scalar[VN_LR], step = (double)(*c->run->step + 1);
+    double lr = (double)c->run->scalar[VN_LR];
+    double step = (double)vn_steps_taken(c->run, c->in[7].data);
     double norm = (double)*(const float *)c->in[4].data, decay = decays ? a->weight_decay : 0;
     update u = { .g = c->in[1].data, .p = c->out[0].data, .m = c->out[1].data,
                  .v = c->out[2].data };
-    u.clip = a->clip > 0 ? (float)fmin(1, a->clip / (norm + 1e-6)) : 1;
+    double part = c->in[6].data ? 1 / (double)*(const float *)c->in[6].data : 1;
+    u.clip = (float)((a->clip > 0 ? fmin(1, a->clip / (norm * part + 1e-6)) : 1) * part);
     u.keep1 = (float)a->beta1;
     u.keep2 = (float)a->beta2;
     u.rate = (float)(lr / (1 - pow(a->beta1, step)));
@@ -105,7 +107,9 @@ static void adam(const vn_call *c, vn_stream *s)
 static void average(const vn_call *c, vn_stream *s)
 {
     double decay = ((const vn_attr_average *)c->attr)->decay;
-    vf part = vf_set((float)((1 - decay) / (1 - pow(decay, (double)(*c->run->step + 1)))));
+    double taken = (double)vn_steps_taken(c->run, c->in[3].data);
+    if (!isfinite(*(const float *)c->in[2].data)) return;
+    vf part = vf_set((float)((1 - decay) / (1 - pow(decay, taken))));
     const float *p = c->in[1].data;
     float *mean = c->out[0].data;
     int64_t lo, hi;

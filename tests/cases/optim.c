@@ -37,6 +37,7 @@ const vn_case vn_cases_gradnorm[] = {
 #define ADAM VN_ATTR(adam, 0.9, 0.999, 1e-8, 0, 0, 0, 0)
 
 #define BAD(x) I64_OF(((const int64_t[]){ x }), 1)
+#define COUNTS(good, left_out) I64_OF(((const int64_t[]){ good, left_out }), 2)
 
 const vn_case vn_cases_adam[] = {
     { "one element", { BLOCK(1), NORM(1) }, ADAM, V_POSITIVE },
@@ -76,6 +77,25 @@ const vn_case vn_cases_adam[] = {
       { BLOCK(33), NORM(3), F32(1) },
       ADAM,
       .reject = "bad is f32 [1]; it must be i64 [1]" },
+    { "of a scaled loss", { BLOCK(33), NORM(3), NONE, NORM(65536) }, ADAM, V_POSITIVE },
+    { "of a scaled loss, clipped",
+      { BLOCK(5000), NORM(3000), BAD(-1), NORM(1024), COUNTS(4, 0) },
+      VN_ATTR(adam, 0.9, 0.999, 1e-8, 0.1, 0, 4097, 0.5),
+      V_POSITIVE },
+    { "scale of two numbers",
+      { BLOCK(3), NORM(3), NONE, F32(2) },
+      ADAM,
+      .reject = "scale is [2] but the step needs [1]" },
+    { "counts of one number",
+      { BLOCK(3), NORM(3), NONE, NORM(2), BAD(1) },
+      ADAM,
+      .reject = "counts is i64 [1]; it must be i64 [2]" },
+    /* Step 7 of which 6 were left out: moments of 0 and a gradient of 8 / 4 move by the whole rate, 0.01. */
+    { "known, the first step taken",
+      { F32_OF(NUMBERS(1), 1), F32_OF(NUMBERS(8), 1), F32_OF(NUMBERS(0), 1), F32_OF(NUMBERS(0), 1),
+        NORM(8), BAD(-1), NORM(4), COUNTS(0, 6) },
+      VN_ATTR(adam, 0.5, 0.75, 0, 0, 0, 0, 0),
+      .want = { NUMBERS(0.99), NUMBERS(1), NUMBERS(1) } },
     { "no moments yet",
       { BLOCK(33), NORM(3) },
       ADAM,
@@ -123,21 +143,35 @@ const vn_case vn_cases_adam[] = {
 #define MEAN(decay) VN_ATTR(average, decay)
 
 const vn_case vn_cases_average[] = {
-    { "one element", { F32(1), F32(1) }, MEAN(0.9) },
-    { "ragged", { F32(33), F32(33) }, MEAN(0.99) },
-    { "over one tile", { F32(5000), F32(5000) }, MEAN(0.999) },
-    { "no memory", { F32(33), F32(33) }, MEAN(0) },
+    { "one element", { F32(1), F32(1), NORM(1) }, MEAN(0.9) },
+    { "ragged", { F32(33), F32(33), NORM(1) }, MEAN(0.99) },
+    { "over one tile", { F32(5000), F32(5000), NORM(1) }, MEAN(0.999) },
+    { "no memory", { F32(33), F32(33), NORM(1) }, MEAN(0) },
     /* Step 7: the weights 1/64 .. 1/2, 1 of steps 1 .. 7 add up to 127/64, the newest is 64/127 of it. */
     { "known",
-      { F32_OF(NUMBERS(1, -127), 2), F32_OF(NUMBERS(128, 0), 2) },
+      { F32_OF(NUMBERS(1, -127), 2), F32_OF(NUMBERS(128, 0), 2), NORM(1) },
       MEAN(0.5),
       .want = { NUMBERS(65, -63) } },
-    { "parameters of a model", { F32(2500000), F32(2500000) }, MEAN(0.999), .bench = true },
-    { "lengths differ", { F32(33), F32(32) }, MEAN(0.9), .reject = "p is [32] but mean needs [33]" },
-    { "decay 1", { F32(3), F32(3) }, MEAN(1), .reject = "decay is 1; it must lie in [0, 1)" },
+    { "a step left out",
+      { F32_OF(NUMBERS(1, 2), 2), F32_OF(NUMBERS(3, 4), 2), NORM(INFINITY), COUNTS(3, 2) },
+      MEAN(0.5),
+      .want = { NUMBERS(1, 2) } },
+    { "steps left out do not count", /* 1/2, 1 of two steps: 2/3 */
+      { F32_OF(NUMBERS(1, 3), 2), F32_OF(NUMBERS(4, 0), 2), NORM(1), COUNTS(1, 5) },
+      MEAN(0.5),
+      .want = { NUMBERS(3, 1) } },
+    { "parameters of a model", { F32(2500000), F32(2500000), NORM(1) }, MEAN(0.999), .bench = true },
+    { "lengths differ",
+      { F32(33), F32(32), NORM(1) },
+      MEAN(0.9),
+      .reject = "p is [32] but mean needs [33]" },
+    { "counts in f32",
+      { F32(3), F32(3), NORM(1), F32(2) },
+      MEAN(0.9),
+      .reject = "counts is f32 [2]; it must be i64 [2]" },
+    { "decay 1", { F32(3), F32(3), NORM(1) }, MEAN(1), .reject = "decay is 1; it must lie in [0, 1)" },
     { 0 },
 };
-
 
 /* Tests run at step 6. */
 const vn_case vn_cases_guard[] = {
@@ -152,6 +186,26 @@ const vn_case vn_cases_guard[] = {
       .want = { NUMBERS(3) } },
     { "and after it all is well", { NORM(1), NORM(2), BAD(3) }, &no_attr, .want = { NUMBERS(3) } },
     { "the first step of all", { NORM(1), NORM(2), BAD(0) }, &no_attr, .want = { NUMBERS(0) } },
+    { "an overflow, and the scale falls",
+      { NORM(1), NORM(INFINITY), BAD(-1), NORM(65536) },
+      &no_attr,
+      .want = { NUMBERS(-1) } },
+    { "NaN, and the scale falls",
+      { NORM(1), NORM(NAN), BAD(-1), NORM(0x1p-9) },
+      &no_attr,
+      .want = { NUMBERS(-1) } },
+    { "the scale cannot fall further",
+      { NORM(1), NORM(INFINITY), BAD(-1), NORM(0x1p-10) },
+      &no_attr,
+      .want = { NUMBERS(6) } },
+    { "the loss itself, whatever the scale",
+      { NORM(NAN), NORM(NAN), BAD(-1), NORM(65536) },
+      &no_attr,
+      .want = { NUMBERS(6) } },
+    { "two scales",
+      { NORM(1), NORM(2), BAD(-1), F32(2) },
+      &no_attr,
+      .reject = "scale is [2] but guard needs [1]" },
     { "bad of another type",
       { NORM(1), NORM(2), F32(1) },
       &no_attr,
@@ -160,5 +214,31 @@ const vn_case vn_cases_guard[] = {
       { F32(2), NORM(2), BAD(-1) },
       &no_attr,
       .reject = "loss is [2] but guard needs [1]" },
+    { 0 },
+};
+
+#define RESCALE(norm, bad, scale, good, left_out)                                                  \
+    {                                                                                              \
+        NORM(norm), BAD(bad), NORM(scale), COUNTS(good, left_out)                                  \
+    }
+#define GROWTH(n) VN_ATTR(rescale, n)
+#define BECOMES(scale, good, left_out)                                                             \
+    .want = { NUMBERS(scale), NUMBERS(good, left_out) }
+
+const vn_case vn_cases_rescale[] = {
+    { "a good step", RESCALE(2, -1, 65536, 7, 3), GROWTH(2000), BECOMES(65536, 8, 3) },
+    { "the last one doubles", RESCALE(2, -1, 65536, 1999, 3), GROWTH(2000), BECOMES(131072, 0, 3) },
+    { "one before", RESCALE(2, -1, 65536, 1998, 0), GROWTH(2000), BECOMES(65536, 1999, 0) },
+    { "not above the most", RESCALE(2, -1, 16777216, 4, 0), GROWTH(5), BECOMES(16777216, 0, 0) },
+    { "infinite", RESCALE(INFINITY, -1, 65536, 1999, 3), GROWTH(2000), BECOMES(32768, 0, 4) },
+    { "NaN", RESCALE(NAN, -1, 2, 3, 0), GROWTH(5), BECOMES(1, 0, 1) },
+    { "a constant stays", RESCALE(2, -1, 3, 0, 0), GROWTH(0), BECOMES(3, 1, 0) },
+    { "nothing after a bad step", RESCALE(NAN, 4, 65536, 3, 1), GROWTH(5), BECOMES(65536, 3, 1) },
+    { "nor of a good one", RESCALE(1, 0, 65536, 4, 1), GROWTH(5), BECOMES(65536, 4, 1) },
+    { "counts in f32",
+      { NORM(1), BAD(-1), NORM(1), F32(2) },
+      GROWTH(5),
+      .reject = "counts is f32 [2]; it must be i64 [2]" },
+    { "a growth below 0", RESCALE(2, -1, 3, 0, 0), GROWTH(-1), .reject = "growth is -1" },
     { 0 },
 };

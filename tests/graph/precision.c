@@ -253,6 +253,126 @@ START_TEST(a_graph_that_failed_is_not_lowered)
 }
 END_TEST
 
+/* Two layers without bias that learn t = x A in fp16. The loss is `factor` times the mean squared
+ * error; the states are the bad step, the scale and its counts, in this order. */
+enum { BATCH = 32, WIDE = 16 };
+
+typedef struct net {
+    kit k;
+    vn_val x, t, loss;
+    int step;
+} net;
+
+static float *scale_of(net *n)
+{
+    return (void *)((char *)n->k.home[VN_HOME_STATE] + VN_STATE_BYTES);
+}
+
+static void build_net(net *n, double factor, int64_t growth)
+{
+    vn_graph *g = n->k.g;
+    vn_attr_adam adam = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-16 };
+    vn_init init = { VN_INIT_UNIFORM, 0.3 };
+    n->x = vn_input(g, "x", VN_F32, VN_DIMS(BATCH, WIDE));
+    n->t = vn_input(g, "t", VN_F32, VN_DIMS(BATCH, WIDE));
+    vn_val w = vn_param(g, "w", VN_DIMS(WIDE, WIDE), init);
+    vn_val u = vn_param(g, "u", VN_DIMS(WIDE, WIDE), init);
+    vn_val h = vn_linear(g, n->x, w, 0, VN_UNARY_TANH);
+    vn_val error = vn_sub(g, vn_linear(g, h, u, 0, VN_UNARY_NONE), n->t);
+    vn_val sum = vn_reshape(g, vn_sumto(g, vn_mul(g, error, error), VN_DIMS(1)), VN_DIMS(1));
+    vn_val loss = vn_affine(g, sum, factor / (BATCH * WIDE), 0);
+    vn_val bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
+    vn_scaling by = { vn_state(g, "scale", VN_F32, VN_DIMS(1)),
+                      vn_state(g, "counts", VN_I64, VN_DIMS(2)), growth };
+    vn_gradients(g, vn_mul(g, loss, by.scale), NULL, 0, NULL);
+    ck_assert_int_eq(vn_params_layout(n->k.params), VN_OK);
+    vn_params_draw(n->k.params, 1);
+    vn_optimize_scaled(g, &adam, 0.5, loss, bad, &by);
+    n->loss = vn_output(g, loss);
+}
+
+static void net_open(net *n, double factor, float scale, int64_t growth)
+{
+    n->step = 0;
+    kit_open(&n->k, VN_F32);
+    build_net(n, factor, growth);
+    lower(&n->k, VN_PRECISION_FP16);
+    kit_plan(&n->k);
+    memset(n->k.home[VN_HOME_STATE], 0xff, VN_STATE_BYTES);
+    *scale_of(n) = scale;
+    float *x = vn_plan_feed(n->k.plan, n->x), *t = vn_plan_feed(n->k.plan, n->t);
+    for (int i = 0; i < BATCH; i++)
+        for (int j = 0; j < WIDE; j++) {
+            x[i * WIDE + j] = sinf((float)(7 * i + 3 * j));
+            t[i * WIDE + j] = 0.5f * sinf((float)(7 * i + 3 * ((j + 5) % WIDE)));
+        }
+    vn_plan_set(n->k.plan, VN_LR, 0.01f);
+}
+
+static double train_net(net *n, int steps)
+{
+    for (int i = 0; i < steps; i++) {
+        vn_plan_set_step(n->k.plan, n->step++);
+        ck_assert_int_eq(vn_plan_run(n->k.plan), VN_OK);
+        n->k.params->version++; /* the casts of the weights are in the prologue */
+    }
+    return (double)*(const float *)vn_plan_read(n->k.plan, n->loss);
+}
+
+/* d loss / dy is about 1e-10, an f16 has nothing between 0 and 6e-8. */
+START_TEST(what_stalls_in_unscaled_fp16_converges_scaled)
+{
+    net n;
+    net_open(&n, 1e-7, 1, 0);
+    double first = train_net(&n, 1), last = train_net(&n, 300);
+    ck_assert_double_eq(last, first);
+    kit_close(&n.k);
+    net_open(&n, 1e-7, VN_SCALE_FIRST, 2000);
+    last = train_net(&n, 300);
+    ck_assert_msg(last < 0.1 * first, "the loss is %g, at first it was %g", last, first);
+    ck_assert_float_eq(*scale_of(&n), VN_SCALE_FIRST);
+    kit_close(&n.k);
+}
+END_TEST
+
+/* Gradients of a large loss overflow until the scale has fallen; what is left out changes nothing.
+ */
+START_TEST(an_overflow_skips_the_step_and_halves_the_scale)
+{
+    net n;
+    net_open(&n, 1e4, VN_SCALE_FIRST, 2000);
+    size_t bytes = (size_t)n.k.params->n_block * sizeof(float);
+    float *mean = n.k.home[VN_HOME_MEAN], *weights = n.k.home[VN_HOME_PARAM];
+    mean[0] = 7;
+    double first = train_net(&n, 1);
+    ck_assert(!memcmp(weights, n.k.params->block, bytes));
+    ck_assert_float_eq(mean[0], 7);
+    ck_assert_float_eq(*scale_of(&n), VN_SCALE_FIRST / 2);
+    while (!memcmp(weights, n.k.params->block, bytes)) train_net(&n, 1);
+    ck_assert(!memcmp(mean + 1, weights + 1, bytes - sizeof *mean)); /* the first step's own mean */
+    float moved = fabsf(weights[0] - n.k.params->block[0]);
+    ck_assert_msg(fabsf(moved - 0.01f) < 1e-4f, "the first step taken moves by %g", (double)moved);
+    double last = train_net(&n, 400);
+    ck_assert_float_lt(*scale_of(&n), VN_SCALE_FIRST / 2);
+    ck_assert_float_gt(*scale_of(&n), 1);
+    ck_assert_int_eq(*(int64_t *)n.k.home[VN_HOME_STATE], -1);
+    ck_assert_msg(last < 0.1 * first, "the loss is %g, at first it was %g", last, first);
+    kit_close(&n.k);
+}
+END_TEST
+
+START_TEST(good_steps_double_the_scale)
+{
+    net n;
+    net_open(&n, 1e-3, 4, 10);
+    train_net(&n, 29);
+    ck_assert_float_eq(*scale_of(&n), 16);
+    train_net(&n, 1);
+    ck_assert_float_eq(*scale_of(&n), 32);
+    kit_close(&n.k);
+}
+END_TEST
+
 Suite *vn_suite_precision(void)
 {
     Suite *s = suite_create("precision");
@@ -267,6 +387,9 @@ Suite *vn_suite_precision(void)
     tcase_add_test(tc, the_hunt_finds_a_cast_that_overflows);
     tcase_add_test(tc, every_allocation_of_the_pass_may_fail);
     tcase_add_test(tc, a_graph_that_failed_is_not_lowered);
+    tcase_add_test(tc, what_stalls_in_unscaled_fp16_converges_scaled);
+    tcase_add_test(tc, an_overflow_skips_the_step_and_halves_the_scale);
+    tcase_add_test(tc, good_steps_double_the_scale);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -3,6 +3,7 @@
  */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,46 @@ START_TEST(any_number_of_steps_a_launch_gives_the_same_bits)
     ck_assert_int_eq(many.report.best_step, one.report.best_step);
     ck_assert_double_eq(many.report.loss, one.report.loss);
     ck_assert_double_eq(many.report.best, one.report.best);
+    vn_lab_close(&one);
+    vn_lab_close(&many);
+}
+END_TEST
+
+static void keep_told(void *ctx, vn_log_level level, const char *text)
+{
+    (void)level;
+    snprintf(ctx, 256, "%s", text);
+}
+
+static void open_loud(vn_lab *lab, const vn_setting *settings)
+{
+    open_lab(lab, "nhits", settings);
+    for (int64_t i = 0; i < lab->panel->n_rows; i++) lab->panel->y[i] *= 1e3f;
+    lab->m->precision = VN_PRECISION_FP16;
+}
+
+/* Steps whose gradients overflow in f16 are left out, on the device alone: the host, which learns of them
+ * late, calls none of them bad. */
+START_TEST(fp16_leaves_out_the_same_steps_however_far_the_host_is_ahead)
+{
+    static const vn_setting loud[] = {
+        { "scaler_type", "identity" }, { "loss", "mse" },          { "learning_rate", "1e-4" },
+        { "ema_decay", "0.5" },        { "max_steps", "23" },      { "val_check_steps", "9" }, { 0 }
+    };
+    vn_lab one, many;
+    char told[2][256] = { "", "" };
+    vn_fit_hooks first = { .log = { keep_told, told[0] } };
+    vn_fit_hooks hooks = { .steps_per_launch = ahead[_i],
+                           .log = { keep_told, told[1] } };
+    open_loud(&one, loud);
+    open_loud(&many, loud);
+    ck_assert_msg(!vn_lab_fit(&one, &first), "%s", vn_last_message());
+    ck_assert_msg(!vn_lab_fit(&many, &hooks), "%s", vn_last_message());
+    ck_assert(vn_lab_same_weights(one.m, many.m));
+    ck_assert_str_eq(told[0], told[1]);
+    const char *scale = strstr(told[0], "the loss scale ended at ");
+    ck_assert_ptr_nonnull(scale);
+    ck_assert_double_lt(atof(scale + strlen("the loss scale ended at ")), 65536); /* or none was */
     vn_lab_close(&one);
     vn_lab_close(&many);
 }
@@ -160,6 +201,8 @@ Suite *vn_suite_fit_device(void)
     if (vn_test_device()) {
         tcase_add_loop_test(c, any_number_of_steps_a_launch_gives_the_same_bits, 0, N_AHEAD);
         tcase_add_loop_test(c, a_bad_step_is_found_late_and_named_right, 0, N_AHEAD);
+        tcase_add_loop_test(c, fp16_leaves_out_the_same_steps_however_far_the_host_is_ahead, 0,
+                            N_AHEAD);
         tcase_add_test(c, a_stop_ends_what_was_begun);
         tcase_add_test(c, a_plan_without_room_says_what_it_needs);
         tcase_add_loop_test(c, a_lost_device_leaves_the_host_intact, 0, 2);
