@@ -20,6 +20,10 @@
 #define VN_SQRT_HALF 0.70710678118654752440084436210485
 #define VN_INV_SQRT_2PI 0.39894228040143267793994605993438
 
+/* Added to a sum of weights before dividing: what has no weight has mean and gradient 0 instead of
+ * NaN. Smaller than half a unit in the last place of any f32 sum above 2e-5. */
+#define VN_NO_WEIGHT 1e-12
+
 #define VN_FORMULAS "device/scalar_real.h"
 #include "device/both_real.h"
 

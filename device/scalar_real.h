@@ -60,6 +60,7 @@ VN_SHARED VN_T VN_S(vn_binary_value)(int64_t fn, VN_T a, VN_T b)
     case VN_BINARY_SUB: return a - b;
     case VN_BINARY_MUL: return a * b;
     case VN_BINARY_DIV: return a / b;
+    case VN_BINARY_MEAN: return a / (b + (VN_T)VN_NO_WEIGHT);
     default: return a + b;
     }
 }

@@ -31,6 +31,7 @@ vn_val vn_add(vn_graph *g, vn_val a, vn_val b);
 vn_val vn_sub(vn_graph *g, vn_val a, vn_val b);
 vn_val vn_mul(vn_graph *g, vn_val a, vn_val b);
 vn_val vn_div(vn_graph *g, vn_val a, vn_val b);
+vn_val vn_mean_of(vn_graph *g, vn_val a, vn_val b); /* a sum over the sum of its weights */
 vn_val vn_affine(vn_graph *g, vn_val x, double a, double b);
 vn_val vn_broadcast(vn_graph *g, vn_val x, const int64_t *dims);
 vn_val vn_sumto(vn_graph *g, vn_val x, const int64_t *dims);

@@ -27,6 +27,7 @@ vn_val vn_add(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_ADD,
 vn_val vn_sub(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_SUB, a, b); }
 vn_val vn_mul(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_MUL, a, b); }
 vn_val vn_div(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_DIV, a, b); }
+vn_val vn_mean_of(vn_graph *g, vn_val a, vn_val b) { return binary(g, VN_BINARY_MEAN, a, b); }
 
 vn_val vn_affine(vn_graph *g, vn_val x, double a, double b)
 {

@@ -299,13 +299,15 @@ static vn_status record(vn_stream *base, const vn_step *steps, int n, double flo
     exec->own = s;
     exec->n = n;
     if (n) memcpy(exec->steps, steps, (size_t)n * sizeof *steps);
-    size_t bytes = most_scratch(steps, n);
-    vn_status st = bytes ? alloc(&s->dev->base, VN_MEM_DEVICE, bytes, &exec->scratch) : VN_OK;
+    size_t bytes = most_scratch(steps, n), front = VN_TICKETS * sizeof(unsigned);
+    vn_status st = VN_OK;
+    if (bytes) st = alloc(&s->dev->base, VN_MEM_DEVICE, front + bytes, &exec->scratch);
     if (st) {
         drop(exec);
         return vn_trail(st, __FILE__, __LINE__);
     }
-    for (int i = 0; i < n; i++) exec->steps[i].call.scratch = exec->scratch;
+    for (int i = 0; i < n && bytes; i++)
+        exec->steps[i].call.scratch = (char *)exec->scratch + front;
     *out = exec;
     return VN_OK;
 }

@@ -4,7 +4,7 @@
  * of 16 bytes.
  *
  * No cooperative_groups and no CUB: a file with them compiles 3 to 8 s longer. No float atomics:
- * sums are made in two stages of fixed order, so that results never depend on the schedule. */
+ * sums are made of parts, added in a fixed order, so that results never depend on the schedule. */
 #ifndef VN_KERNELS_CUDA_COMMON_CUH
 #define VN_KERNELS_CUDA_COMMON_CUH
 
@@ -224,6 +224,29 @@ template <class T> __device__ __forceinline__ T vn_block_sum(T v)
     return vn_warp_sum(lane < warps ? part[lane] : T(0));
 }
 
-/* ---- unfit ---- */
+/* ---- the last block adds ---- */
+
+/* The counters of a call whose scratch is not empty. */
+static inline unsigned *vn_tickets(const vn_call *c)
+{
+    return c->scratch ? (unsigned *)c->scratch - VN_TICKETS : NULL;
+}
+
+/* For all threads of `n` blocks that share a ticket, when their part of a sum is written: true in
+ * the block that comes last, which reads the parts of all. Which one that is depends on the
+ * schedule, so it adds them in the order of their numbers. The counter wraps: a graph is replayed
+ * without clearing it. */
+__device__ __forceinline__ bool vn_last_block(unsigned *ticket, unsigned n)
+{
+    VN_SHARED_VAR(unsigned, before, [1]);
+    __syncthreads();
+    if (threadIdx.x == 0 && threadIdx.y == 0) {
+        __threadfence();
+        before[0] = atomicInc(ticket, n - 1);
+        __threadfence();
+    }
+    __syncthreads();
+    return before[0] == n - 1;
+}
 
 #endif

@@ -4,14 +4,12 @@
  * Rows of x are read once a tap and 64 output channels, 4 k B T I ceil(O / 64) bytes from the
  * caches; y is written once. Weights are read across their taps, k numbers apart; they are small.
  * Bound by FMAs, k I O a step. The gradient sums over all steps of all windows: blocks share them,
- * and parts are added in their order. */
+ * and the last of a tile adds the parts in their order. */
 #include "kernels_cuda/gemm.cuh"
 
 extern "C" {
 #include "device/scalar.h"
 }
-
-enum { THREADS = 256 };
 
 struct taps {
     int64_t rows, dilation, pad; /* B T */
@@ -153,7 +151,8 @@ static void conv1d(const vn_call *call, vn_stream *s)
 struct conv_back {
     taps p;
     const float *dy, *x;
-    float *part; /* [taps, splits, O, I] */
+    float *dw, *part; /* [O, I, taps]; [taps, splits, O, I], NULL: there is one part */
+    unsigned *ticket;
     bool dy_aligned, x_aligned;
 };
 
@@ -176,7 +175,25 @@ struct shifted {
     }
 };
 
-/* Blocks are numbered by column of tiles, row of tiles, part of the steps, tap. */
+/* One tile of dw, of one tap: the sum of its parts, by all threads. */
+__device__ __forceinline__ void add_parts(const conv_back &b, int64_t splits, int64_t tap,
+                                          int64_t row, int64_t column)
+{
+    int64_t n_in = b.p.n_in, size = b.p.n_out * n_in;
+    int width = n_in - column < VN_TILE ? (int)(n_in - column) : VN_TILE;
+    int height = b.p.n_out - row < VN_TILE ? (int)(b.p.n_out - row) : VN_TILE;
+    const float *part = b.part + tap * splits * size;
+    for (int at = threadIdx.x; at < width * height; at += VN_GEMM_THREADS) {
+        int64_t i = (row + at / width) * n_in + column + at % width;
+        float sum = 0;
+#pragma unroll 4
+        for (int64_t s = 0; s < splits; s++) sum += part[s * size + i];
+        b.dw[i * b.p.count + tap] = sum;
+    }
+}
+
+/* Blocks are numbered by column of tiles, row of tiles, part of the steps, tap; tickets by tile and
+ * tap. */
 __global__ void __launch_bounds__(VN_GEMM_THREADS, 2) vn_conv1d_grad_kernel(conv_back b, vn_cut c)
 {
     VN_SHARED_VAR(float, shared, [VN_GEMM_SHARED]);
@@ -189,23 +206,14 @@ __global__ void __launch_bounds__(VN_GEMM_THREADS, 2) vn_conv1d_grad_kernel(conv
                             b.dy_aligned);
     shifted x(b, rest / c.splits, first * VN_SLAB, column);
     vn_gemm_sums<1>(dy, x, first, last, shared, sums);
-    float *part = b.part + rest * b.p.n_out * n_in;
+    int64_t tap = rest / c.splits, stride = b.part ? 1 : b.p.count;
+    float *to = b.part ? b.part + rest * b.p.n_out * n_in : b.dw + tap;
     vn_gemm_put<1>(sums, shared, [=](int i, int j, float v) {
-        if (row + i < b.p.n_out && column + j < n_in) part[(row + i) * n_in + column + j] = v;
+        if (row + i < b.p.n_out && column + j < n_in)
+            to[((row + i) * n_in + column + j) * stride] = v;
     });
-}
-
-/* dw [O, I, k], i of O I: the parts in their order. */
-__global__ void __launch_bounds__(THREADS)
-    vn_conv1d_parts_kernel(const float *part, int64_t splits, int64_t size, int count, float *dw)
-{
-    int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
-    if (i >= size) return;
-    for (int j = 0; j < count; j++) {
-        float sum = 0;
-        for (int64_t s = 0; s < splits; s++) sum += part[(j * splits + s) * size + i];
-        dw[i * count + j] = sum;
-    }
+    if (b.part && vn_last_block(b.ticket + tap * tiles + tile, (unsigned)c.splits))
+        add_parts(b, c.splits, tap, row, column);
 }
 
 static vn_cut cut_back(const vn_call *c)
@@ -223,30 +231,29 @@ static vn_cut cut_back(const vn_call *c)
 
 static vn_scratch conv1d_grad_scratch(const vn_call *c)
 {
-    return vn_scratch{ (size_t)(cut_back(c).splits * vn_count(&c->out[0])) * sizeof(float), 0 };
+    int64_t splits = cut_back(c).splits;
+    return vn_scratch{ splits > 1 ? (size_t)(splits * vn_count(&c->out[0])) * sizeof(float) : 0, 0 };
 }
 
 static void conv1d_grad(const vn_call *c, vn_stream *s)
 {
     const vn_attr_conv_grad *a = (const vn_attr_conv_grad *)c->attr;
     const vn_tensor *dy = &c->in[0], *x = &c->in[1];
-    float *dw = (float *)c->out[0].data;
     vn_cut cut = cut_back(c);
     conv_back b = {};
     b.p = taps{ dy->dim[0] * dy->dim[1], a->dilation,     a->pad,         (int)dy->dim[1],
                 (int)x->dim[2],          (int)dy->dim[2], (int)a->kernel, a->wrap != 0 };
     b.dy = (const float *)dy->data;
     b.x = (const float *)x->data;
-    b.part = (float *)c->scratch;
+    b.dw = (float *)c->out[0].data;
+    b.part = cut.splits > 1 ? (float *)c->scratch : NULL;
+    b.ticket = vn_tickets(c);
     b.dy_aligned = b.p.n_out % 4 == 0 && vn_aligned16(b.dy);
     b.x_aligned = b.p.n_in % 4 == 0 && vn_aligned16(b.x);
-    int64_t size = (int64_t)b.p.n_out * b.p.n_in;
-    if (!dw) return;
+    if (!b.dw) return;
     VN_LAUNCH(vn_conv1d_grad_kernel,
               dim3((unsigned)(cut.rows * cut.columns * cut.splits * b.p.count)),
               dim3(VN_GEMM_THREADS), 0, s, b, cut);
-    VN_LAUNCH(vn_conv1d_parts_kernel, vn_blocks(size, THREADS), dim3(THREADS), 0, s, b.part,
-              cut.splits, size, b.p.count, dw);
 }
 
 VN_CUDA_KERNEL(conv1d_f32_cuda) = { "conv1d_f32_cuda", 0, vn_not_f32, NULL, conv1d };

@@ -24,6 +24,10 @@ typedef struct vn_cuda_stream {
     struct CUevent_st *mark[VN_MARKS]; /* made when first used */
 } vn_cuda_stream;
 
+/* Counters in front of the scratch of every call that has some, for blocks that tell one another
+ * when they are done (common.cuh): 0 before a launch, and 0 again after it. */
+enum { VN_TICKETS = 16384 };
+
 /* [VN_OP_COUNT] lists, fastest first, NULL-ended (table.c, from kernels.def). */
 extern const vn_kernel *const *const vn_cuda_kernels[VN_OP_COUNT];
 

@@ -4,7 +4,7 @@
  * each gradient once, but the codes, from the cache, once for each row of the table: a warp owns a
  * row and adds what bears its code in the codes' order, 32 of them looked at together. Sorting
  * would read less of a large table's codes; adding by atomics would depend on the schedule. Codes
- * are cut into parts that a second stage adds in order, as many as keep a GPU busy. */
+ * are cut into parts, as many as keep a GPU busy, which the last block of its rows adds in order. */
 #include "kernels_cuda/common.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / 32, GROUP = 32 };
@@ -78,28 +78,27 @@ __device__ __forceinline__ double sum_row(const scatter &k, int64_t v, int64_t f
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_embedding_grad_kernel(scatter k, float *table, double *part)
+    vn_embedding_grad_kernel(scatter k, float *table, double *part, unsigned *ticket)
 {
     int lane = threadIdx.x % 32;
     int64_t v = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
     int64_t e = (int64_t)blockIdx.z * 32 + lane % k.lanes;
-    if (v >= k.rows) return;
-    double sum = sum_row(k, v, (int64_t)blockIdx.y * k.part, e);
-    if (lane >= k.lanes || e >= k.width) return;
-    if (part)
-        part[((int64_t)blockIdx.y * k.rows + v) * k.width + e] = sum;
-    else
-        table[v * k.width + e] = (float)sum;
+    int64_t i = v * k.width + e, n = k.rows * k.width;
+    bool mine = v < k.rows && lane < k.lanes && e < k.width;
+    double sum = v < k.rows ? sum_row(k, v, (int64_t)blockIdx.y * k.part, e) : 0;
+    if (part) {
+        if (mine) part[(int64_t)blockIdx.y * n + i] = sum;
+        if (!vn_last_block(ticket + blockIdx.z * gridDim.x + blockIdx.x, gridDim.y)) return;
+        sum = 0;
+        for (int64_t p = 0; mine && p < k.n_parts; p++) sum += part[p * n + i];
+    }
+    if (mine) table[i] = (float)sum;
 }
 
-__global__ void __launch_bounds__(THREADS)
-    vn_embedding_parts_kernel(const double *part, int64_t n_parts, int64_t n, float *table)
+/* Blocks of a part. */
+static int64_t tiles_of(const scatter &k)
 {
-    int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
-    double sum = 0;
-    if (i >= n) return;
-    for (int64_t k = 0; k < n_parts; k++) sum += part[k * n + i];
-    table[i] = (float)sum;
+    return (k.rows + WARPS - 1) / WARPS * ((k.width + 31) / 32);
 }
 
 static scatter scatter_of(const vn_call *c)
@@ -114,6 +113,7 @@ static scatter scatter_of(const vn_call *c)
                   1 };
     int64_t parts = WARPS_WANTED / k.rows + 1, even = (k.codes + parts - 1) / parts;
     if (even > PART) k.part = (even + GROUP - 1) / GROUP * GROUP;
+    if (tiles_of(k) > VN_TICKETS) k.part = k.codes;
     k.n_parts = (k.codes + k.part - 1) / k.part;
     while (k.lanes < 32 && k.lanes < k.width) k.lanes *= 2;
     return k;
@@ -133,10 +133,8 @@ static void embedding_grad(const vn_call *c, vn_stream *s)
     double *part = k.n_parts > 1 ? (double *)c->scratch : NULL;
     dim3 grid(vn_blocks(k.rows, WARPS).x, (unsigned)k.n_parts, vn_blocks(k.width, 32).x);
     if (!table) return;
-    VN_LAUNCH(vn_embedding_grad_kernel, grid, dim3(THREADS), 0, s, k, table, part);
-    if (part)
-        VN_LAUNCH(vn_embedding_parts_kernel, vn_blocks(k.rows * k.width, THREADS), dim3(THREADS), 0,
-                  s, part, k.n_parts, k.rows * k.width, table);
+    VN_LAUNCH(vn_embedding_grad_kernel, grid, dim3(THREADS), 0, s, k, table, part,
+              vn_tickets(c));
 }
 
 VN_CUDA_KERNEL(embedding_f32_cuda) = { "embedding_f32_cuda", 0, vn_not_f32, NULL, embedding };

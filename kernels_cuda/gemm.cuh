@@ -28,8 +28,8 @@ typedef struct vn_cuda_gemm {
 } vn_cuda_gemm;
 
 size_t vn_cuda_gemm_scratch(const vn_cuda_gemm *g);
-/* `scratch`: as many bytes as asked for, 16-byte aligned. */
-void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, vn_stream *s);
+/* `scratch`: as many bytes as asked for, 16-byte aligned. `tickets`: of the call it belongs to. */
+void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, unsigned *tickets, vn_stream *s);
 
 /* ---- how a product is cut, decided on the host by its sizes alone ---- */
 

@@ -2,9 +2,10 @@
  *
  * A product of [m, k] and [k, n] reads 4 (m k ceil(n / 64) + k n ceil(m / 64)) bytes, from the
  * second cache for the sizes of a forecaster, and writes 4 m n; it is bound by FMAs where there are
- * tiles enough. Where there are not, blocks share the depth: parts go to scratch and a second
- * kernel adds them in their order, bias and activation with them. How many depends on the sizes
- * alone, so the bits are the same on every GPU. A layer of few rows (a single forecast) is bound by
+ * tiles enough. Where there are not, blocks share the depth: parts go to scratch, and the block
+ * that comes last to a tile adds them in their order, bias and activation with them: 4 bytes written
+ * and read a number and part, from the second cache. How many depends on the sizes alone, so the
+ * bits are the same on every GPU. A layer of few rows (a single forecast) is bound by
  * reading W once: a warp for each row of W. */
 #include "kernels_cuda/gemm.cuh"
 
@@ -13,14 +14,30 @@ extern "C" {
 }
 
 enum { FEW_ROWS = 4, ROW_WARPS = 4 };
-enum { THREADS = 256 };
-
 /* ---- tiles ---- */
 
-/* Blocks are numbered by column of tiles, row of tiles, part of the depth, group. */
+/* One tile of y = act(sum of the parts + bias), by all threads; `part` is of its group, [splits, m, n]. */
+__device__ __forceinline__ void add_parts(const vn_cuda_gemm &g, int64_t splits, const float *part,
+                                          int64_t row, int64_t column, float *y)
+{
+    int width = g.n - column < VN_TILE ? (int)(g.n - column) : VN_TILE;
+    int height = g.m - row < VN_TILE ? (int)(g.m - row) : VN_TILE;
+    int64_t size = g.m * g.n;
+    for (int at = threadIdx.x; at < width * height; at += VN_GEMM_THREADS) {
+        int64_t j = column + at % width, i = (row + at / width) * g.n + j;
+        float sum = 0;
+#pragma unroll 4
+        for (int64_t s = 0; s < splits; s++) sum += part[s * size + i];
+        y[i] = vn_unary_value_f32(g.act, g.bias ? sum + g.bias[j] : sum);
+    }
+}
+
+/* Blocks are numbered by column of tiles, row of tiles, part of the depth, group; tickets by tile
+ * and group. */
 template <bool A_ALONG_K, bool B_ALONG_K, int R>
 __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
-    vn_gemm_kernel(vn_cuda_gemm g, vn_cut c, float *part, bool a_aligned, bool b_aligned)
+    vn_gemm_kernel(vn_cuda_gemm g, vn_cut c, float *part, unsigned *ticket, bool a_aligned,
+                   bool b_aligned)
 {
     VN_SHARED_VAR(float, shared, [VN_GEMM_SHARED]);
     vn_sums<R> sums;
@@ -40,19 +57,10 @@ __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
         if (!part) v = vn_unary_value_f32(g.act, g.bias ? v + g.bias[column + j] : v);
         y[(row + i) * g.n + column + j] = v;
     });
-}
-
-/* y = act(sum of the parts + bias); part [groups, splits, m, n]. */
-__global__ void __launch_bounds__(THREADS)
-    vn_gemm_parts_kernel(vn_cuda_gemm g, int64_t splits, const float *part)
-{
-    int64_t size = g.m * g.n, i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
-    float sum = 0;
-    if (i >= size) return;
-    part += blockIdx.y * splits * size + i;
-    for (int64_t s = 0; s < splits; s++) sum += part[s * size];
-    g.y[blockIdx.y * size + i] =
-        vn_unary_value_f32(g.act, g.bias ? sum + g.bias[(uint64_t)i % (uint64_t)g.n] : sum);
+    if (R > 1 || !part) return; /* tiles of 128 x 128 are never short of blocks */
+    if (!vn_last_block(ticket + group * tiles + tile, (unsigned)c.splits)) return;
+    add_parts(g, c.splits, part + group * c.splits * g.m * g.n, row, column,
+              g.y + group * g.m * g.n);
 }
 
 /* ---- host ---- */
@@ -70,41 +78,39 @@ static bool vectors(const float *p, int64_t other_stride, int64_t group)
 }
 
 template <bool A, bool B, int R>
-static void launch_tiles(const vn_cuda_gemm *g, const vn_cut &c, float *part, vn_stream *s)
+static void launch_tiles(const vn_cuda_gemm *g, const vn_cut &c, float *part, unsigned *tickets,
+                         vn_stream *s)
 {
     bool a_aligned = vectors(g->a, A ? g->a_row : g->a_k, g->a_group);
     bool b_aligned = vectors(g->b, B ? g->b_col : g->b_k, g->b_group);
     int64_t blocks = c.rows * c.columns * c.splits * g->groups;
     VN_LAUNCH((vn_gemm_kernel<A, B, R>), dim3((unsigned)blocks), dim3(VN_GEMM_THREADS), 0, s, *g, c,
-              part, a_aligned, b_aligned);
+              part, tickets, a_aligned, b_aligned);
 }
 
 template <int R>
-static void launch_sized(const vn_cuda_gemm *g, const vn_cut &c, float *part, vn_stream *s)
+static void launch_sized(const vn_cuda_gemm *g, const vn_cut &c, float *part, unsigned *tickets,
+                         vn_stream *s)
 {
     bool a = g->a_k == 1, b = g->b_k == 1;
     if (a && b)
-        launch_tiles<true, true, R>(g, c, part, s);
+        launch_tiles<true, true, R>(g, c, part, tickets, s);
     else if (a)
-        launch_tiles<true, false, R>(g, c, part, s);
+        launch_tiles<true, false, R>(g, c, part, tickets, s);
     else if (b)
-        launch_tiles<false, true, R>(g, c, part, s);
+        launch_tiles<false, true, R>(g, c, part, tickets, s);
     else
-        launch_tiles<false, false, R>(g, c, part, s);
+        launch_tiles<false, false, R>(g, c, part, tickets, s);
 }
 
-void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, vn_stream *s)
+void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, unsigned *tickets, vn_stream *s)
 {
     vn_cut c = vn_cut_of(g->groups, g->m, g->n, g->k);
     float *part = c.splits > 1 ? (float *)scratch : NULL;
     if (c.squares == 2)
-        launch_sized<2>(g, c, part, s);
+        launch_sized<2>(g, c, part, tickets, s);
     else
-        launch_sized<1>(g, c, part, s);
-    if (!part) return;
-    dim3 grid = vn_blocks(g->m * g->n, THREADS);
-    grid.y = (unsigned)g->groups; /* fewer than BLOCKS, or there were no parts */
-    VN_LAUNCH(vn_gemm_parts_kernel, grid, dim3(THREADS), 0, s, *g, c.splits, part);
+        launch_sized<1>(g, c, part, tickets, s);
 }
 
 /* ---- linear ---- */
@@ -139,7 +145,7 @@ static vn_scratch linear_scratch(const vn_call *c)
 static void linear(const vn_call *c, vn_stream *s)
 {
     vn_cuda_gemm g = layer(c);
-    if (g.y) vn_cuda_gemm_launch(&g, c->scratch, s);
+    if (g.y) vn_cuda_gemm_launch(&g, c->scratch, vn_tickets(c), s);
 }
 
 /* A warp for each row of W: its products with M rows of x. */
@@ -236,7 +242,7 @@ static vn_scratch matmul_scratch(const vn_call *c)
 static void matmul(const vn_call *c, vn_stream *s)
 {
     vn_cuda_gemm g = product(c);
-    if (g.y) vn_cuda_gemm_launch(&g, c->scratch, s);
+    if (g.y) vn_cuda_gemm_launch(&g, c->scratch, vn_tickets(c), s);
 }
 
 VN_CUDA_KERNEL(linear_f32_rows) = { "linear_f32_rows", 0, unfit_rows, NULL, linear_rows };

@@ -3,9 +3,9 @@
  *
  * Traffic of a step of P numbers: 4 P + 8 bytes read by the sums, and 4 P written by the gradients;
  * weights, scales and levels, far fewer, stay in the caches. Bound by memory, at the batches of
- * training (some 10^4 steps) by the two launches; a likelihood takes some 30 functions a step.
- * Sums are in double and in two stages of fixed order: a block adds a step a thread, one block the
- * blocks' sums. What a mask hides is not looked at: it may be NaN. */
+ * training (some 10^4 steps) by the launch; a likelihood takes some 30 functions a step.
+ * Sums are in double and of fixed order: a block adds a step a thread, the last block the blocks'
+ * sums. What a mask hides is not looked at: it may be NaN. */
 #include "kernels_cuda/common.cuh"
 
 extern "C" {
@@ -69,22 +69,18 @@ __device__ __forceinline__ void put(sums own, sums *part, float *num, float *den
 /* Without parts there is one block, whose sums are the result. */
 template <class F>
 __global__ void __launch_bounds__(THREADS)
-    vn_loss_sums_kernel(F value, steps s, sums *part, float *num, float *den)
+    vn_loss_sums_kernel(F value, steps s, sums *part, unsigned *ticket, float *num, float *den)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     sums own = { 0, 0 };
     float w = i < s.n ? share(s, i) : 0;
     if (w != 0) own = sums{ (double)(value(s, i) * w), (double)w };
     put(own, part, num, den);
-}
-
-__global__ void __launch_bounds__(THREADS)
-    vn_loss_parts_kernel(const sums *part, uint32_t n_parts, float *num, float *den)
-{
-    sums own = { 0, 0 };
-    for (uint32_t i = threadIdx.x; i < n_parts; i += THREADS) {
-        own.loss += part[i].loss;
-        own.share += part[i].share;
+    if (!part || !vn_last_block(ticket, gridDim.x)) return;
+    own = sums{ 0, 0 };
+    for (uint32_t k = threadIdx.x; k < gridDim.x; k += THREADS) {
+        own.loss += part[k].loss;
+        own.share += part[k].share;
     }
     put(own, NULL, num, den);
 }
@@ -106,8 +102,7 @@ template <class F> static void launch_sums(const vn_call *c, vn_stream *s, F val
     sums *part = parts > 1 ? (sums *)c->scratch : NULL;
     if (!num && !den) return;
     VN_LAUNCH(vn_loss_sums_kernel<F>, dim3(parts), dim3(THREADS), 0, s, value, steps_of(c), part,
-              num, den);
-    if (part) VN_LAUNCH(vn_loss_parts_kernel, dim3(1), dim3(THREADS), 0, s, part, parts, num, den);
+              vn_tickets(c), num, den);
 }
 
 /* ---- losses of one number a step ---- */

@@ -4,11 +4,13 @@
  * element (softmax, layernorm) or 8 (their gradients), and 4 are written; the second and third pass
  * over a row find it in the first cache. Bound by memory. The gradients of gamma and beta are sums
  * over rows: they read dy and x once more, 8 bytes an element from the second cache at the sizes of
- * a forecaster, in two stages of fixed order. */
+ * a forecaster, a block adds the rows of a part, the last
+ * of its columns the parts. */
 #include "kernels_cuda/common.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / 32, WARP_ROW = 1024 };
 enum { COLUMNS = 32, DEEP = THREADS / COLUMNS, PARTS_MAX = 64, PART_ROWS = 64 };
+static_assert(DEEP >= 2, "two threads finish a column");
 
 /* ---- a row's threads: a warp or a block ---- */
 
@@ -167,10 +169,16 @@ __global__ void __launch_bounds__(THREADS)
         dx[row * n + i] = rstd * (dy[i] * in.gamma[i] - sum - (x[i] - mean) * rstd * dot);
 }
 
-/* part[block y][0][i]: sums of dy z over the rows of a block, [1][i] of dy. Eight rows at a time.
- */
+struct norm_sums {
+    float *part; /* [parts][2][n]: sums of dy z over the rows of a part, of dy */
+    unsigned *ticket;
+    float *dgamma, *dbeta; /* each may be NULL */
+};
+
+/* Eight rows at a time. */
 __global__ void __launch_bounds__(THREADS)
-    vn_layernorm_columns_kernel(norm_in in, float *part, int64_t rows, int64_t n, int64_t per_part)
+    vn_layernorm_columns_kernel(norm_in in, norm_sums out, int64_t rows, int64_t n,
+                                int64_t per_part)
 {
     VN_SHARED_VAR(float, shared, [2][DEEP][COLUMNS]);
     int at = threadIdx.x % COLUMNS, deep = threadIdx.x / COLUMNS;
@@ -185,28 +193,30 @@ __global__ void __launch_bounds__(THREADS)
     shared[0][deep][at] = dot;
     shared[1][deep][at] = sum;
     __syncthreads();
-    if (deep > 1 || i >= n) return;
-    float whole = 0;
-    for (int k = 0; k < DEEP; k++) whole += shared[deep][k][at];
-    part[(blockIdx.y * 2 + deep) * n + i] = whole;
-}
-
-/* y[i]: the sum over parts of part[p][which][i], which = 0 for gamma, 1 for beta. */
-__global__ void __launch_bounds__(THREADS)
-    vn_layernorm_parts_kernel(const float *part, int64_t parts, int64_t n, float *dgamma,
-                              float *dbeta)
-{
-    int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
-    float *y = blockIdx.y ? dbeta : dgamma, sum = 0;
-    if (!y || i >= n) return;
-    for (int64_t p = 0; p < parts; p++) sum += part[(p * 2 + blockIdx.y) * n + i];
-    y[i] = sum;
+    bool mine = deep <= 1 && i < n;
+    float *y = deep ? out.dbeta : out.dgamma, whole = 0;
+    if (mine) {
+        for (int k = 0; k < DEEP; k++) whole += shared[deep][k][at];
+        out.part[(blockIdx.y * 2 + deep) * n + i] = whole;
+    }
+    if (!vn_last_block(out.ticket + blockIdx.x, gridDim.y) || !mine || !y) return;
+    whole = 0;
+#pragma unroll 4
+    for (int64_t p = 0; p < gridDim.y; p++) whole += out.part[(p * 2 + deep) * n + i];
+    y[i] = whole;
 }
 
 static int64_t rows_per_part(int64_t rows)
 {
     int64_t even = (rows + PARTS_MAX - 1) / PARTS_MAX;
     return even > PART_ROWS ? even : (int64_t)PART_ROWS;
+}
+
+static const char *unfit_layernorm_grad(const vn_call *c)
+{
+    const char *why = vn_not_f32(c);
+    if (why) return why;
+    return vn_last_dim(&c->in[1]) > COLUMNS * VN_TICKETS ? "rows are longer than 2^19" : NULL;
 }
 
 static vn_scratch layernorm_grad_scratch(const vn_call *c)
@@ -221,21 +231,19 @@ static void layernorm_grad(const vn_call *c, vn_stream *s)
                    (const float *)c->in[2].data, (const float *)c->in[3].data,
                    (const float *)c->in[4].data };
     float *dx = (float *)c->out[0].data, *dgamma = (float *)c->out[1].data;
-    float *dbeta = (float *)c->out[2].data, *part = (float *)c->scratch;
+    float *dbeta = (float *)c->out[2].data;
     int64_t n = vn_last_dim(&c->in[1]), rows = vn_count(&c->in[1]) / n, per = rows_per_part(rows);
     if (dx) LAUNCH_ROWS(vn_layernorm_dx_kernel, rows, n, s, in, dx, rows, n);
     if (!dgamma && !dbeta) return;
-    dim3 grid = vn_blocks(n, COLUMNS), last = vn_blocks(n, THREADS);
+    dim3 grid = vn_blocks(n, COLUMNS);
     grid.y = vn_blocks(rows, per).x;
-    last.y = 2;
-    VN_LAUNCH(vn_layernorm_columns_kernel, grid, dim3(THREADS), 0, s, in, part, rows, n, per);
-    VN_LAUNCH(vn_layernorm_parts_kernel, last, dim3(THREADS), 0, s, part, (int64_t)grid.y, n,
-              dgamma, dbeta);
+    VN_LAUNCH(vn_layernorm_columns_kernel, grid, dim3(THREADS), 0, s, in,
+              norm_sums{ (float *)c->scratch, vn_tickets(c), dgamma, dbeta }, rows, n, per);
 }
 
 VN_CUDA_KERNEL(softmax_f32_cuda) = { "softmax_f32_cuda", 0, vn_not_f32, NULL, softmax };
 VN_CUDA_KERNEL(softmax_grad_f32_cuda) = { "softmax_grad_f32_cuda", 0, vn_not_f32, NULL,
                                           softmax_grad };
 VN_CUDA_KERNEL(layernorm_f32_cuda) = { "layernorm_f32_cuda", 0, vn_not_f32, NULL, layernorm };
-VN_CUDA_KERNEL(layernorm_grad_f32_cuda) = { "layernorm_grad_f32_cuda", 0, vn_not_f32,
+VN_CUDA_KERNEL(layernorm_grad_f32_cuda) = { "layernorm_grad_f32_cuda", 0, unfit_layernorm_grad,
                                             layernorm_grad_scratch, layernorm_grad };

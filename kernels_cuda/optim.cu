@@ -1,8 +1,8 @@
 /* The end of a training step: gradient norm, Adam over the flat block, the mean of its steps, the
  * flag of a bad step.
  *
- * gradnorm reads 4 bytes an element in two stages of fixed order: a block sums CHUNK elements into
- * scratch, one block sums those. adam reads 16 and writes 12 bytes an element, four at a time,
+ * gradnorm reads 4 bytes an element: a block sums CHUNK elements into scratch, the last block sums
+ * those in their order. adam reads 16 and writes 12 bytes an element, four at a time,
  * average reads 8 and writes 4; both are bound by memory. Learning rate and step are read from
  * device memory: a graph freezes arguments. */
 #include "kernels_cuda/common.cuh"
@@ -11,9 +11,11 @@ enum { THREADS = 256, EACH = 4, CHUNK = 4096 };
 
 /* ---- gradient norm ---- */
 
-/* part[block] = sum of squares of CHUNK elements, in double: squares of f32 are exact there. */
+/* part[block] = sum of squares of CHUNK elements, in double: squares of f32 are exact there. The
+ * root of all parts by the last block. */
 __global__ void __launch_bounds__(THREADS)
-    vn_square_sums_kernel(const float *g, double *part, int64_t n, bool aligned)
+    vn_norm_kernel(const float *g, double *part, unsigned *ticket, int64_t n, bool aligned,
+                   float *norm)
 {
     int64_t first = (int64_t)blockIdx.x * CHUNK;
     double sum = 0;
@@ -28,14 +30,9 @@ __global__ void __launch_bounds__(THREADS)
     }
     sum = vn_block_sum(sum);
     if (threadIdx.x == 0) part[blockIdx.x] = sum;
-}
-
-/* The root of all parts, by one block. */
-__global__ void __launch_bounds__(THREADS)
-    vn_norm_kernel(const double *part, int64_t n_parts, float *norm)
-{
-    double sum = 0;
-    for (int64_t i = threadIdx.x; i < n_parts; i += THREADS) sum += part[i];
+    if (!vn_last_block(ticket, gridDim.x)) return;
+    sum = 0;
+    for (int64_t i = threadIdx.x; i < gridDim.x; i += THREADS) sum += part[i];
     sum = vn_block_sum(sum);
     if (threadIdx.x == 0) *norm = (float)sqrt(sum);
 }
@@ -55,10 +52,8 @@ static void gradnorm(const vn_call *c, vn_stream *s)
     const float *g = (const float *)c->in[0].data;
     double *part = (double *)c->scratch;
     if (!c->out[0].data) return;
-    VN_LAUNCH(vn_square_sums_kernel, dim3((unsigned)parts_of(c)), dim3(THREADS), 0, s, g, part,
-              vn_count(&c->in[0]), vn_aligned16(g));
-    VN_LAUNCH(vn_norm_kernel, dim3(1), dim3(THREADS), 0, s, part, parts_of(c),
-              (float *)c->out[0].data);
+    VN_LAUNCH(vn_norm_kernel, dim3((unsigned)parts_of(c)), dim3(THREADS), 0, s, g, part,
+              vn_tickets(c), vn_count(&c->in[0]), vn_aligned16(g), (float *)c->out[0].data);
 }
 
 /* ---- Adam ---- */

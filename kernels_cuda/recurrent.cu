@@ -124,7 +124,7 @@ size_t vn_inputs_scratch(const vn_call *c)
 void vn_inputs_launch(const vn_call *c, const float *x, void *scratch, vn_stream *s)
 {
     vn_cuda_gemm g = inputs_of(c, x);
-    vn_cuda_gemm_launch(&g, scratch, s);
+    vn_cuda_gemm_launch(&g, scratch, vn_tickets(c), s);
 }
 
 /* z [B, rows] = W_hh h of rows that lie `stride` apart, or z [B, units] = W_hh' d. */
@@ -190,7 +190,7 @@ template <class CELL> static void layer(const vn_call *c, vn_stream *s)
     for (int64_t t = 0; t < cell.steps; t++) {
         const float *from = t ? cell.h + (t - 1) * cell.units : cell.h0;
         vn_cuda_gemm g = step_of(cell, false, from, t ? across : cell.units, z);
-        if (from) vn_cuda_gemm_launch(&g, rest, s);
+        if (from) vn_cuda_gemm_launch(&g, rest, vn_tickets(c), s);
         VN_LAUNCH(vn_recurrent_step_kernel<CELL>, vn_blocks(cell.batch * cell.units, THREADS),
                   dim3(THREADS), 0, s, cell, from ? (const float *)z : NULL, t);
     }
@@ -234,7 +234,7 @@ template <class CELL> static void back(const vn_call *c, vn_stream *s)
     for (int64_t t = cell.steps - 1; t >= (cell.dh0 ? -1 : 0); t--) {
         bool more = t + 1 < cell.steps;
         vn_cuda_gemm g = step_of(cell, true, cell.dz + (t + 1) * cell.rows, across, z);
-        if (more) vn_cuda_gemm_launch(&g, rest, s);
+        if (more) vn_cuda_gemm_launch(&g, rest, vn_tickets(c), s);
         VN_LAUNCH(vn_recurrent_back_kernel<CELL>, vn_blocks(cell.batch * cell.units, THREADS),
                   dim3(THREADS), 0, s, cell, more ? (const float *)z : NULL, t);
     }

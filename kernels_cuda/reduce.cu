@@ -1,12 +1,13 @@
 /* Sums over axes.
  *
  * Traffic: 4 bytes read an element, 4 written a sum; bound by memory. Sums are in double. Long sums
- * are cut into parts of PART elements, which a second stage adds in their order: which part an
- * element falls into depends on the shape alone. Where the last axis is kept, neighbouring threads
+ * are cut into parts, at most PARTS_MAX, which the last block adds in an order of their own: which
+ * part an element falls into depends on the shape alone. Where the last axis is kept, neighbouring threads
  * take neighbouring sums (bias gradients); where it is summed, they share one sum. */
 #include "kernels_cuda/common.cuh"
 
 enum { COLS = 32, ROWS = 8, THREADS = COLS * ROWS, PART_COLS = 256, PART_ROWS = 4096 };
+enum { PARTS_MAX = 256 };
 
 /* Where element k of sum j lies in x: axes of one kind side by side are one, so at most three of
  * each kind remain of five. Unused ones have length 1, in front. */
@@ -52,7 +53,11 @@ template <class I> static plan<I> plan_of(const vn_call *c)
         *(keeps ? &p.n_kept : &p.n_summed) *= len;
     }
     if (begun) put_front(kind ? &p.kept : &p.summed, &used[kind], run, base);
+    int64_t tiles = p.last_kept ? (p.n_kept + COLS - 1) / COLS : p.n_kept;
+    int64_t least = (p.n_summed + PARTS_MAX - 1) / PARTS_MAX;
     p.part = p.last_kept ? PART_COLS : PART_ROWS;
+    if (p.part < least) p.part = least;
+    if (tiles > VN_TICKETS) p.part = p.n_summed; /* blocks enough */
     p.n_parts = (p.n_summed + p.part - 1) / p.part;
     return p;
 }
@@ -66,19 +71,25 @@ template <class I> __device__ __forceinline__ I find(const axes<I> &a, I i)
     return i % a.len[2] * a.stride[2] + mid % a.len[1] * a.stride[1] + mid / a.len[1] * a.stride[0];
 }
 
-/* The sum or, where there are several parts, its part: scratch [n_parts, n_kept]. */
-template <class I>
-__device__ __forceinline__ void put(const plan<I> &p, int64_t j, double sum, float *y, double *part)
+/* Where several parts are, scratch [n_parts, n_kept] and the tickets of tiles; else NULL. */
+struct parts {
+    double *part;
+    unsigned *ticket;
+};
+
+/* The sum of a column of `slices`, in the threads of the first row. */
+__device__ __forceinline__ double add_slices(double (*slices)[COLS], double sum)
 {
-    if (part)
-        part[(int64_t)blockIdx.y * p.n_kept + j] = sum;
-    else
-        y[j] = (float)sum;
+    __syncthreads(); /* others may still read the last sum's */
+    slices[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    for (int r = 1; r < ROWS && threadIdx.y == 0; r++) sum += slices[r][threadIdx.x];
+    return sum;
 }
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_sum_cols_kernel(plan<I> p, const float *x, float *y, double *part)
+    vn_sum_cols_kernel(plan<I> p, const float *x, float *y, parts to)
 {
     VN_SHARED_VAR(double, slices, [ROWS][COLS]);
     int64_t j = (int64_t)blockIdx.x * COLS + threadIdx.x;
@@ -90,16 +101,22 @@ __global__ void __launch_bounds__(THREADS)
         for (int64_t k = first + threadIdx.y; k < end; k += ROWS)
             sum += (double)col[find(p.summed, (I)k)];
     }
-    slices[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y || j >= p.n_kept) return;
-    for (int r = 1; r < ROWS; r++) sum += slices[r][threadIdx.x];
-    put(p, j, sum, y, part);
+    sum = add_slices(slices, sum);
+    bool mine = threadIdx.y == 0 && j < p.n_kept;
+    if (to.part) {
+        if (mine) to.part[(int64_t)blockIdx.y * p.n_kept + j] = sum;
+        if (!vn_last_block(to.ticket + blockIdx.x, gridDim.y)) return;
+        sum = 0;
+        for (int64_t k = threadIdx.y; j < p.n_kept && k < p.n_parts; k += ROWS)
+            sum += to.part[k * p.n_kept + j];
+        sum = add_slices(slices, sum);
+    }
+    if (mine) y[j] = (float)sum;
 }
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_sum_rows_kernel(plan<I> p, const float *x, float *y, double *part)
+    vn_sum_rows_kernel(plan<I> p, const float *x, float *y, parts to)
 {
     int64_t j = blockIdx.x, first = (int64_t)blockIdx.y * p.part;
     int64_t end = first + p.part < p.n_summed ? first + p.part : p.n_summed;
@@ -108,28 +125,15 @@ __global__ void __launch_bounds__(THREADS)
     for (int64_t k = first + threadIdx.x; k < end; k += blockDim.x)
         sum += (double)row[find(p.summed, (I)k)];
     sum = vn_block_sum(sum);
-    if (threadIdx.x == 0) put(p, j, sum, y, part);
-}
-
-/* Neighbouring threads add neighbouring sums, part after part. */
-__global__ void __launch_bounds__(THREADS)
-    vn_sum_parts_kernel(const double *part, int64_t n_parts, int64_t n, float *y)
-{
-    int64_t j = (int64_t)blockIdx.x * THREADS + threadIdx.x;
-    double sum = 0;
-    if (j >= n) return;
-    for (int64_t k = 0; k < n_parts; k++) sum += part[k * n + j];
-    y[j] = (float)sum;
-}
-
-/* Few sums of many parts: a block each. */
-__global__ void __launch_bounds__(THREADS)
-    vn_sum_few_kernel(const double *part, int64_t n_parts, int64_t n, float *y)
-{
-    double sum = 0;
-    for (int64_t k = threadIdx.x; k < n_parts; k += THREADS) sum += part[k * n + blockIdx.x];
-    sum = vn_block_sum(sum);
-    if (threadIdx.x == 0) y[blockIdx.x] = (float)sum;
+    if (to.part) {
+        if (threadIdx.x == 0) to.part[(int64_t)blockIdx.y * p.n_kept + j] = sum;
+        if (!vn_last_block(to.ticket + j, gridDim.y)) return;
+        sum = 0;
+        for (int64_t k = threadIdx.x; k < p.n_parts; k += blockDim.x)
+            sum += to.part[k * p.n_kept + j];
+        sum = vn_block_sum(sum);
+    }
+    if (threadIdx.x == 0) y[j] = (float)sum;
 }
 
 static vn_scratch sumto_scratch(const vn_call *c)
@@ -139,33 +143,19 @@ static vn_scratch sumto_scratch(const vn_call *c)
     return vn_scratch{ parts * sizeof(double), 0 };
 }
 
-static const char *unfit_sumto(const vn_call *c)
-{
-    const char *why = vn_not_f32(c);
-    if (why) return why;
-    return plan_of<int64_t>(c).n_parts > 65535 ? "too many parts" : NULL;
-}
-
 template <class I> static void launch_sumto(const vn_call *c, vn_stream *s)
 {
     plan<I> p = plan_of<I>(c);
     const float *x = (const float *)c->in[0].data;
     float *y = (float *)c->out[0].data;
-    double *part = p.n_parts > 1 ? (double *)c->scratch : NULL;
-    unsigned parts = (unsigned)p.n_parts;
+    parts to = { p.n_parts > 1 ? (double *)c->scratch : NULL, vn_tickets(c) };
+    unsigned n_parts = (unsigned)p.n_parts;
     if (p.last_kept)
-        VN_LAUNCH(vn_sum_cols_kernel<I>, dim3(vn_blocks(p.n_kept, COLS).x, parts), dim3(COLS, ROWS),
-                  0, s, p, x, y, part);
+        VN_LAUNCH(vn_sum_cols_kernel<I>, dim3(vn_blocks(p.n_kept, COLS).x, n_parts),
+                  dim3(COLS, ROWS), 0, s, p, x, y, to);
     else
-        VN_LAUNCH(vn_sum_rows_kernel<I>, dim3((unsigned)p.n_kept, parts),
-                  dim3(p.n_summed <= THREADS ? 32 : THREADS), 0, s, p, x, y, part);
-    if (!part) return;
-    if (p.n_kept < COLS && p.n_parts > COLS)
-        VN_LAUNCH(vn_sum_few_kernel, dim3((unsigned)p.n_kept), dim3(THREADS), 0, s, part, p.n_parts,
-                  p.n_kept, y);
-    else
-        VN_LAUNCH(vn_sum_parts_kernel, vn_blocks(p.n_kept, THREADS), dim3(THREADS), 0, s, part,
-                  p.n_parts, p.n_kept, y);
+        VN_LAUNCH(vn_sum_rows_kernel<I>, dim3((unsigned)p.n_kept, n_parts),
+                  dim3(p.n_summed <= THREADS ? 32 : THREADS), 0, s, p, x, y, to);
 }
 
 static void sumto(const vn_call *c, vn_stream *s)
@@ -177,4 +167,4 @@ static void sumto(const vn_call *c, vn_stream *s)
         launch_sumto<int64_t>(c, s);
 }
 
-VN_CUDA_KERNEL(sumto_f32_cuda) = { "sumto_f32_cuda", 0, unfit_sumto, sumto_scratch, sumto };
+VN_CUDA_KERNEL(sumto_f32_cuda) = { "sumto_f32_cuda", 0, vn_not_f32, sumto_scratch, sumto };

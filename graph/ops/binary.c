@@ -42,6 +42,8 @@ static vn_val grad_a(vn_graph *g, const vn_node *n, int64_t fn, vn_val dy)
         return vn_mul(g, dy, n->in[1]);
     case VN_BINARY_DIV:
         return vn_div(g, dy, n->in[1]);
+    case VN_BINARY_MEAN:
+        return vn_mean_of(g, dy, n->in[1]);
     default:
         return dy;
     }
@@ -56,6 +58,8 @@ static vn_val grad_b(vn_graph *g, const vn_node *n, int64_t fn, vn_val dy)
         return vn_mul(g, dy, n->in[0]);
     case VN_BINARY_DIV:
         return vn_affine(g, vn_div(g, vn_mul(g, dy, n->out[0]), n->in[1]), -1, 0);
+    case VN_BINARY_MEAN:
+        return vn_affine(g, vn_mean_of(g, vn_mul(g, dy, n->out[0]), n->in[1]), -1, 0);
     default:
         return dy;
     }

@@ -18,10 +18,6 @@
 #include "host/train/categories.h"
 #include "host/train/head.h"
 
-/* Added to the sum of weights before dividing: a batch with nothing observed has loss and gradient
- * 0 instead of NaN. Smaller than half a unit in the last place of any f32 sum above 2e-5. */
-static const double no_weight = 1e-12;
-
 /* Added to a mean before its root is taken, whose slope at 0 is infinite. */
 static const double no_error = 1e-30;
 
@@ -373,7 +369,7 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
     if (!g->status && !g->params->closed && vn_params_layout(g->params))
         vn_refuse(g, vn_last_status(), "%s", vn_last_message());
     if (g->status) return;
-    vn_val loss = vn_div(g, out->num, vn_affine(g, out->den, 1, no_weight));
+    vn_val loss = vn_mean_of(g, out->num, out->den);
     if (k->head.root) loss = vn_apply(g, VN_UNARY_SQRT, vn_affine(g, loss, 1, no_error));
     out->bad = vn_state(g, "bad", VN_I64, VN_DIMS(1));
     vn_scaling scaling = { .growth = k->o->loss_scale > 0 ? 0 : growth_steps };

@@ -8,6 +8,7 @@ VF_INLINE vf combine(int64_t fn, vf a, vf b)
     case VN_BINARY_SUB: return vf_sub(a, b);
     case VN_BINARY_MUL: return vf_mul(a, b);
     case VN_BINARY_DIV: return vf_div(a, b);
+    case VN_BINARY_MEAN: return vf_div(a, vf_add(b, vf_set((float)VN_NO_WEIGHT)));
     default: return vf_add(a, b);
     }
 }

@@ -5,7 +5,9 @@
  * Two accesses of one byte, one of them a write, are a race if they belong to two blocks of one
  * launch, or to two threads of a block with no barrier between them (nor, in one warp, a
  * collective), unless both are atomic. Blocks that met (vn_blocks_sync) know of one another what
- * happened before. compute-sanitizer sees races in shared memory only; here
+ * happened before, and so does one whose thread finds another's atomic (vn_last_block): released is what
+ * a block did before the barrier after which the thread fenced, and it is known after the barrier that
+ * follows the finder's fence. compute-sanitizer sees races in shared memory only; here
  * global memory counts too. Each pair of source lines is told once. */
 #include <algorithm>
 #include <cstdio>
@@ -193,6 +195,39 @@ void note_read(Trace &t, uint8_t mask, bool atomic, const void *pc)
     t.pc = pack_pc(pc);
 }
 
+/* ---- blocks that tell one another by an atomic ---- */
+
+/* What happened before, as far as an atomic of this address tells. */
+std::map<const void *, std::vector<unsigned>> &released =
+    *new std::map<const void *, std::vector<unsigned>>;
+
+void learn(std::vector<unsigned> &known, const std::vector<unsigned> &more)
+{
+    if (known.size() < more.size()) known.resize(more.size(), 0);
+    for (size_t i = 0; i < more.size(); i++) known[i] = std::max(known[i], more[i]);
+}
+
+void find_and_release(const void *p)
+{
+    Block *b = block_now;
+    std::vector<unsigned> &all = released[p];
+    b->found = all;
+    b->finder = current;
+    if (b->fenced != current || b->fence_epoch != b->epoch) return;
+    std::vector<unsigned> own(b->linear + 1, 0);
+    own[b->linear] = b->epoch - 1;
+    learn(all, b->seen);
+    learn(all, own);
+}
+
+void note_fence()
+{
+    Block *b = block_now;
+    b->fenced = current;
+    b->fence_epoch = b->epoch;
+    if (b->finder == current) learn(b->taken, b->found);
+}
+
 /* ---- accesses ---- */
 
 /* False: out of bounds, and told. */
@@ -223,6 +258,7 @@ void access(const void *address, size_t bytes, Access kind, const void *pc)
         tell("access to another block's shared memory", p, (uintptr_t)pc, 0, "");
         return;
     }
+    if (global && atomic) find_and_release(p);
     size_t first = (size_t)(p - space), last = first + bytes;
     for (size_t at = first & ~(size_t)1; at < last; at += 2) {
         Cell &c = cells[at / 2];
@@ -238,6 +274,8 @@ void access(const void *address, size_t bytes, Access kind, const void *pc)
 
 void new_epoch(Block *b)
 {
+    learn(b->seen, b->taken);
+    b->taken.clear();
     b->epoch = ++epoch;
     epoch_block.resize(epoch - launch_first + 1);
     epoch_block[epoch - launch_first] = b->linear;
@@ -246,6 +284,9 @@ void new_epoch(Block *b)
 void begin_block(Block *b)
 {
     b->seen.clear();
+    b->taken.clear();
+    b->found.clear();
+    b->fenced = b->finder = nullptr;
     new_epoch(b);
 }
 
@@ -267,6 +308,7 @@ void begin_launch()
 {
     open_once();
     launch_first = ++epoch;
+    released.clear();
     epoch_block.assign(1, 0);
 }
 
@@ -277,7 +319,7 @@ void set_range(const void *p, size_t bytes, RangeState s)
     if (at < SPACE) memset(state + at, s, bytes);
 }
 
-Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch, meet, access };
+Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch, meet, access, note_fence };
 
 __attribute__((constructor)) void install()
 {

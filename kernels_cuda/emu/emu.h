@@ -69,6 +69,8 @@ void *dynamic_shared();
 /* The shared variable with this key, made at its first use in a block. */
 void *named_shared(const void *key, size_t bytes, size_t align, const char *name);
 void note_atomic(const void *p, size_t bytes);
+/* What a thread, and its block before the last barrier, wrote is seen by who sees its next atomic. */
+void fence();
 /* An access the host's compiler may split: counted as one, and checked for alignment. */
 void note_vector(const void *p, size_t bytes, bool write);
 

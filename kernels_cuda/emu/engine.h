@@ -52,6 +52,10 @@ struct Block {
     unsigned linear, n_threads, n_alive, n_exited;
     unsigned epoch;             /* of the check build: moves at every barrier */
     std::vector<unsigned> seen; /* of the check build: what of other blocks happened before */
+    /* Of the check build: who fenced last and when; what an atomic found, what a fence took in. */
+    const Thread *fenced, *finder;
+    unsigned fence_epoch;
+    std::vector<unsigned> found, taken;
     unsigned meeting;           /* threads that wait for other blocks */
     Barrier barrier;
     int votes, result; /* of the barrier threads are coming to, of the last one */
@@ -141,6 +145,7 @@ struct Hooks {
     void (*barrier)(Block *b);
     void (*meet)(const std::vector<Block *> &blocks);
     void (*access)(const void *p, size_t bytes, Access kind, const void *pc);
+    void (*fence)();
 };
 extern Hooks *hooks; /* NULL in other builds */
 

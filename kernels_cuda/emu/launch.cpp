@@ -107,6 +107,11 @@ void note_atomic(const void *p, size_t bytes)
     if (hooks && current) hooks->access(p, bytes, ACCESS_ATOMIC, __builtin_return_address(0));
 }
 
+void fence()
+{
+    if (hooks && current) hooks->fence();
+}
+
 void note_vector(const void *p, size_t bytes, bool write)
 {
     if ((uintptr_t)p % bytes) error("misaligned access of %zu bytes at %p", bytes, p);

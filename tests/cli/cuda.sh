@@ -45,8 +45,8 @@ near() {
         }
         END { exit bad || NR < 4 || NR % 2 }'
 }
-nodes() { # nodes MOST PLAN: what `vane plan` says
-    awk -v most="$1" '/ steps, / { n = $1 } END { print n " nodes"; exit !(n && n <= most) }' "$2"
+nodes() { # nodes MOST PLAN: launches and copies, as the device counts them
+    awk -v most="$1" '/ nodes in the device/ { n = $1 } END { print n " nodes"; exit !(n && n <= most) }' "$2"
 }
 scores() { # the table of `vane evaluate` without its seconds, as a CSV
     awk 'NF >= 11 { $NF = ""; gsub(/ /, ","); print }' "$1"

@@ -153,6 +153,25 @@ __global__ void stays_away(float *out, unsigned *counter)
     out[blockIdx.x * blockDim.x + threadIdx.x] = 1;
 }
 
+/* vn_last_block in pieces: each block writes its threads' numbers, the last adds all. */
+template <bool barrier, bool release, bool acquire, bool after>
+__global__ void last_adds(float *part, float *out, unsigned *ticket)
+{
+    VN_SHARED_VAR(unsigned, before, [1]);
+    part[blockIdx.x * blockDim.x + threadIdx.x] = (float)threadIdx.x;
+    if (barrier) __syncthreads();
+    if (threadIdx.x == 0) {
+        if (release) __threadfence();
+        before[0] = atomicInc(ticket, gridDim.x - 1);
+        if (acquire) __threadfence();
+    }
+    if (after) __syncthreads();
+    if (before[0] != gridDim.x - 1) return;
+    float sum = 0;
+    for (unsigned b = 0; b < gridDim.x; b++) sum += part[b * blockDim.x + threadIdx.x];
+    out[threadIdx.x] = sum;
+}
+
 __global__ void add_one(const float *from, float *to)
 {
     to[threadIdx.x] = from[threadIdx.x] + 1;
@@ -195,6 +214,40 @@ static void expect_ones(const float *p, int n)
     float host[N];
     fetch(p, host);
     for (int i = 0; i < n; i++) wrong |= !(host[i] == 1);
+}
+
+/* Twice: a ticket is as it was. */
+template <bool barrier, bool release, bool acquire, bool after> static void run_last()
+{
+    float *part = device_memory(), *out = device_memory(), host[N];
+    unsigned *ticket = (unsigned *)device_memory();
+    for (int again = 0; again < 2; again++) {
+        cudaMemset(out, 0, N * sizeof(float));
+        run(last_adds<barrier, release, acquire, after>, 4, N / 4, 0, part, out, ticket);
+        fetch(out, host);
+        for (int i = 0; i < N / 4; i++) wrong |= host[i] != (float)(4 * i);
+    }
+}
+
+static void run_last_right()
+{
+    run_last<true, true, true, true>();
+}
+static void run_last_early()
+{
+    run_last<false, true, true, true>();
+}
+static void run_last_unfenced()
+{
+    run_last<true, false, true, true>();
+}
+static void run_last_unseen()
+{
+    run_last<true, true, false, true>();
+}
+static void run_last_unwaited()
+{
+    run_last<true, true, true, false>();
 }
 
 template <bool first, bool second> static void run_sums()
@@ -418,6 +471,11 @@ static const struct {
     { "a copy to the host while profiled", run_profiled_copy, ALL, true },
     { "blocks that meet, as they should", run_around_right, 0, false },
     { "blocks that do not meet before they read", run_around_unread, ALL, false },
+    { "the last block adds, as it should", run_last_right, 0, false },
+    { "the last block is told before all is written", run_last_early, CHECK, true },
+    { "the last block is told without a fence", run_last_unfenced, CHECK, true },
+    { "the last block reads without a fence", run_last_unseen, CHECK, true },
+    { "the last block does not wait to be told", run_last_unwaited, ALL, false },
     { "blocks that do not meet before they write", run_around_overwritten, ALL, false },
     { "blocks that meet without one of them", run_around_few, ALL, true },
     { "blocks that meet but need not run together", run_around_apart, ALL, true },

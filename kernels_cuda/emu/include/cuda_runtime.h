@@ -73,7 +73,7 @@ static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w)
 #define __syncthreads_and(p) ::emu::sync_block(EMU_SITE, ::emu::BARRIER_AND, (p) != 0)
 #define __syncthreads_or(p) ::emu::sync_block(EMU_SITE, ::emu::BARRIER_OR, (p) != 0)
 #define __syncwarp(...) ::emu::sync_warp(EMU_SITE, ##__VA_ARGS__)
-static inline void __threadfence() {}
+#define __threadfence() ::emu::fence()
 static inline void __threadfence_block() {}
 
 #define __shfl_sync(mask, v, from, ...)                                                            \
@@ -106,6 +106,10 @@ static inline int atomicAdd(int *p, int v)
 static inline unsigned atomicAdd(unsigned *p, unsigned v)
 {
     return emu_atomic(p, [v](unsigned o) { return o + v; });
+}
+static inline unsigned atomicInc(unsigned *p, unsigned most)
+{
+    return emu_atomic(p, [most](unsigned o) { return o >= most ? 0 : o + 1; });
 }
 static inline int atomicMax(int *p, int v)
 {
