@@ -384,7 +384,9 @@ static vn_status mark(vn_stream *base, int slot)
     vn_cuda_stream *s = (vn_cuda_stream *)base;
     if (!s->mark[slot])
         CUDA_TRY(cudaEventCreateWithFlags(&s->mark[slot], cudaEventDefault), "making an event");
-    CUDA_TRY(cudaEventRecord(s->mark[slot], s->handle), "marking a stream");
+    CUDA_TRY(cudaEventRecordWithFlags(s->mark[slot], s->handle,
+                                      s->taping ? cudaEventRecordExternal : cudaEventRecordDefault),
+             "marking a stream");
     return VN_OK;
 }
 

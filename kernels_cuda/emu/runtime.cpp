@@ -2,12 +2,15 @@
  * then in a random order that streams and events allow, so that a missing wait shows. Pinned memory
  * is read when a copy runs, as a GPU would; other memory when it is asked for.
  *
+ * Events tell the time of a clock of its own: a launch takes 1 us and 1 ns for each of its warps, a
+ * copy 1 us and 1 ns for each 1000 bytes, whatever the host needs. Times are then the same in
+ * every run, and so is what is chosen by them.
+ *
  * EMU_DRIVER: version of the driver, 0: none. EMU_DEVICES: how many there are. EMU_MEMORY: bytes.
  * EMU_SM: its generation, 90. EMU_LOST: kernels after which the device is lost, and with it all
  * that was queued. EMU_NO_COPIES: a copy between host and device is an error between
  * cudaProfilerStart and cudaProfilerStop. EMU_SMS: multiprocessors. EMU_SHARED: bytes of shared
  * memory a block can have. */
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -25,13 +28,14 @@ namespace
 /* What an event counts: records asked for, records that ran. */
 struct Counter {
     uint64_t asked = 0, done = 0;
-    double at_ms = 0; /* when the last of them ran */
+    double at_us = 0; /* when the last of them ran */
 };
 
 struct Work {
     std::function<void()> run;
     std::shared_ptr<Counter> awaited; /* runs when awaited->done >= ticket */
     uint64_t ticket;
+    std::shared_ptr<Counter> recorded; /* of an event in a graph: asked for at each launch */
 };
 
 std::recursive_mutex &lock = *new std::recursive_mutex;
@@ -64,12 +68,7 @@ std::vector<CUstream_st *> &streams = *new std::vector<CUstream_st *>{ &legacy }
 bool profiled;           /* between cudaProfilerStart and cudaProfilerStop */
 uint64_t kernels, moves; /* launched so far; copies between host and device while profiled */
 bool lost;
-
-double now_ms()
-{
-    using namespace std::chrono;
-    return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
-}
+double clock_us; /* what has run so far took */
 
 CUstream_st *stream_of(cudaStream_t s)
 {
@@ -142,6 +141,22 @@ cudaError_t drain(CUstream_st *s)
     return state();
 }
 
+/* A record of an event, its `ticket`-th. */
+Work record_of(const std::shared_ptr<Counter> &counter)
+{
+    uint64_t ticket = ++counter->asked;
+    auto run = [=] {
+        counter->done = ticket;
+        counter->at_us = clock_us;
+    };
+    return { run, nullptr, 0, nullptr };
+}
+
+void copied(size_t bytes)
+{
+    clock_us += 1 + (double)bytes * 1e-6;
+}
+
 bool on_device(const void *p, size_t bytes)
 {
     const Allocation *a = emu::memory_near(p, 0);
@@ -205,8 +220,10 @@ void enqueue(cudaStream_t stream, Launch launch)
         if (lost) return;
         kernels++;
         run_launch(*kept);
+        const dim3 &g = kept->grid, &b = kept->block;
+        clock_us += 1 + (double)g.x * g.y * g.z * ((b.x * b.y * b.z + 31) / 32) * 1e-3;
     };
-    put(stream_of(stream), { run, nullptr, 0 });
+    put(stream_of(stream), { run, nullptr, 0, nullptr });
 }
 
 } // namespace emu
@@ -339,8 +356,9 @@ cudaError_t cudaMemsetAsync(void *p, int byte, size_t bytes, cudaStream_t stream
     put(stream_of(stream), { [=] {
                                 memset(p, byte, bytes);
                                 written(p, bytes);
+                                copied(bytes);
                             },
-                             nullptr, 0 });
+                             nullptr, 0, nullptr });
     return cudaSuccess;
 }
 
@@ -368,8 +386,9 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
                 if (profiled && (in || out)) moves++;
                 memmove(to, staged ? staged->data() : from, bytes);
                 if (!out) written(to, bytes);
+                copied(bytes);
             },
-             nullptr, 0 });
+             nullptr, 0, nullptr });
     return out && pageable ? drain(s) : cudaSuccess;
 }
 
@@ -456,7 +475,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
         if (!e->timed || !e->counter->asked) return cudaErrorInvalidResourceHandle;
         if (e->counter->done < e->counter->asked) return cudaErrorNotReady;
     }
-    *ms = (float)(to->counter->at_ms - from->counter->at_ms);
+    *ms = (float)((to->counter->at_us - from->counter->at_us) * 1e-3);
     return state();
 }
 
@@ -468,17 +487,19 @@ cudaError_t cudaEventDestroy(cudaEvent_t event)
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
+    return cudaEventRecordWithFlags(event, stream, cudaEventRecordDefault);
+}
+
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags)
+{
     Guard guard(lock);
     CUstream_st *s = stream_of(stream);
-    if (s->capture)
+    if (s->capture && flags == cudaEventRecordExternal)
+        put(s, { nullptr, nullptr, 0, event->counter });
+    else if (s->capture)
         return refuse_in_capture("cudaEventRecord, which the emulation does not capture,");
-    std::shared_ptr<Counter> counter = event->counter;
-    uint64_t ticket = ++counter->asked;
-    auto run = [=] {
-        counter->done = ticket;
-        counter->at_ms = now_ms();
-    };
-    put(s, { run, nullptr, 0 });
+    else
+        put(s, record_of(event->counter));
     return cudaSuccess;
 }
 
@@ -488,7 +509,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     CUstream_st *s = stream_of(stream);
     if (s->capture)
         return refuse_in_capture("cudaStreamWaitEvent, which the emulation does not capture,");
-    put(s, { nullptr, event->counter, event->counter->asked });
+    put(s, { nullptr, event->counter, event->counter->asked, nullptr });
     return cudaSuccess;
 }
 
@@ -537,7 +558,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     CUstream_st *s = stream_of(stream);
     if (s->capture) return refuse_in_capture("cudaGraphLaunch");
     if (cudaError_t e = state()) return e;
-    for (const Work &w : exec->work) put(s, w);
+    for (const Work &w : exec->work) put(s, w.recorded ? record_of(w.recorded) : w);
     return cudaSuccess;
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/build.h"
+#include "graph/plan/plan.h"
 #include "tests/ops/device.h"
 
 static int64_t free_bytes(vn_device *dev)
@@ -89,6 +91,36 @@ START_TEST(a_recording_replays_whole_and_in_parts)
     vn_exec_drop(s, exec);
     vn_device_free(dev, VN_MEM_DEVICE, block, sizeof host);
     vn_stream_close(s);
+    vn_device_close(dev);
+}
+END_TEST
+
+/* More steps than a stream has marks. The emulated GPU's clock is its own: the same times again, 1 us a
+ * launch and 1 ns a warp; the host's would be some ten times that, and never the same. */
+START_TEST(steps_are_timed_by_the_devices_clock)
+{
+    enum { STEPS = VN_MARKS + 9 };
+    vn_device *dev = vn_test_device_open();
+    vn_plan_config config = { .dev = dev };
+    vn_graph *g;
+    vn_plan *plan;
+    double us[STEPS], again[STEPS];
+    bool own_clock = emulated();
+    ck_assert_int_eq(vn_graph_open(VN_F32, NULL, &g), VN_OK);
+    vn_val v = vn_input(g, "x", VN_F32, VN_DIMS(1000));
+    for (int i = 0; i < STEPS; i++) v = vn_affine(g, v, 1, 1);
+    vn_output(g, v);
+    ck_assert_msg(vn_plan_make(g, &config, &plan) == VN_OK, "%s", vn_last_message());
+    ck_assert_int_eq(vn_plan_time(plan, 0.01, us), VN_OK);
+    ck_assert_int_eq(vn_plan_time(plan, 0.01, again), VN_OK);
+    for (int i = 0; i < STEPS; i++) {
+        ck_assert(us[i] > 0 && us[i] < 1e5);
+        if (!own_clock) continue;
+        ck_assert_double_eq_tol(us[i], 1.008, 1e-4);
+        ck_assert_double_eq_tol(us[i], again[i], 1e-4);
+    }
+    vn_plan_close(plan);
+    vn_graph_close(g);
     vn_device_close(dev);
 }
 END_TEST
@@ -181,6 +213,7 @@ Suite *vn_suite_under_test(void)
     if (vn_test_device()) {
         tcase_add_test(c, memory_is_aligned_zero_and_given_back);
         tcase_add_test(c, a_recording_replays_whole_and_in_parts);
+        tcase_add_test(c, steps_are_timed_by_the_devices_clock);
         tcase_add_test(c, a_stream_waits_for_another);
         tcase_add_test(c, too_much_memory_is_refused_with_what_is_free);
         tcase_add_loop_test(c, what_is_missing_is_said_in_one_sentence, 0, N_MISSING);
