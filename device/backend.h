@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "device/kernel.h"
 
-#define VN_BACKEND_ABI 5
+#define VN_BACKEND_ABI 6
 
 typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
 typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;

@@ -173,6 +173,8 @@ typedef struct vn_step {
     const vn_kernel *kernel;
     vn_call call;
     double flops, bytes; /* its cost; both 0: not known */
+    int members;         /* this step and the members - 1 behind it are one node's, of as many members, and
+                            independent of each other; 0 of those behind it */
 } vn_step;
 
 #endif

@@ -13,6 +13,7 @@ vn_status vn_params_open(vn_params **out)
 {
     vn_params *p = vn_calloc(1, sizeof *p);
     if (!p) return VN_E_MEMORY;
+    p->members = 1;
     *out = p;
     return VN_OK;
 }
@@ -20,10 +21,15 @@ vn_status vn_params_open(vn_params **out)
 void vn_params_close(vn_params *p)
 {
     if (!p) return;
-    vn_free_aligned(p->block, (size_t)p->n_block * sizeof *p->block);
+    vn_free_aligned(p->block, vn_params_bytes(p));
     vn_free(p->entry);
     vn_arena_close(&p->arena);
     vn_free(p);
+}
+
+size_t vn_params_bytes(const vn_params *p)
+{
+    return (size_t)p->members * (size_t)p->n_block * sizeof *p->block;
 }
 
 int vn_params_find(const vn_params *p, const char *name)
@@ -87,7 +93,7 @@ vn_status vn_params_layout(vn_params *p)
     p->n_decay = place(p, true, 0);
     p->n_block = place(p, false, p->n_decay);
     if (p->n_block == 0) p->n_block = ALIGN; /* a model without parameters still has a block */
-    p->block = vn_alloc_aligned((size_t)p->n_block * sizeof *p->block, 256);
+    p->block = vn_alloc_aligned(vn_params_bytes(p), 256);
     if (!p->block) return VN_E_MEMORY;
     p->closed = true;
     return VN_OK;
@@ -122,6 +128,8 @@ static void draw(const vn_param_entry *e, uint64_t seed, float *out)
 
 void vn_params_draw(vn_params *p, uint64_t seed)
 {
-    for (int i = 0; i < p->n; i++) draw(&p->entry[i], seed, p->block + p->entry[i].offset);
+    for (int s = 0; s < p->members; s++)
+        for (int i = 0; i < p->n; i++)
+            draw(&p->entry[i], seed + (uint64_t)s, p->block + s * p->n_block + p->entry[i].offset);
     p->version++;
 }

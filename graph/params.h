@@ -1,4 +1,5 @@
-/* The parameters of a model: names, shapes, one flat f32 block.
+/* The parameters of a model: names, shapes, one flat f32 block; of an ensemble one for each member, the
+ * blocks one behind the other.
  *
  * The first graph declares them; later graphs (validation, forecast) bind by name, and a mismatch
  * is a BUG. Layout: matrices first (they may decay), then the rest, each 64 elements aligned, so
@@ -28,10 +29,11 @@ typedef struct vn_params {
     vn_param_entry *entry;
     int n, cap;
     bool closed;       /* laid out: no further entries */
-    int64_t n_block;   /* elements of the block, padding included (padding stays 0) */
+    int members;       /* of an ensemble, else 1; until the block is laid out */
+    int64_t n_block;   /* elements of a member's block, padding included (padding stays 0) */
     int64_t n_decay;   /* leading elements that weight decay applies to */
-    int64_t n_numbers; /* trainable numbers, without padding */
-    float *block;      /* [n_block] host memory, 256-byte aligned */
+    int64_t n_numbers; /* trainable numbers of a member, without padding */
+    float *block;      /* [members, n_block] host memory, 256-byte aligned */
     uint64_t version;  /* counts changes of the block; plans rerun their prologue */
 } vn_params;
 
@@ -46,7 +48,10 @@ int vn_params_find(const vn_params *p, const char *name); /* -1 if absent */
 /* Give every entry its place and allocate the block (zeroed). Once. */
 vn_status vn_params_layout(vn_params *p);
 
-/* Draw every entry from (seed, its name): the same numbers whatever else the model holds. */
+/* Bytes of the block, of all members. */
+size_t vn_params_bytes(const vn_params *p);
+
+/* Draw every entry from (seed + member, its name): the same numbers whatever else the model holds. */
 void vn_params_draw(vn_params *p, uint64_t seed);
 
 #endif

@@ -39,7 +39,8 @@ struct vn_exec {
     cpu_device *dev;
     int lanes, n;
     void *shared, *per_lane;          /* one block each, for all steps in turn */
-    size_t shared_bytes, lane_bytes;  /* lane_bytes: of one lane, a multiple of LINE */
+    size_t shared_bytes, lane_bytes;  /* multiples of LINE; lane_bytes: of one lane */
+    size_t shared_block;              /* bytes at shared: where lanes have members of their own, of each */
     size_t lane_block;                /* bytes at per_lane */
     vn_step steps[];
 };
@@ -134,7 +135,7 @@ static vn_status wait(vn_stream *s)
 static void drop(vn_exec *exec)
 {
     if (!exec) return;
-    if (exec->shared) vn_free_aligned(exec->shared, exec->shared_bytes);
+    if (exec->shared) vn_free_aligned(exec->shared, exec->shared_block);
     if (exec->per_lane) vn_free_aligned(exec->per_lane, exec->lane_block);
     vn_free(exec);
 }
@@ -150,13 +151,31 @@ static void measure_scratch(vn_exec *exec)
         if (want.per_lane > exec->lane_bytes) exec->lane_bytes = want.per_lane;
     }
     exec->lane_bytes = (exec->lane_bytes + LINE - 1) / LINE * LINE;
+    exec->shared_bytes = (exec->shared_bytes + LINE - 1) / LINE * LINE;
+}
+
+/* Steps from `at` on, below `last`, that are one phase: the members of a node, if there is one at least
+ * for each lane, which then computes its members alone. */
+static int group_at(const vn_exec *exec, int at, int last)
+{
+    int n = exec->steps[at].members;
+    return n > 1 && n >= exec->lanes && at + n <= last ? n : 1;
+}
+
+static bool has_groups(const vn_exec *exec)
+{
+    for (int i = 0; i < exec->n; i++)
+        if (group_at(exec, i, exec->n) > 1) return true;
+    return false;
 }
 
 static vn_status make_scratch(vn_exec *exec)
 {
     measure_scratch(exec);
     if (exec->shared_bytes) {
-        exec->shared = vn_alloc_aligned(exec->shared_bytes, LINE);
+        exec->shared_block = exec->shared_bytes;
+        if (has_groups(exec)) exec->shared_block *= (size_t)vn_team_size(exec->dev->team);
+        exec->shared = vn_alloc_aligned(exec->shared_block, LINE);
         if (!exec->shared) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     }
     if (exec->lane_bytes) {
@@ -191,16 +210,17 @@ static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops,
 
 /* ---- replay ---- */
 
-/* Steps of a range that are shared: a phase each. Those between them belong to the phase before. */
+/* Steps of a range that are shared: a phase each, or one for all members of a node. Those between them belong to the phase before. */
 typedef struct walk {
     vn_exec *exec;
     int last;   /* end of the range */
     int at;     /* step of the phase at hand; moved by one lane, between phases */
 } walk;
 
-static bool is_small(const vn_step *step)
+/* What one lane would need for the n steps from `at` on. */
+static bool are_small(const vn_step *step, int n)
 {
-    double ns = step->flops / flops_ns + step->bytes / bytes_ns;
+    double ns = n * (step->flops / flops_ns + step->bytes / bytes_ns);
     return ns > 0 && ns < small_ns;
 }
 
@@ -212,32 +232,51 @@ static void launch(const vn_exec *exec, int at, vn_lane *part, int lane)
     step->kernel->launch(&step->call, &s.base);
 }
 
+/* The steps of the phase at w->at. */
+static int phase_at(const walk *w) { return group_at(w->exec, w->at, w->last); }
+
 /* Small steps from w->at on, alone; leaves w->at at a shared step or at the end. */
 static void run_small(walk *w, int lane)
 {
-    for (; w->at < w->last && is_small(&w->exec->steps[w->at]); w->at++)
-        launch(w->exec, w->at, &(vn_lane){ 0, 1, NULL }, lane);
+    while (w->at < w->last && are_small(&w->exec->steps[w->at], phase_at(w)))
+        for (int n = phase_at(w); n > 0; n--) launch(w->exec, w->at++, &(vn_lane){ 0, 1, NULL }, lane);
 }
 
 static bool meets(void *arg, int phase)
 {
     const walk *w = arg;
     (void)phase;
-    return w->exec->steps[w->at].kernel->meets;
+    return phase_at(w) == 1 && w->exec->steps[w->at].kernel->meets;
+}
+
+/* A member's step on one lane, with that lane's share of the shared scratch. */
+static void launch_alone(const vn_exec *exec, int at, int lane)
+{
+    vn_step own = exec->steps[at];
+    vn_cpu_stream s = { { &vn_backend_cpu }, &(vn_lane){ 0, 1, NULL }, NULL };
+    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane;
+    if (exec->shared) own.call.scratch = (char *)exec->shared + exec->shared_bytes * (size_t)lane;
+    own.kernel->launch(&own.call, &s.base);
 }
 
 static void run_part(void *arg, int phase, vn_lane *part, int lane)
 {
     const walk *w = arg;
+    int n = phase_at(w);
     (void)phase;
-    launch(w->exec, w->at, part, lane);
+    if (n == 1) {
+        launch(w->exec, w->at, part, lane);
+        return;
+    }
+    for (int k = n * part->rank / part->size; k < n * (part->rank + 1) / part->size; k++)
+        launch_alone(w->exec, w->at + k, lane);
 }
 
 static void run_rest(void *arg, int phase, int lane)
 {
     walk *w = arg;
     (void)phase;
-    w->at++;
+    w->at += phase_at(w);
     run_small(w, lane);
 }
 
@@ -249,7 +288,10 @@ static vn_status replay(vn_stream *s, vn_exec *exec, int first, int last)
                        exec->n);
     vn_phases phases = { 0, meets, run_part, run_rest };
     walk w = { exec, last, first };
-    for (int i = first; i < last; i++) phases.n += !is_small(&exec->steps[i]);
+    for (int i = first, n; i < last; i += n) {
+        n = group_at(exec, i, last);
+        phases.n += !are_small(&exec->steps[i], n);
+    }
     run_small(&w, 0);
     vn_team_walk(exec->dev->team, exec->lanes, &phases, &w);
     return VN_OK;

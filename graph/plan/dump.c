@@ -39,8 +39,9 @@ static void put_places(const vn_plan *plan, int k, vn_text *out)
     for (int i = 0; i < plan->steps[k].call.n_out; i++) {
         vn_val v = plan->step_out[k][i];
         const vn_place *p = &plan->place[v];
-        if (!v || !p->t.data) continue;
-        size_t at = (size_t)((char *)p->t.data - (char *)plan->block[p->home]);
+        const char *data = plan->steps[k].call.out[i].data;
+        if (!v || !data) continue;
+        size_t at = (size_t)(data - (const char *)plan->block[p->home]);
         vn_text_printf(out, " %s+%zu", home_names[p->home], at);
     }
 }

@@ -3,24 +3,33 @@
 
 #include "graph/plan/internal.h"
 
+/* The chosen member's part of the host's feeds. */
+static char *feed_of(const vn_plan *plan)
+{
+    return (char *)plan->host_feed + plan->pitch[VN_HOME_FEED] * (size_t)plan->member;
+}
+
+void vn_plan_member(vn_plan *plan, int member) { plan->member = member; }
+
 void *vn_plan_feed(vn_plan *plan, vn_val input)
 {
     if (input <= 0 || input >= plan->n_values || plan->place[input].home != VN_HOME_FEED) return NULL;
-    return (char *)plan->host_feed + plan->place[input].offset;
+    return feed_of(plan) + plan->place[input].offset;
 }
 
 const void *vn_plan_read(const vn_plan *plan, vn_val output)
 {
     if (output <= 0 || output >= plan->n_values) return NULL;
     const vn_place *p = &plan->place[output];
-    return p->home == VN_HOME_READ ? (char *)plan->host_read + p->offset : NULL;
+    if (p->home != VN_HOME_READ) return NULL;
+    return (char *)plan->host_read + plan->pitch[VN_HOME_READ] * (size_t)plan->member + p->offset;
 }
 
-void vn_plan_set_step(vn_plan *plan, int64_t step) { ((vn_facts *)plan->host_feed)->step = step; }
+void vn_plan_set_step(vn_plan *plan, int64_t step) { ((vn_facts *)feed_of(plan))->step = step; }
 
 void vn_plan_set(vn_plan *plan, int slot, float value)
 {
-    ((vn_facts *)plan->host_feed)->scalar[slot] = value;
+    ((vn_facts *)feed_of(plan))->scalar[slot] = value;
 }
 
 vn_status vn_plan_move_feed(vn_plan *plan, const void *feed)

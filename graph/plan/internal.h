@@ -41,10 +41,12 @@ struct vn_plan {
     const char **step_note;   /* the note of its node; NULL: none, or without `why` */
     vn_cost *step_cost;
     vn_val (*step_out)[VN_MAX_OUT];
-    int n_prologue, n_steps;  /* in all */
+    int n_prologue, n_steps;  /* in all; the steps of a node follow each other, member by member */
+    int members, member;      /* how many; the one that feeds and reads are of */
     vn_exec *exec;
     void *block[VN_HOME_COUNT];  /* WORK, READ, FEED, CONST are the plan's own */
-    size_t bytes[VN_HOME_COUNT];
+    size_t bytes[VN_HOME_COUNT]; /* of all members */
+    size_t pitch[VN_HOME_COUNT]; /* from a member's part of a block to the next's; 0: all have one */
     void *host_feed, *host_read; /* = block where the host can see device memory, else pinned */
     vn_slot *slot;  /* [n_slots] of the ring; NULL without one. Slot 0 is host_feed's first value */
     int n_slots, per_launch;
@@ -53,7 +55,7 @@ struct vn_plan {
     bool host_memory;
     bool prologue_done;
     uint64_t version;
-    vn_run run;
+    vn_run run[VN_MEMBERS_MOST];
     vn_plan_info info;
 };
 

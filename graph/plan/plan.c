@@ -63,6 +63,22 @@ static vn_status copy_constants(vn_plan *plan, const vn_graph *g)
 
 /* ---- addresses ---- */
 
+/* The plan's own blocks hold the members one behind the other, but for constants; so do the caller's. */
+static void spread_members(vn_plan *plan, const vn_graph *g)
+{
+    static const vn_home spread[] = { VN_HOME_WORK, VN_HOME_READ, VN_HOME_FEED };
+    for (size_t i = 0; i < sizeof spread / sizeof *spread; i++) {
+        plan->pitch[spread[i]] = plan->bytes[spread[i]];
+        plan->bytes[spread[i]] *= (size_t)plan->members;
+    }
+    for (int home = VN_HOME_PARAM; home <= VN_HOME_MEAN; home++)
+        plan->pitch[home] = (size_t)g->params->n_block * vn_dtype_bytes(g->real);
+    plan->pitch[VN_HOME_STATE] = VN_STATE_BLOCK;
+    plan->info.values_bytes *= (size_t)plan->members;
+    plan->n_steps *= plan->members;
+    plan->n_prologue *= plan->members;
+}
+
 /* Bytes from the start of its block at which a root begins. */
 static size_t offset_in_block(const vn_graph *g, const vn_place *p, size_t state_offset)
 {
@@ -96,18 +112,26 @@ static vn_status give_addresses(vn_plan *plan, const vn_graph *g)
 
 /* ---- steps ---- */
 
+static vn_tensor tensor_of(const vn_plan *plan, vn_val v, int member)
+{
+    const vn_place *p = &plan->place[v];
+    vn_tensor t = p->t;
+    if (t.data) t.data = (char *)t.data + plan->pitch[p->home] * (size_t)member;
+    return t;
+}
+
 static vn_status make_call(vn_plan *plan, const vn_graph *g, int node, vn_call *call)
 {
     const vn_node *n = &g->nodes[node];
     vn_call_of(g, node, call);
-    for (int i = 0; i < n->n_in; i++) call->in[i] = plan->place[n->in[i]].t;
-    for (int i = 0; i < n->n_out; i++) call->out[i] = plan->place[n->out[i]].t;
+    for (int i = 0; i < n->n_in; i++) call->in[i] = tensor_of(plan, n->in[i], 0);
+    for (int i = 0; i < n->n_out; i++) call->out[i] = tensor_of(plan, n->out[i], 0);
     size_t size = vn_op_about(n->op)->attr->size;
     void *attr = vn_arena_alloc(&plan->arena, size);
     if (!attr) return VN_E_MEMORY;
     memcpy(attr, n->attr, size);
     call->attr = attr;
-    call->run = &plan->run;
+    call->run = plan->run;
     return VN_OK;
 }
 
@@ -133,6 +157,25 @@ static vn_status keep_note(vn_plan *plan, const vn_node *n, int at)
     return plan->step_note[at] ? VN_OK : VN_E_MEMORY;
 }
 
+/* Step `at` once more for each further member: the same but for where its memory is. */
+static vn_status repeat_step(vn_plan *plan, const vn_node *n, int at)
+{
+    plan->steps[at].members = plan->members;
+    for (int s = 1; s < plan->members; s++) {
+        vn_step *step = &plan->steps[at + s];
+        *step = plan->steps[at];
+        step->members = 0;
+        step->call.run = plan->run + s;
+        for (int i = 0; i < n->n_in; i++) step->call.in[i] = tensor_of(plan, n->in[i], s);
+        for (int i = 0; i < n->n_out; i++) step->call.out[i] = tensor_of(plan, n->out[i], s);
+        plan->step_path[at + s] = vn_arena_printf(&plan->arena, "%s of member %d", n->path, s);
+        if (!plan->step_path[at + s]) return VN_E_MEMORY;
+        plan->step_cost[at + s] = plan->step_cost[at];
+        memcpy(plan->step_out[at + s], n->out, sizeof n->out);
+    }
+    return VN_OK;
+}
+
 static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, const bool *early)
 {
     size_t n = (size_t)plan->n_steps;
@@ -149,7 +192,8 @@ static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, 
     for (int k = 0; k < g->n_nodes; k++) {
         const vn_node *node = &g->nodes[k];
         if (!keep[k] || vn_op_about(node->op)->view) continue;
-        int at = next[early[k]]++;
+        int at = next[early[k]];
+        next[early[k]] += plan->members;
         VN_TRY(make_call(plan, g, k, &plan->steps[at].call));
         VN_TRY(choose_kernel(plan, node, at));
         plan->step_path[at] = vn_arena_text(&plan->arena, node->path, strlen(node->path));
@@ -159,9 +203,10 @@ static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, 
         plan->steps[at].flops = plan->step_cost[at].flops;
         plan->steps[at].bytes = plan->step_cost[at].bytes;
         memcpy(plan->step_out[at], node->out, sizeof node->out);
+        VN_TRY(repeat_step(plan, node, at));
         if (early[k]) continue;
-        plan->info.flops += plan->step_cost[at].flops;
-        plan->info.bytes += plan->step_cost[at].bytes;
+        plan->info.flops += plan->members * plan->step_cost[at].flops;
+        plan->info.bytes += plan->members * plan->step_cost[at].bytes;
     }
     return VN_OK;
 }
@@ -176,6 +221,18 @@ static vn_status keep_paths(vn_plan *plan)
     return VN_OK;
 }
 
+/* Where the kernels of each member find its facts. */
+static void give_facts(vn_plan *plan)
+{
+    for (int s = 0; s < plan->members; s++) {
+        char *feed = (char *)plan->block[VN_HOME_FEED] + plan->pitch[VN_HOME_FEED] * (size_t)s;
+        vn_facts *facts = (vn_facts *)feed;
+        plan->run[s] = (vn_run){ .step = &facts->step,
+                                 .scalar = facts->scalar,
+                                 .seed = plan->config.seed + (uint64_t)s };
+    }
+}
+
 /* ---- the whole ---- */
 
 static vn_status build(vn_plan *plan, const vn_graph *g, bool *keep, bool *early)
@@ -185,11 +242,11 @@ static vn_status build(vn_plan *plan, const vn_graph *g, bool *keep, bool *early
     if (!plan->place) return VN_E_MEMORY;
     VN_TRY(vn_plan_liveness(plan, g, keep, early));
     VN_TRY(vn_plan_layout(plan, g));
+    spread_members(plan, g);
     VN_TRY(vn_stream_open(plan->config.dev, &plan->stream));
     VN_TRY(make_blocks(plan));
     VN_TRY(give_addresses(plan, g));
-    vn_facts *facts = plan->block[VN_HOME_FEED];
-    plan->run = (vn_run){ .step = &facts->step, .scalar = facts->scalar, .seed = plan->config.seed };
+    give_facts(plan);
     VN_TRY(copy_constants(plan, g));
     VN_TRY(make_steps(plan, g, keep, early));
     VN_TRY(keep_paths(plan));
@@ -206,12 +263,15 @@ static vn_status build(vn_plan *plan, const vn_graph *g, bool *keep, bool *early
 vn_status vn_plan_make(const vn_graph *g, const vn_plan_config *config, vn_plan **out)
 {
     if (g->status) return VN_FAIL(g->status, "%s", g->message);
+    if (config->members < 0 || config->members > VN_MEMBERS_MOST)
+        return VN_FAIL(VN_E_BUG, "a plan of %d members", config->members);
     vn_plan *plan = vn_calloc(1, sizeof *plan);
     bool *keep = vn_calloc((size_t)g->n_nodes + 1, sizeof *keep);
     bool *early = vn_calloc((size_t)g->n_nodes + 1, sizeof *early);
     vn_status st = plan && keep && early ? VN_OK : VN_E_MEMORY;
     if (!st) {
         plan->config = *config;
+        plan->members = config->members ? config->members : 1;
         memcpy(plan->block, config->home, sizeof plan->block);
         for (int i = 0; i < N_OWN; i++) plan->block[own_blocks[i]] = NULL;
         st = build(plan, g, keep, early);

@@ -12,10 +12,19 @@ typedef struct vn_plan vn_plan;
 /* Room of a state in its block: states are single numbers, one line each. */
 #define VN_STATE_BYTES 256
 
+/* Room of a member's states: a graph has four at most. */
+#define VN_STATE_BLOCK ((size_t)4 * VN_STATE_BYTES)
+
+/* A plan can be of several members: the same graph, each with memory of its own, in one recording.
+ * Member s computes what the graph alone would with member s of every block and the seed `seed` + s. */
+enum { VN_MEMBERS_MOST = 64 };
+
 typedef struct vn_plan_config {
     vn_device *dev;
-    void *home[VN_HOME_COUNT]; /* device blocks of PARAM, GRAD, M, V, STATE; others NULL. Borrowed. */
+    void *home[VN_HOME_COUNT]; /* device blocks of PARAM, GRAD, M, V, STATE, one behind the other for
+                                  each member; others NULL. Borrowed. */
     uint64_t seed;
+    int members; /* 0: one */
     const uint64_t *version;   /* of the parameters: when it moves the prologue runs again; may be NULL */
     bool why;                  /* keep the reasons of kernels passed over, for the dump */
 } vn_plan_config;
@@ -23,12 +32,15 @@ typedef struct vn_plan_config {
 vn_status vn_plan_make(const vn_graph *g, const vn_plan_config *config, vn_plan **plan);
 void vn_plan_close(vn_plan *plan);
 
+/* The member that feed, read and set_* are about; at first 0. */
+void vn_plan_member(vn_plan *plan, int member);
+
 /* Host memory to write an input to before a run, or to read an output from after it. NULL if the
  * value is not an input (output) of the plan. */
 void *vn_plan_feed(vn_plan *plan, vn_val input);
 const void *vn_plan_read(const vn_plan *plan, vn_val output);
 
-/* The device's address of an input or output; NULL where vn_plan_feed and vn_plan_read give NULL. */
+/* The device's address of an input or output of member 0; NULL where vn_plan_feed and vn_plan_read give NULL. */
 void *vn_plan_address(const vn_plan *plan, vn_val v);
 
 /* Queue a run on a stream of the plan's device, of what lies at the inputs' addresses; nothing moves
@@ -72,8 +84,8 @@ vn_status vn_plan_nodes(vn_plan *plan, int *nodes);
 
 /* What the plan is. */
 typedef struct vn_plan_info {
-    int n_steps, n_prologue;    /* launches a run; launches when parameters change */
-    size_t work_bytes;          /* the work block */
+    int n_steps, n_prologue;    /* launches a run; launches when parameters change; of all members */
+    size_t work_bytes;          /* the work block, and all that follows: of all members */
     size_t values_bytes;        /* what it would be if every value had its own place */
     size_t const_bytes, feed_bytes, read_bytes;
     double flops, bytes;        /* work of one run, traffic if nothing stayed in cache */

@@ -16,7 +16,8 @@ enum { N_BLOCKS = sizeof blocks / sizeof *blocks };
 
 static size_t block_bytes(const vn_fitted *m, vn_home home)
 {
-    return home == VN_HOME_STATE ? VN_TRAIN_STATE_BYTES : (size_t)m->params->n_block * sizeof(float);
+    size_t members = (size_t)m->params->members;
+    return home == VN_HOME_STATE ? members * VN_STATE_BLOCK : vn_params_bytes(m->params);
 }
 
 static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64_t batch,
@@ -27,9 +28,11 @@ static void put_plan(vane_report *r, const vn_fitted *m, const char *mode, int64
     vn_text_printf(
         &r->text,
         "%s %s: batch %" PRId64 ", h %" PRId64 ", input_size %" PRId64 ", %" PRId64
-        " parameters, products in %s\n",
+        " parameters, products in %s",
         m->def->alias, mode, batch, m->train.h, m->train.input_size, m->params->n_numbers,
         vn_precision_name(m->precision));
+    if (m->params->members > 1) vn_text_printf(&r->text, ", for each of %d members", m->params->members);
+    vn_text_printf(&r->text, "\n");
     vn_text_printf(&r->text,
                    "%d steps, %d in the prologue; work %zu bytes, %.2f of the values' %zu; "
                    "%.1f MFLOP, %.1f MB of traffic\n",
@@ -67,6 +70,7 @@ static vn_status describe_plan(const vane_config *config, const vn_fitted *m, vn
         VN_TRY_DONE(
             vn_device_alloc(dev, VN_MEM_DEVICE, block_bytes(m, blocks[i]), &c.home[blocks[i]]));
     c.dev = dev;
+    c.members = m->params->members;
     c.version = mode == VN_MODE_TRAIN ? NULL : &version;
     VN_TRY_DONE(vn_plan_make(graph.g, &c, &plan));
     VN_TRY_DONE(vn_plan_nodes(plan, &nodes));
@@ -168,13 +172,17 @@ static void put_features(vane_report *r, const vn_fitted *m)
 static void put_tensors(vane_report *r, const vn_params *p)
 {
     char shape[VN_SHAPE_TEXT];
-    vn_text_printf(&r->text, "tensors: %d, %" PRId64 " parameters\n", p->n, p->n_numbers);
-    vn_text_printf(&r->json, ",\"parameters\":%" PRId64 ",\"tensors\":[", p->n_numbers);
+    vn_text_printf(&r->text, "tensors: %d, %" PRId64 " parameters", p->n, p->n_numbers);
+    if (p->members > 1) vn_text_printf(&r->text, ", in each of %d members", p->members);
+    vn_text_printf(&r->text, "\n");
+    vn_text_printf(&r->json, ",\"parameters\":%" PRId64 ",\"members\":%d,\"tensors\":[", p->n_numbers,
+                   p->members);
     for (int i = 0; i < p->n; i++) {
         const vn_param_entry *e = &p->entry[i];
         double least = 0, most = 0;
-        for (int64_t k = 0; k < vn_count(&e->t); k++) {
-            double x = (double)p->block[e->offset + k];
+        int64_t n = vn_count(&e->t);
+        for (int64_t k = 0; k < p->members * n; k++) { /* of all members */
+            double x = (double)p->block[k / n * p->n_block + e->offset + k % n];
             if (k == 0 || x < least) least = x;
             if (k == 0 || x > most) most = x;
         }

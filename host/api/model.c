@@ -1,6 +1,7 @@
 /* Training, and models as files. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -127,6 +128,16 @@ static vn_status other_kind(const vn_fitted *m, const vn_fitted *init)
                    init->def->name, m->def->name);
 }
 
+/* An entry's numbers, of every member; where there are more than before, they go round. */
+static void copy_entry(vn_params *to, int i, const vn_params *from, int k)
+{
+    const vn_param_entry *e = &to->entry[i];
+    for (int s = 0; s < to->members; s++)
+        memcpy(to->block + s * to->n_block + e->offset,
+               from->block + s % from->members * from->n_block + from->entry[k].offset,
+               (size_t)vn_count(&e->t) * sizeof *to->block);
+}
+
 /* Start from the weights of another model of the same parameters. */
 static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
 {
@@ -143,8 +154,7 @@ static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
                            "the model to start from has no parameter \"%s\" of this shape: "
                            "h, input_size, features and hyperparameters must be the same",
                            to->entry[i].name);
-        memcpy(to->block + to->entry[i].offset, from->block + from->entry[k].offset,
-               (size_t)vn_count(&to->entry[i].t) * sizeof *to->block);
+        copy_entry(to, i, from, k);
     }
     to->version++;
     return VN_OK;
@@ -159,10 +169,13 @@ static vn_status announce(const vn_fitted *m, const vn_device *dev, const vn_log
     for (int i = 0; i < m->params->n; i++) n += vn_count(&m->params->entry[i].t);
     vn_device_about(dev, &info);
     bool low = m->precision != VN_PRECISION_F32;
+    char members[48] = "";
+    if (m->params->members > 1)
+        snprintf(members, sizeof members, " in each of %d members", m->params->members);
     vn_log_printf(log, VN_LOG_INFO,
-                  "%s: h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters; "
+                  "%s: h %" PRId64 ", input_size %" PRId64 ", %" PRId64 " parameters%s; "
                   "%s, %d thread%s%s%s",
-                  m->def->alias, m->train.h, m->train.input_size, n, info.name, info.lanes,
+                  m->def->alias, m->train.h, m->train.input_size, n, members, info.name, info.lanes,
                   info.lanes == 1 ? "" : "s", low ? ", products in " : "",
                   low ? vn_precision_name(m->precision) : "");
     return VN_OK;

@@ -114,18 +114,19 @@ static vn_status forecast(void *ctx)
 
 static size_t block_bytes(const work *k, vn_home home)
 {
-    return home == VN_HOME_STATE ? VN_TRAIN_STATE_BYTES : (size_t)k->m->params->n_block * sizeof(float);
+    size_t members = (size_t)k->m->params->members;
+    return home == VN_HOME_STATE ? members * VN_STATE_BLOCK : vn_params_bytes(k->m->params);
 }
 
 static vn_status open_training(work *k)
 {
-    vn_plan_config config = { .dev = k->dev, .seed = 1 };
+    vn_plan_config config = { .dev = k->dev, .seed = 1, .members = k->m->params->members };
     vn_panel_view view = vn_panel_view_of(k->panel);
     VN_TRY(vn_stream_open(k->dev, &k->stream));
     for (int i = 0; i < N_BLOCKS; i++)
         VN_TRY(vn_device_alloc(k->dev, VN_MEM_DEVICE, block_bytes(k, blocks[i]),
                                &k->block[blocks[i]]));
-    VN_TRY(vn_fit_states_begin(&k->m->train, k->stream, k->block[VN_HOME_STATE]));
+    VN_TRY(vn_fit_states_begin(k->m, k->stream, k->block[VN_HOME_STATE]));
     VN_TRY(vn_stream_copy(k->stream, k->block[VN_HOME_PARAM], k->m->params->block,
                           block_bytes(k, VN_HOME_PARAM), VN_TO_DEVICE));
     VN_TRY(vn_resident_open(k->dev, k->stream, &view, &k->resident));
@@ -133,18 +134,25 @@ static vn_status open_training(work *k)
     memcpy(config.home, k->block, sizeof config.home);
     VN_TRY(vn_model_graph_open(k->m, VN_MODE_TRAIN, k->B, VN_F32, &k->graph));
     VN_TRY(vn_plan_make(k->graph.g, &config, &k->plan));
-    memcpy(vn_plan_feed(k->plan, k->graph.panel), &k->resident.view, sizeof k->resident.view);
-    vn_plan_set(k->plan, VN_LR, 1e-3f);
+    for (int s = 0; s < config.members; s++) {
+        vn_plan_member(k->plan, s);
+        memcpy(vn_plan_feed(k->plan, k->graph.panel), &k->resident.view, sizeof k->resident.view);
+        vn_plan_set(k->plan, VN_LR, 1e-3f);
+    }
     return VN_OK;
 }
 
 static vn_status train(void *ctx)
 {
     work *k = ctx;
-    int32_t *pairs = vn_plan_feed(k->plan, k->graph.pairs);
-    for (int64_t slot = 0; slot < k->B; slot++)
-        vn_windows_draw(&k->windows, 1, k->step, slot, pairs + 2 * slot);
-    vn_plan_set_step(k->plan, k->step++);
+    for (int s = 0; s < k->m->params->members; s++) {
+        vn_plan_member(k->plan, s);
+        int32_t *pairs = vn_plan_feed(k->plan, k->graph.pairs);
+        for (int64_t slot = 0; slot < k->B; slot++)
+            vn_windows_draw(&k->windows, 1 + (uint64_t)s, k->step, slot, pairs + 2 * slot);
+        vn_plan_set_step(k->plan, k->step);
+    }
+    k->step++;
     return vn_plan_run(k->plan);
 }
 

@@ -67,6 +67,9 @@ vn_status vn_direct_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_d
     *out = NULL;
     if (!m->params || !m->params->closed)
         return VN_FAIL(VN_E_BUG, "a model without weights cannot forecast");
+    if (m->params->members > 1)
+        return VN_FAIL(VN_E_UNSUPPORTED, "the host takes the mean of an ensemble's forecasts: it has none on "
+                       "device memory");
     vn_direct *d = vn_calloc(1, sizeof *d);
     if (!d) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     d->m = m;

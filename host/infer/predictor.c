@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "device/resident.h"
+#include "host/infer/ensemble.h"
 #include "host/train/gather.h"
 
 /* Weights stay in cache over this many rows; more only costs memory. Paths are many numbers a row:
@@ -35,10 +36,9 @@ struct vn_predictor {
     float *shown;     /* where it goes, or NULL */
 };
 
-static size_t block_bytes(const vn_predictor *p)
-{
-    return (size_t)p->m->params->n_block * sizeof(float);
-}
+static size_t block_bytes(const vn_predictor *p) { return vn_params_bytes(p->m->params); }
+
+static int members(const vn_predictor *p) { return p->m->params->members; }
 
 static vn_status upload(vn_predictor *p)
 {
@@ -52,6 +52,7 @@ static vn_status open_route(vn_predictor *p, int64_t batch, route *r)
 {
     vn_plan_config config = { .dev = p->dev,
                               .seed = (uint64_t)p->m->train.seed,
+                              .members = members(p),
                               .version = &p->version };
     config.home[VN_HOME_PARAM] = p->param;
     r->batch = batch;
@@ -178,21 +179,47 @@ static vn_status check_pair(const vn_fitted *m, const vn_panel *panel, const int
     return VN_OK;
 }
 
+/* What every member has computed, as the forecast of all. `shown` may be NULL. */
+static void read_members(const vn_predictor *p, const route *r, int64_t n, float *out, float *shown)
+{
+    int64_t steps = n * p->m->train.h, width = p->head.width, numbers = n * p->row;
+    if (members(p) == 1) {
+        memcpy(out, vn_plan_read(r->plan, r->graph.yhat), (size_t)(steps * width) * sizeof *out);
+        if (shown) memcpy(shown, vn_plan_read(r->plan, r->graph.shown), (size_t)numbers * sizeof *shown);
+        return;
+    }
+    memset(out, 0, (size_t)(steps * width) * sizeof *out);
+    if (shown) memset(shown, 0, (size_t)numbers * sizeof *shown);
+    for (int s = 0; s < members(p); s++) {
+        vn_plan_member(r->plan, s);
+        vn_ensemble_add(&p->head, vn_plan_read(r->plan, r->graph.yhat), steps, members(p), out);
+        const float *x = shown ? vn_plan_read(r->plan, r->graph.shown) : NULL;
+        for (int64_t i = 0; x && i < numbers; i++) shown[i] += x[i] / (float)members(p);
+    }
+}
+
+/* Pairs and, where the host has the panel, their windows, to every member. */
+static vn_status feed_members(const vn_predictor *p, const route *r, vn_gather *gather,
+                              const int32_t *pairs, int64_t n)
+{
+    for (int s = 0; s < members(p); s++) {
+        vn_plan_member(r->plan, s);
+        int32_t *feed = vn_plan_feed(r->plan, r->graph.pairs);
+        memcpy(feed, pairs, (size_t)n * 2 * sizeof *feed);
+        for (int64_t i = 2 * n; i < 2 * r->batch; i++) feed[i] = -1;
+        if (gather) VN_TRY(vn_gather_run(gather, feed, r->plan, &r->graph));
+    }
+    return VN_OK;
+}
+
 /* Up to r->batch windows; pairs of -1 fill the rest. `shown` may be NULL, `gather` where the device has
  * the panel. */
 static vn_status run_batch(const vn_predictor *p, const route *r, vn_gather *gather, const int32_t *pairs,
                            int64_t n, float *out, float *shown)
 {
-    int32_t *feed = vn_plan_feed(r->plan, r->graph.pairs);
-    memcpy(feed, pairs, (size_t)n * 2 * sizeof *feed);
-    for (int64_t i = 2 * n; i < 2 * r->batch; i++) feed[i] = -1;
-    if (gather) VN_TRY(vn_gather_run(gather, feed, r->plan, &r->graph));
+    VN_TRY(feed_members(p, r, gather, pairs, n));
     VN_TRY(vn_plan_run(r->plan));
-    memcpy(out, vn_plan_read(r->plan, r->graph.yhat),
-           (size_t)(n * p->m->train.h * p->head.width) * sizeof *out);
-    if (shown)
-        memcpy(shown, vn_plan_read(r->plan, r->graph.shown),
-               (size_t)(n * p->row) * sizeof *shown);
+    read_members(p, r, n, out, shown);
     return VN_OK;
 }
 
@@ -259,6 +286,9 @@ vn_status vn_predictor_run(vn_predictor *p, const vn_panel *panel, const int32_t
     if (p->bound != panel) VN_TRY(bring(p, panel));
     route *r = n > 1 && p->many.plan ? &p->many : &p->one;
     if (p->source == VN_FROM_WINDOWS) return run_from_host(p, r, panel, pairs, n, out);
-    memcpy(vn_plan_feed(r->plan, r->graph.panel), &p->resident.view, sizeof p->resident.view);
+    for (int s = 0; s < members(p); s++) {
+        vn_plan_member(r->plan, s);
+        memcpy(vn_plan_feed(r->plan, r->graph.panel), &p->resident.view, sizeof p->resident.view);
+    }
     return run_all(p, r, NULL, pairs, n, out);
 }

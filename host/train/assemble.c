@@ -428,6 +428,18 @@ static vn_status check_caller(const work *k)
     return VN_OK;
 }
 
+/* The mean of what the members of an ensemble forecast is a forecast of the same kind. */
+static vn_status check_members(const work *k)
+{
+    bool mixed = k->head.comps || (k->head.kind != VN_DIST_NORMAL && k->head.kind != VN_DIST_LAPLACE);
+    if (k->o->ensemble_size == 1 || !(k->context || (k->head.family == VN_FAMILY_DIST && mixed)))
+        return VN_OK;
+    return VN_FAIL(VN_E_ARGUMENT,
+                   "an ensemble of %" PRId64 " members forecasts the mean of points, of quantiles or of the "
+                   "parameters of normal or laplace, not of %s: take such a loss, or ensemble_size 1",
+                   k->o->ensemble_size, k->context ? "paths" : "other distributions");
+}
+
 static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_dtype real,
                             vn_source source, const char *name, vn_model_graph *out)
 {
@@ -440,6 +452,8 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
                .context = m->def->context ? m->def->context(m->hparams) : 0 };
     VN_TRY(vn_head_of(&m->train, &k.head));
     VN_TRY(check_caller(&k));
+    VN_TRY(check_members(&k));
+    if (!m->params->closed) m->params->members = (int)m->train.ensemble_size;
     VN_TRY(vn_graph_open(real, m->params, &k.g));
     assemble(&k, out);
     vn_status st = mode == VN_MODE_TRAIN ? vn_graph_finish(k.g) : vn_graph_fold(k.g, VN_FOLD_PROLOGUE);

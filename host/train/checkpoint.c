@@ -10,7 +10,39 @@
 
 static const char format[] = "vane.checkpoint", data_key[] = "data", precision_key[] = "run.precision";
 
-enum { N_COUNTS = 3, N_LOSSES = 3, N_SCALING = 3, N_TENSORS = 6, N_MORE = 2 };
+enum { N_TENSORS = 6, N_MORE = 2 };
+
+/* The numbers of a state: those of all members, then each further member's best. */
+enum { N_NUMBERS = 3, N_SCALING = 3 };
+typedef struct numbers {
+    int64_t counts[N_NUMBERS - 1 + VN_MEMBERS_MOST];  /* step, best step, wait, best steps */
+    double losses[N_NUMBERS - 1 + VN_MEMBERS_MOST];   /* loss, valid, best, bests */
+    double scaling[N_SCALING * VN_MEMBERS_MOST];      /* scale and counts of each member */
+} numbers;
+
+static numbers numbers_of(const vn_fit_state *s, int members)
+{
+    numbers n = { { s->step, 0, s->wait }, { s->loss, s->valid }, { 0 } };
+    for (int i = 0; i < members; i++) {
+        const vn_fit_member *at = &s->member[i];
+        double scaling[N_SCALING] = { (double)at->scale, (double)at->counts[0], (double)at->counts[1] };
+        n.counts[i ? i + 2 : 1] = at->best_step;
+        n.losses[i + 2] = at->best;
+        memcpy(n.scaling + i * N_SCALING, scaling, sizeof scaling);
+    }
+    return n;
+}
+
+static vn_fit_state state_of(const numbers *n, int members)
+{
+    vn_fit_state s = { n->counts[0], n->counts[2], n->losses[0], n->losses[1], { { 0 } } };
+    for (int i = 0; i < members; i++) {
+        const double *scaling = n->scaling + i * N_SCALING;
+        s.member[i] = (vn_fit_member){ n->counts[i ? i + 2 : 1], n->losses[i + 2], (float)scaling[0],
+                                       { (int64_t)scaling[1], (int64_t)scaling[2] } };
+    }
+    return s;
+}
 
 uint64_t vn_panel_fingerprint(const vn_panel *p)
 {
@@ -46,13 +78,12 @@ static vn_stored vector(const char *name, vn_dtype dtype, int64_t n, const void 
 vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data,
                              const vn_fit_state *s, const vn_fit_blocks *b)
 {
-    int64_t counts[N_COUNTS] = { s->step, s->best_step, s->wait }, n = m->params->n_block;
-    double losses[N_LOSSES] = { s->loss, s->valid, s->best };
-    double scaling[] = { (double)s->scale, (double)s->counts[0], (double)s->counts[1] };
-    int n_tensors = N_TENSORS;
+    int members = m->params->members, n_tensors = N_TENSORS;
+    int64_t n = members * m->params->n_block, n_numbers = N_NUMBERS - 1 + members;
+    numbers num = numbers_of(s, members);
     vn_stored tensor[N_TENSORS + N_MORE] = {
-        vector("run.counts", VN_I64, N_COUNTS, counts),
-        vector("run.losses", VN_F64, N_LOSSES, losses),
+        vector("run.counts", VN_I64, n_numbers, num.counts),
+        vector("run.losses", VN_F64, n_numbers, num.losses),
         vector("block.param", VN_F32, n, b->param),
         vector("block.m", VN_F32, n, b->m),
         vector("block.v", VN_F32, n, b->v),
@@ -61,7 +92,7 @@ vn_status vn_checkpoint_save(const char *path, const vn_fitted *m, uint64_t data
     vn_meta_list meta = { 0 };
     vn_status st = VN_OK;
     if (b->mean) tensor[n_tensors++] = vector("block.mean", VN_F32, n, b->mean);
-    if (scales(m)) tensor[n_tensors++] = vector("run.scaling", VN_F64, N_SCALING, scaling);
+    if (scales(m)) tensor[n_tensors++] = vector("run.scaling", VN_F64, members * N_SCALING, num.scaling);
     vn_meta_put(&meta, data_key, "%016" PRIx64, data);
     vn_meta_put(&meta, precision_key, "%s", vn_precision_name(m->precision));
     VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
@@ -125,30 +156,25 @@ static vn_status take(const vn_safetensors *file, const char *name, vn_dtype dty
 static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit_state *s,
                           const vn_fit_blocks *b)
 {
-    int64_t counts[N_COUNTS], n = m->params->n_block;
-    double losses[N_LOSSES], scaling[N_SCALING] = { 0, 0, 0 };
-    VN_TRY(take(file, "run.counts", VN_I64, N_COUNTS, counts));
-    VN_TRY(take(file, "run.losses", VN_F64, N_LOSSES, losses));
+    int members = m->params->members;
+    int64_t n = members * m->params->n_block, n_numbers = N_NUMBERS - 1 + members;
+    numbers num = { 0 };
+    VN_TRY(take(file, "run.counts", VN_I64, n_numbers, num.counts));
+    VN_TRY(take(file, "run.losses", VN_F64, n_numbers, num.losses));
     VN_TRY(take(file, "block.param", VN_F32, n, b->param));
     VN_TRY(take(file, "block.m", VN_F32, n, b->m));
     VN_TRY(take(file, "block.v", VN_F32, n, b->v));
     VN_TRY(take(file, "block.best", VN_F32, n, m->params->block));
     if (b->mean) VN_TRY(take(file, "block.mean", VN_F32, n, b->mean));
-    if (scales(m)) VN_TRY(take(file, "run.scaling", VN_F64, N_SCALING, scaling));
-    *s = (vn_fit_state){ .step = counts[0],
-                         .best_step = counts[1],
-                         .wait = counts[2],
-                         .loss = losses[0],
-                         .valid = losses[1],
-                         .best = losses[2],
-                         .scale = (float)scaling[0],
-                         .counts = { (int64_t)scaling[1], (int64_t)scaling[2] } };
-    if (file->n_tensors != tensors_of(m, b) || s->step < 0 || s->step > m->train.max_steps ||
-        s->best_step < -1 || s->best_step > s->step || s->wait < 0)
-        return VN_FAIL(VN_E_MODEL,
-                       "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "
-                       "state a run can have",
-                       file->path, s->step, s->best_step, file->n_tensors);
+    if (scales(m)) VN_TRY(take(file, "run.scaling", VN_F64, members * N_SCALING, num.scaling));
+    *s = state_of(&num, members);
+    for (int i = 0; i < members; i++)
+        if (file->n_tensors != tensors_of(m, b) || s->step < 0 || s->step > m->train.max_steps ||
+            s->member[i].best_step < -1 || s->member[i].best_step > s->step || s->wait < 0)
+            return VN_FAIL(VN_E_MODEL,
+                           "\"%s\": step %" PRId64 ", best step %" PRId64 ", %d tensors: not a "
+                           "state a run can have",
+                           file->path, s->step, s->member[i].best_step, file->n_tensors);
     return VN_OK;
 }
 

@@ -4,19 +4,25 @@
 
 #include "host/train/train.h"
 
+/* What is kept of one member of an ensemble, or of the only one. */
+typedef struct vn_fit_member {
+    int64_t best_step; /* steps done when its best weights were kept, -1: none yet */
+    double best;       /* its best validation loss, NaN: none yet */
+    float scale;       /* of an fp16 loss */
+    int64_t counts[2]; /* good steps since it changed, steps left out */
+} vn_fit_member;
+
 /* Where a run stands. The bad-step flag is not part of it: a run whose loss left the finite numbers
  * ends, and never writes a checkpoint. */
 typedef struct vn_fit_state {
-    int64_t step;       /* optimizer steps done */
-    int64_t best_step;  /* steps done when the best weights were kept, -1: none yet */
-    int64_t wait;       /* validations since then */
-    double loss;        /* of the last step */
-    double valid, best; /* last and best validation loss, NaN: none yet */
-    float scale;        /* of an fp16 loss */
-    int64_t counts[2];  /* good steps since it changed, steps left out */
+    int64_t step; /* optimizer steps done */
+    int64_t wait; /* validations since one was better, of any member */
+    double loss;  /* of the last step, mean over the members */
+    double valid; /* the last validation loss, mean over the members; NaN: none yet */
+    vn_fit_member member[VN_MEMBERS_MOST];
 } vn_fit_state;
 
-/* Host copies [n_block] of what lies on the device; the best weights are m->params->block. */
+/* Host copies [members, n_block] of what lies on the device; the best weights are m->params->block. */
 typedef struct vn_fit_blocks {
     float *param, *m, *v;
     float *mean; /* NULL: the run has no ema_decay */

@@ -5,7 +5,8 @@
  * by validation, or else by the mean training loss of every val_check_steps steps, which counts only
  * if the run diverges later; a run that ends well without validation keeps its last weights. With
  * ema_decay the mean of the weights over the steps is what validation looks at and what is kept; the
- * training loss is still that of the weights. After the plans are made nothing allocates; a checkpoint does, while it is written.
+ * training loss is still that of the weights. The members of an ensemble are trained by one plan, side by side:
+ * each learns what it would alone with its seed, and has best weights of its own. After the plans are made nothing allocates; a checkpoint does, while it is written.
  *
  * The host does not wait for a step: it runs ahead over the plan's ring and learns the losses later, in
  * their order (a CPU's ring holds one step). What needs the weights of a step, a look at the validation
@@ -56,16 +57,17 @@ typedef struct run {
     double first_loss;           /* of that step */
     double begun_s, told_s, sum; /* clock; losses since the last report */
     int64_t n_sum;
-    double span, span_best; /* without validation: losses since the last look; the lowest mean,
-                               at first the first loss: more than that is no learning */
-    int64_t span_first;     /* steps done at the last look */
+    /* Of each member, without validation: losses since the last look; the lowest mean, at first the
+     * first loss: more than that is no learning. */
+    double span[VN_MEMBERS_MOST], span_best[VN_MEMBERS_MOST];
+    int64_t span_first; /* steps done at the last look */
     bool interrupted;
 } run;
 
-static size_t block_bytes(const run *r)
-{
-    return (size_t)r->m->params->n_block * sizeof(float);
-}
+/* Of all members. */
+static size_t block_bytes(const run *r) { return vn_params_bytes(r->m->params); }
+
+static int members(const run *r) { return r->m->params->members; }
 
 static bool averages(const run *r) { return r->m->train.ema_decay > 0; }
 
@@ -94,35 +96,45 @@ enum { N_OWN = sizeof own / sizeof *own };
 static size_t bytes_of(const run *r, vn_home home)
 {
     if (home == VN_HOME_MEAN && !averages(r)) return 0;
-    return home == VN_HOME_STATE ? VN_TRAIN_STATE_BYTES : block_bytes(r);
+    return home == VN_HOME_STATE ? (size_t)members(r) * VN_STATE_BLOCK : block_bytes(r);
 }
 
-static void *state_of(void *block, int state)
+static void *state_of(void *block, int member, int state)
 {
-    return (char *)block + (size_t)state * VN_STATE_BYTES;
+    return (char *)block + (size_t)member * VN_STATE_BLOCK + (size_t)state * VN_STATE_BYTES;
 }
 
-vn_status vn_fit_states_begin(const vn_train_options *o, vn_stream *s, void *block)
+static vn_status begin_states(const vn_train_options *o, vn_stream *s, void *block, int member)
 {
     int64_t bad = -1, counts[2] = { 0, 0 };
     float scale = o->loss_scale > 0 ? (float)o->loss_scale : VN_SCALE_FIRST;
-    VN_TRY(vn_stream_copy(s, state_of(block, VN_TRAIN_BAD), &bad, sizeof bad, VN_TO_DEVICE));
-    VN_TRY(vn_stream_copy(s, state_of(block, VN_TRAIN_SCALE), &scale, sizeof scale, VN_TO_DEVICE));
-    VN_TRY(vn_stream_copy(s, state_of(block, VN_TRAIN_COUNTS), counts, sizeof counts,
+    VN_TRY(vn_stream_copy(s, state_of(block, member, VN_TRAIN_BAD), &bad, sizeof bad, VN_TO_DEVICE));
+    VN_TRY(vn_stream_copy(s, state_of(block, member, VN_TRAIN_SCALE), &scale, sizeof scale,
+                          VN_TO_DEVICE));
+    VN_TRY(vn_stream_copy(s, state_of(block, member, VN_TRAIN_COUNTS), counts, sizeof counts,
                           VN_TO_DEVICE));
     return vn_stream_wait(s);
 }
 
-/* The loss scale and its counts between device and r->at. */
+vn_status vn_fit_states_begin(const vn_fitted *m, vn_stream *s, void *block)
+{
+    for (int k = 0; k < m->params->members; k++) VN_TRY(begin_states(&m->train, s, block, k));
+    return VN_OK;
+}
+
+/* The loss scales and their counts between device and r->at. */
 static vn_status move_scaling(run *r, vn_dir dir)
 {
     bool in = dir == VN_TO_DEVICE;
-    void *scale = state_of(r->block[VN_HOME_STATE], VN_TRAIN_SCALE);
-    void *counts = state_of(r->block[VN_HOME_STATE], VN_TRAIN_COUNTS);
-    VN_TRY(vn_stream_copy(r->stream, in ? scale : &r->at.scale, in ? &r->at.scale : scale,
-                          sizeof r->at.scale, dir));
-    VN_TRY(vn_stream_copy(r->stream, in ? counts : r->at.counts, in ? r->at.counts : counts,
-                          sizeof r->at.counts, dir));
+    for (int s = 0; s < members(r); s++) {
+        vn_fit_member *at = &r->at.member[s];
+        void *scale = state_of(r->block[VN_HOME_STATE], s, VN_TRAIN_SCALE);
+        void *counts = state_of(r->block[VN_HOME_STATE], s, VN_TRAIN_COUNTS);
+        VN_TRY(vn_stream_copy(r->stream, in ? scale : &at->scale, in ? &at->scale : scale,
+                              sizeof at->scale, dir));
+        VN_TRY(vn_stream_copy(r->stream, in ? counts : at->counts, in ? at->counts : counts,
+                              sizeof at->counts, dir));
+    }
     return vn_stream_wait(r->stream);
 }
 
@@ -133,7 +145,7 @@ static vn_status open_blocks(run *r)
         size_t bytes = bytes_of(r, own[i]);
         if (bytes) VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes, &r->block[own[i]]));
     }
-    VN_TRY(vn_fit_states_begin(&r->m->train, r->stream, r->block[VN_HOME_STATE]));
+    VN_TRY(vn_fit_states_begin(r->m, r->stream, r->block[VN_HOME_STATE]));
     VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
                           VN_TO_DEVICE));
     if (averages(r)) /* until a step is taken that is not left out */
@@ -150,6 +162,7 @@ static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *
     const uint64_t *version = mode == VN_MODE_TRAIN ? NULL : &r->m->params->version;
     vn_plan_config config = { .dev = r->dev,
                               .seed = (uint64_t)r->m->train.seed,
+                              .members = members(r),
                               .version = version };
     memcpy(config.home, r->block, sizeof config.home);
     if (mode != VN_MODE_TRAIN) config.home[VN_HOME_PARAM] = weights_of(r);
@@ -186,6 +199,15 @@ static vn_status open_gathers(run *r)
     return VN_OK;
 }
 
+/* The address of the panel, the same for all members. */
+static void feed_panel(const run *r, vn_plan *plan, vn_val panel)
+{
+    for (int s = 0; s < members(r); s++) {
+        vn_plan_member(plan, s);
+        memcpy(vn_plan_feed(plan, panel), &r->resident.view, sizeof r->resident.view);
+    }
+}
+
 /* Plans before the panel: without them there is no training, without room for the panel there is. */
 static vn_status open_device(run *r)
 {
@@ -195,9 +217,8 @@ static vn_status open_device(run *r)
     vn_status st = vn_resident_open(r->dev, r->stream, &view, &r->resident);
     if (st == VN_E_MEMORY) st = open_gathers(r);
     if (st) return vn_trail(st, __FILE__, __LINE__);
-    view = r->resident.view;
-    if (!r->gather) memcpy(vn_plan_feed(r->train, r->tg.panel), &view, sizeof view);
-    if (!r->gather && r->valid) memcpy(vn_plan_feed(r->valid, r->vg.panel), &view, sizeof view);
+    if (!r->gather) feed_panel(r, r->train, r->tg.panel);
+    if (!r->gather && r->valid) feed_panel(r, r->valid, r->vg.panel);
     VN_TRY(vn_plan_ring(r->train, ahead));
     if (r->valid) VN_TRY(vn_plan_ring(r->valid, 1));
     return VN_OK;
@@ -272,7 +293,8 @@ static vn_status move_blocks(run *r, vn_dir dir)
 static vn_status open_run(run *r)
 {
     vn_windows_config config;
-    r->at = (vn_fit_state){ .best_step = -1, .loss = NAN, .valid = NAN, .best = NAN };
+    r->at = (vn_fit_state){ .loss = NAN, .valid = NAN };
+    for (int s = 0; s < VN_MEMBERS_MOST; s++) r->at.member[s] = (vn_fit_member){ .best_step = -1, .best = NAN };
     VN_TRY(vn_fit_resolve(r->m, r->panel, NULL));
     VN_TRY(vn_head_of(&r->m->train, &r->head));
     config = windows_config(&r->m->train);
@@ -317,13 +339,16 @@ static void close_run(run *r)
 
 /* ---- the loop ---- */
 
-/* The device's weights become the model's. */
-static vn_status keep_weights(run *r)
+/* The device's weights of a member become the model's. */
+static vn_status keep_weights(run *r, int member)
 {
-    VN_TRY(vn_stream_copy(r->stream, r->m->params->block, weights_of(r), block_bytes(r),
+    vn_params *p = r->m->params;
+    size_t bytes = (size_t)p->n_block * sizeof *p->block, at = (size_t)member * bytes;
+    VN_TRY(vn_stream_copy(r->stream, (char *)p->block + at, (char *)weights_of(r) + at, bytes,
                           VN_TO_HOST));
     VN_TRY(vn_stream_wait(r->stream));
-    r->m->params->version++;
+    p->version++;
+    r->at.member[member].best_step = r->at.step;
     return VN_OK;
 }
 
@@ -340,11 +365,15 @@ static vn_status feed_step(run *r, int64_t step)
 {
     const vn_train_options *o = &r->m->train;
     int64_t n = o->windows_batch_size;
-    for (int64_t slot = 0; slot < n; slot++)
-        vn_windows_draw(&r->windows, (uint64_t)o->seed, step, slot, r->pairs + 2 * slot);
-    VN_TRY(feed_windows(r->pairs, n, r->gather, r->train, &r->tg));
-    vn_plan_set_step(r->train, step);
-    vn_plan_set(r->train, VN_LR, (float)vn_lr_at(o, step));
+    for (int s = 0; s < members(r); s++) {
+        uint64_t seed = (uint64_t)o->seed + (uint64_t)s;
+        for (int64_t slot = 0; slot < n; slot++)
+            vn_windows_draw(&r->windows, seed, step, slot, r->pairs + 2 * slot);
+        vn_plan_member(r->train, s);
+        VN_TRY(feed_windows(r->pairs, n, r->gather, r->train, &r->tg));
+        vn_plan_set_step(r->train, step);
+        vn_plan_set(r->train, VN_LR, (float)vn_lr_at(o, step));
+    }
     return VN_OK;
 }
 
@@ -370,23 +399,37 @@ static vn_status begin_step(run *r)
     return VN_OK;
 }
 
-/* The results of the oldest step begun: what `guard` looks at, so that both call the same step bad. */
+static double read_number(vn_plan *plan, vn_val v) { return (double)*(const float *)vn_plan_read(plan, v); }
+
+/* A member's loss in the step pulled; false if it or the gradient is none: what `guard` looks at, so
+ * that both call the same step bad. */
+static bool loss_of(run *r, int member, double *loss)
+{
+    vn_plan *plan = r->train;
+    vn_plan_member(plan, member);
+    double num = read_number(plan, r->tg.num), den = read_number(plan, r->tg.den);
+    double norm = read_number(plan, r->tg.norm);
+    bool left_out = !isfinite(norm) && r->tg.scale && read_number(plan, r->tg.scale) > VN_SCALE_LEAST;
+    *loss = den > 0 ? vn_head_mean(&r->head, num, den) : 0;
+    return isfinite(read_number(plan, r->tg.loss)) && (isfinite(norm) || left_out);
+}
+
+/* The results of the oldest step begun. */
 static vn_status end_step(run *r)
 {
+    double sum = 0, loss;
     VN_TRY(vn_plan_pull(r->train));
-    double num = (double)*(const float *)vn_plan_read(r->train, r->tg.num);
-    double den = (double)*(const float *)vn_plan_read(r->train, r->tg.den);
-    const float *loss = vn_plan_read(r->train, r->tg.loss);
-    const float *norm = vn_plan_read(r->train, r->tg.norm);
-    const float *scale = r->tg.scale ? vn_plan_read(r->train, r->tg.scale) : NULL;
-    bool left_out = !isfinite(*norm) && scale && *scale > VN_SCALE_LEAST;
-    if (!isfinite(*loss) || (!isfinite(*norm) && !left_out)) return name_bad_step(r, r->at.step);
-    r->at.loss = den > 0 ? vn_head_mean(&r->head, num, den) : 0;
-    if (r->at.step == r->first) r->first_loss = r->span_best = r->at.loss;
+    for (int s = 0; s < members(r); s++) {
+        if (!loss_of(r, s, &loss)) return name_bad_step(r, r->at.step);
+        if (r->at.step == r->first) r->span_best[s] = loss;
+        r->span[s] += loss;
+        sum += loss;
+    }
+    r->at.loss = sum / members(r);
+    if (r->at.step == r->first) r->first_loss = r->at.loss;
     r->at.step++;
     r->m->params->version++;
     r->sum += r->at.loss;
-    r->span += r->at.loss;
     r->n_sum++;
     return VN_OK;
 }
@@ -394,41 +437,87 @@ static vn_status end_step(run *r)
 /* Without validation: what a divergence later in the run would leave. */
 static vn_status look_back(run *r)
 {
-    double mean = r->span / (double)(r->at.step - r->span_first);
-    r->span = 0;
+    double n = (double)(r->at.step - r->span_first);
     r->span_first = r->at.step;
-    if (!(mean < r->span_best)) return VN_OK;
-    r->span_best = mean;
-    r->at.best_step = r->at.step;
-    return keep_weights(r);
+    for (int s = 0; s < members(r); s++) {
+        double mean = r->span[s] / n;
+        r->span[s] = 0;
+        if (!(mean < r->span_best[s])) continue;
+        r->span_best[s] = mean;
+        VN_TRY(keep_weights(r, s));
+    }
+    return VN_OK;
 }
 
-static vn_status add_valid(run *r, double *num, double *den)
+/* Sums over the validation windows, of each member. */
+typedef struct valid_sums {
+    double num[VN_MEMBERS_MOST], den[VN_MEMBERS_MOST];
+} valid_sums;
+
+static vn_status add_valid(run *r, valid_sums *sums)
 {
     VN_TRY(vn_plan_pull(r->valid));
-    *num += (double)*(const float *)vn_plan_read(r->valid, r->vg.num);
-    *den += (double)*(const float *)vn_plan_read(r->valid, r->vg.den);
+    for (int s = 0; s < members(r); s++) {
+        vn_plan_member(r->valid, s);
+        sums->num[s] += read_number(r->valid, r->vg.num);
+        sums->den[s] += read_number(r->valid, r->vg.den);
+    }
+    return VN_OK;
+}
+
+static vn_status feed_valid(run *r, int64_t first)
+{
+    for (int s = 0; s < members(r); s++) {
+        vn_plan_member(r->valid, s);
+        VN_TRY(feed_windows(r->valid_pairs + 2 * first, r->valid_batch, r->valid_gather, r->valid,
+                            &r->vg));
+    }
+    return VN_OK;
+}
+
+/* Each member keeps its best weights. */
+static vn_status judge(run *r, const valid_sums *sums)
+{
+    bool any = false;
+    double mean = 0;
+    for (int s = 0; s < members(r); s++) {
+        vn_fit_member *at = &r->at.member[s];
+        double valid = vn_head_valid(&r->m->train, sums->num[s], sums->den[s]);
+        mean += valid / members(r);
+        if (!isfinite(valid) || (at->best_step >= 0 && !(valid < at->best))) continue;
+        any = true;
+        at->best = valid;
+        VN_TRY(keep_weights(r, s));
+    }
+    r->at.valid = mean;
+    r->at.wait = any ? 0 : r->at.wait + 1;
     return VN_OK;
 }
 
 static vn_status validate(run *r)
 {
-    double num = 0, den = 0;
+    valid_sums sums = { 0 };
     for (int64_t i = 0; i < r->valid_n; i += r->valid_batch) {
-        while (vn_plan_full(r->valid)) VN_TRY(add_valid(r, &num, &den));
-        VN_TRY(feed_windows(r->valid_pairs + 2 * i, r->valid_batch, r->valid_gather, r->valid,
-                            &r->vg));
+        while (vn_plan_full(r->valid)) VN_TRY(add_valid(r, &sums));
+        VN_TRY(feed_valid(r, i));
         VN_TRY(vn_plan_push(r->valid));
     }
-    while (vn_plan_waiting(r->valid)) VN_TRY(add_valid(r, &num, &den));
-    if (!(den > 0)) return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
-    r->at.valid = vn_head_valid(&r->m->train, num, den);
-    bool better = isfinite(r->at.valid) && (r->at.best_step < 0 || r->at.valid < r->at.best);
-    r->at.wait = better ? 0 : r->at.wait + 1;
-    if (!better) return VN_OK;
-    r->at.best = r->at.valid;
-    r->at.best_step = r->at.step;
-    return keep_weights(r);
+    while (vn_plan_waiting(r->valid)) VN_TRY(add_valid(r, &sums));
+    if (!(sums.den[0] > 0)) return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
+    return judge(r, &sums);
+}
+
+/* Mean over the members, and the latest step that one was kept of; -1: none was. */
+static double best_of(const run *r, int64_t *step)
+{
+    double mean = 0;
+    *step = -1;
+    for (int s = 0; s < members(r); s++) {
+        const vn_fit_member *at = &r->at.member[s];
+        mean += at->best / members(r);
+        if (at->best_step > *step) *step = at->best_step;
+    }
+    return mean;
 }
 
 static void report(run *r, bool validated)
@@ -437,14 +526,15 @@ static void report(run *r, bool validated)
     bool last = r->at.step == r->m->train.max_steps;
     if (!r->hooks->progress || (!validated && !last && now - r->told_s < report_every_s)) return;
     int64_t done = r->at.step - r->first, left = r->m->train.max_steps - r->at.step;
+    int64_t best_step;
     double rate = now > r->begun_s ? (double)done / (now - r->begun_s) : 0;
     vn_progress p = { .step = r->at.step,
                       .max_steps = r->m->train.max_steps,
                       .loss = r->n_sum ? r->sum / (double)r->n_sum : r->at.loss,
                       .valid = r->at.valid,
-                      .best = r->at.best,
+                      .best = best_of(r, &best_step),
                       .lr = vn_lr_at(&r->m->train, r->at.step - 1),
-                      .windows_per_s = rate * (double)r->m->train.windows_batch_size,
+                      .windows_per_s = rate * (double)(r->m->train.windows_batch_size * members(r)),
                       .eta_s = rate > 0 ? (double)left / rate : NAN,
                       .validated = validated };
     r->hooks->progress(r->hooks->ctx, &p);
@@ -541,20 +631,23 @@ static void warn_blown_up(const run *r)
 static vn_status tell_scale(run *r)
 {
     VN_TRY(move_scaling(r, VN_TO_HOST));
-    vn_log_printf(&r->hooks->log, VN_LOG_INFO, "fp16: the loss scale ended at %g",
-                  (double)r->at.scale);
+    for (int s = 0; s < members(r); s++)
+        vn_log_printf(&r->hooks->log, VN_LOG_INFO, "fp16: the loss scale ended at %g",
+                      (double)r->at.member[s].scale);
     return VN_OK;
 }
 
 static void sum_up(const run *r, vn_fit_report *report)
 {
     vn_plan_info info;
+    int64_t best_step;
+    double best = best_of(r, &best_step);
     vn_plan_about(r->train, &info);
     *report = (vn_fit_report){ .steps = r->at.step,
-                               .best_step = r->at.best_step < 0 ? 0 : r->at.best_step,
+                               .best_step = best_step < 0 ? 0 : best_step,
                                .loss = r->at.loss,
                                .valid = r->at.valid,
-                               .best = r->at.best,
+                               .best = best,
                                .seconds = vn_now_s() - r->begun_s,
                                .stopped_early = out_of_patience(r) && !r->interrupted &&
                                                 r->at.step < r->m->train.max_steps,
@@ -573,10 +666,8 @@ vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_f
     vn_status st = open_run(&r);
     if (!st) {
         st = loop(&r);
-        if (!st && (!r.valid || r.at.best_step < 0)) { /* nothing was validated: the last ones */
-            st = keep_weights(&r);
-            r.at.best_step = r.at.step;
-        }
+        for (int s = 0; !st && s < members(&r); s++) /* of what was not validated: the last ones */
+            if (!r.valid || r.at.member[s].best_step < 0) st = keep_weights(&r, s);
         sum_up(&r, report ? report : &unused);
         if (!st) warn_blown_up(&r);
         if (!st && m->precision == VN_PRECISION_FP16) st = tell_scale(&r);

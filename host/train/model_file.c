@@ -1,6 +1,7 @@
 /* The model file: description and weights. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -31,40 +32,73 @@ done:
     return st;
 }
 
+/* What the weights of an entry are called: further members of an ensemble have a number in front. NULL:
+ * no memory. */
+static const char *name_of(const vn_params *p, int member, int entry, vn_arena *names)
+{
+    const char *name = p->entry[entry].name;
+    return member ? vn_arena_printf(names, "member%d/%s", member, name) : name;
+}
+
+/* Entry k % n of member k / n. */
+static vn_status put_weights(const vn_params *p, int k, vn_arena *names, vn_stored *out)
+{
+    const vn_param_entry *e = &p->entry[k % p->n];
+    *out = (vn_stored){ .name = name_of(p, k / p->n, k % p->n, names),
+                        .dtype = VN_F32,
+                        .rank = e->t.rank,
+                        .data = p->block + k / p->n * p->n_block + e->offset,
+                        .bytes = (size_t)vn_count(&e->t) * sizeof(float) };
+    memcpy(out->dim, e->t.dim, (size_t)e->t.rank * sizeof *e->t.dim);
+    return out->name ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+}
+
 vn_status vn_fitted_save(const vn_fitted *m, const char *path)
 {
     const vn_solver *solver = vn_solver_of(m->def);
     if (solver) return save_solved(solver, m, path);
     vn_meta_list meta = { 0 };
+    vn_arena names = { 0 };
     vn_stored *tensor = NULL;
     vn_status st = VN_OK;
     const vn_params *p = m->params;
     if (!p || !p->closed) return VN_FAIL(VN_E_BUG, "a model without weights cannot be saved");
     VN_TRY_DONE(vn_fitted_describe(m, format, &meta));
-    tensor = vn_calloc((size_t)p->n + 1, sizeof *tensor);
+    tensor = vn_calloc((size_t)(p->members * p->n) + 1, sizeof *tensor);
     if (!tensor) {
         st = vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
         goto done;
     }
-    for (int i = 0; i < p->n; i++) {
-        const vn_param_entry *e = &p->entry[i];
-        tensor[i] = (vn_stored){ .name = e->name,
-                                 .dtype = VN_F32,
-                                 .rank = e->t.rank,
-                                 .data = p->block + e->offset,
-                                 .bytes = (size_t)vn_count(&e->t) * sizeof(float) };
-        memcpy(tensor[i].dim, e->t.dim, (size_t)e->t.rank * sizeof *e->t.dim);
-    }
-    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, p->n));
+    for (int k = 0; k < p->members * p->n; k++) VN_TRY_DONE(put_weights(p, k, &names, &tensor[k]));
+    VN_TRY_DONE(vn_safetensors_write(path, meta.v, meta.n, tensor, p->members * p->n));
 done:
     vn_free(tensor);
+    vn_arena_close(&names);
     vn_meta_close(&meta);
     return st;
 }
 
+/* The tensor of entry k % n of member k / n. */
+static vn_status need_weights(const vn_params *p, int k, const vn_safetensors *file, vn_arena *names,
+                              const void **data)
+{
+    const char *name = name_of(p, k / p->n, k % p->n, names);
+    if (!name) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    return vn_safetensors_need(file, name, &p->entry[k % p->n].t, data);
+}
+
+/* Whether a tensor of the file is one of the model's. */
+static bool knows(const vn_params *p, const char *name)
+{
+    int member, used = 0;
+    bool further = sscanf(name, "member%d/%n", &member, &used) == 1 && used;
+    if (further && (member < 1 || member >= p->members)) return false;
+    return vn_params_find(p, further ? name + used : name) >= 0;
+}
+
 /* The tensors of the file must be the parameters of the model it describes, all checked before any
  * memory is laid out for them. */
-static vn_status take_weights(vn_fitted *m, const vn_safetensors *file)
+static vn_status take_weights(vn_fitted *m, const vn_safetensors *file, vn_arena *names)
 {
     vn_params *p = m->params;
     vn_status st = vn_fitted_declare(m);
@@ -72,17 +106,17 @@ static vn_status take_weights(vn_fitted *m, const vn_safetensors *file)
         st = VN_FAIL(VN_E_MODEL, "\"%s\": %s", file->path, vn_last_message());
     if (st) return vn_trail(st, __FILE__, __LINE__);
     const void *data = NULL;
-    for (int i = 0; i < p->n; i++)
-        VN_TRY(vn_safetensors_need(file, p->entry[i].name, &p->entry[i].t, &data));
+    for (int k = 0; k < p->members * p->n; k++) VN_TRY(need_weights(p, k, file, names, &data));
     for (int i = 0; i < file->n_tensors; i++)
-        if (vn_params_find(p, file->tensor[i].name) < 0)
+        if (!knows(p, file->tensor[i].name))
             return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is none of the model's %d",
                            file->path, file->tensor[i].name, p->n);
     VN_TRY(vn_params_layout(p));
-    for (int i = 0; i < p->n; i++) {
-        const vn_param_entry *e = &p->entry[i];
-        VN_TRY(vn_safetensors_need(file, e->name, &e->t, &data));
-        memcpy(p->block + e->offset, data, (size_t)vn_count(&e->t) * sizeof(float));
+    for (int k = 0; k < p->members * p->n; k++) {
+        const vn_param_entry *e = &p->entry[k % p->n];
+        VN_TRY(need_weights(p, k, file, names, &data));
+        memcpy(p->block + k / p->n * p->n_block + e->offset, data,
+               (size_t)vn_count(&e->t) * sizeof(float));
     }
     p->version++;
     return VN_OK;
@@ -120,6 +154,7 @@ vn_status vn_fitted_load(const char *path, vn_fitted **out)
 {
     vn_safetensors *file = NULL;
     vn_fitted *m = NULL;
+    vn_arena names = { 0 };
     vn_status st = VN_OK;
     *out = NULL;
     VN_TRY_DONE(vn_safetensors_read(path, &file));
@@ -127,11 +162,12 @@ vn_status vn_fitted_load(const char *path, vn_fitted **out)
     VN_TRY_DONE(check_finite(file));
     VN_TRY_DONE(vn_fitted_understand(file, format, &m));
     const vn_solver *solver = vn_solver_of(m->def);
-    VN_TRY_DONE(solver ? solver->restore(m, file) : take_weights(m, file));
+    VN_TRY_DONE(solver ? solver->restore(m, file) : take_weights(m, file, &names));
     *out = m;
     m = NULL;
 done:
     vn_fitted_close(m);
+    vn_arena_close(&names);
     vn_safetensors_close(file);
     return st;
 }

@@ -120,12 +120,11 @@ vn_status vn_model_graph_from(const vn_fitted *m, vn_mode mode, int64_t batch, v
 vn_status vn_model_graph_show(const vn_fitted *m, int64_t batch, const char *name,
                               vn_model_graph *out);
 
-/* The states of a TRAIN graph in their order in the STATE block: the bad step, and for fp16 the loss
- * scale f32 and the counts i64 [2] of op rescale. */
-enum { VN_TRAIN_BAD, VN_TRAIN_SCALE, VN_TRAIN_COUNTS, VN_TRAIN_STATES };
-#define VN_TRAIN_STATE_BYTES ((size_t)VN_TRAIN_STATES * VN_STATE_BYTES)
-/* As before the first step: no bad one. */
-vn_status vn_fit_states_begin(const vn_train_options *o, vn_stream *s, void *block);
+/* The states of a TRAIN graph in their order in a member's part of the STATE block: the bad step, and
+ * for fp16 the loss scale f32 and the counts i64 [2] of op rescale. */
+enum { VN_TRAIN_BAD, VN_TRAIN_SCALE, VN_TRAIN_COUNTS };
+/* As before the first step, of every member: no bad one. */
+vn_status vn_fit_states_begin(const vn_fitted *m, vn_stream *s, void *block);
 
 typedef struct vn_progress {
     int64_t step, max_steps;

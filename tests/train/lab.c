@@ -81,8 +81,7 @@ vn_status vn_lab_fit(vn_lab *lab, const vn_fit_hooks *hooks)
 bool vn_lab_same_weights(const vn_fitted *a, const vn_fitted *b)
 {
     const vn_params *p = a->params, *q = b->params;
-    return p->n_block == q->n_block &&
-           !memcmp(p->block, q->block, (size_t)p->n_block * sizeof *p->block);
+    return vn_params_bytes(p) == vn_params_bytes(q) && !memcmp(p->block, q->block, vn_params_bytes(p));
 }
 
 double vn_lab_mae(const vn_lab *lab, int64_t from, int64_t to)
