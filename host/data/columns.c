@@ -333,6 +333,7 @@ vn_status vn_table_look(vn_table *t)
     if (t->format == VN_FORMAT_AUTO && !more && !values)
         return VN_FAIL(VN_E_DATA, "%s: a header, but no rows", t->name);
     if (t->format == VN_FORMAT_AUTO) VN_TRY(detect(t, kind, values, rows));
+    t->looked_to = t->csv.at;
     vn_csv_rewind(&t->csv);
     return VN_OK;
 }
