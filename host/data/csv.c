@@ -67,8 +67,8 @@ char *vn_csv_show(const vn_csv_cell *cell, char out[VN_CSV_SHOWN])
     return out;
 }
 
-/* The separator the first line holds most of; ',' if none. */
-static char detect_delimiter(const char *p, const char *end)
+/* The separator the first line holds most of; ',' if none. *told_to: its end. */
+static char detect_delimiter(const char *p, const char *end, const char **told_to)
 {
     static const char known[] = ",;\t";
     int64_t count[3] = { 0 };
@@ -77,6 +77,7 @@ static char detect_delimiter(const char *p, const char *end)
         const char *at = quoted || !*p ? NULL : strchr(known, *p);
         if (at) count[at - known]++;
     }
+    *told_to = p;
     int best = count[1] > count[0] ? 1 : 0;
     return known[count[2] > count[best] ? 2 : best];
 }
@@ -102,7 +103,7 @@ vn_status vn_csv_open(vn_csv *csv, const char *name, const char *text, size_t n)
     const char *p = csv->text;
     while (p < csv->end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++;
     if (p == csv->end) return VN_FAIL(VN_E_DATA, "%s: the file is empty", name);
-    csv->delimiter = detect_delimiter(p, csv->end);
+    csv->delimiter = detect_delimiter(p, csv->end, &csv->told_to);
     return VN_OK;
 }
 

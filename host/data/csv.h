@@ -24,6 +24,7 @@ typedef struct vn_csv {
     const char *text, *at, *end;
     const char *record;        /* first byte of the record read last */
     int64_t line, record_line; /* where the next one starts; where that one started */
+    const char *told_to; /* end of the line that told the delimiter */
     char delimiter;
     vn_csv_cell *cell; /* [n] of the record read last */
     int64_t n, cap;

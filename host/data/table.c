@@ -382,7 +382,8 @@ static vn_status look(vn_table *t, vn_source *source, char *buffer, const char *
     if (!source->text && lines >= HEAD_LINES) {
         vn_status st = vn_csv_open(&t->csv, t->name, *head, whole_lines);
         if (!st) st = vn_table_look(t);
-        bool seen = !st && t->looked_to < *head + whole_lines; /* else a record may go on behind */
+        const char *end = *head + whole_lines; /* a record that ends there may go on behind */
+        bool seen = !st && t->csv.told_to < end && t->looked_to < end;
         if (st == VN_E_MEMORY || (seen && t->format != VN_FORMAT_ROWS)) return st;
         vn_csv_close(&t->csv);
     }
