@@ -3,7 +3,8 @@
  * A recording keeps its steps. The first time a range of more than one of them is replayed it is
  * captured and instantiated, so that a plan is one graph launch; single steps (the hunt for a bad
  * number, the comparison of two plans) are launched as they are. Kernels of one stream run one
- * after the other, so all steps share the largest scratch. */
+ * after the other, so all steps share the largest scratch. The members of a plan are branches: each has a
+ * stream and scratch of its own, and a recording becomes a graph whose branches run side by side. */
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,10 @@ struct vn_tape {
 struct vn_exec {
     vn_cuda_device *dev;
     vn_cuda_stream *own; /* where graphs are captured: the caller's may be one that cannot be */
-    void *scratch;
+    void *scratch;          /* of every branch, one behind the other */
+    size_t scratch_bytes;   /* of a branch */
+    int branches;           /* members of the plan, at least 1 */
+    vn_stream **side;       /* [branches - 1] streams of those behind the first */
     int n, n_graphs;
     range_graph graph[GRAPHS_MAX];
     vn_step steps[];
@@ -274,6 +278,9 @@ static void drop(vn_exec *exec)
 {
     for (int i = 0; i < exec->n_graphs; i++) cudaGraphExecDestroy(exec->graph[i].exec);
     if (exec->scratch) cudaFree(exec->scratch);
+    for (int b = 1; exec->side && b < exec->branches; b++)
+        if (exec->side[b - 1]) close_stream(exec->side[b - 1]);
+    vn_free(exec->side);
     vn_free(exec);
 }
 
@@ -288,6 +295,42 @@ static size_t most_scratch(const vn_step *steps, int n)
     return most;
 }
 
+static int most_members(const vn_step *steps, int n)
+{
+    int most = 1;
+    for (int i = 0; i < n; i++)
+        if (steps[i].members > most) most = steps[i].members;
+    return most;
+}
+
+/* The branch of step i, behind a step of branch b. */
+static int branch_after(const vn_exec *exec, int i, int b)
+{
+    return exec->branches == 1 || exec->steps[i].members ? 0 : b + 1;
+}
+
+/* Streams and scratch of the branches; each step gets the scratch of its own. */
+static vn_status open_branches(vn_exec *exec)
+{
+    enum { ALIGN = 256 };
+    size_t bytes = most_scratch(exec->steps, exec->n), front = VN_TICKETS * sizeof(unsigned);
+    exec->branches = most_members(exec->steps, exec->n);
+    if (bytes) exec->scratch_bytes = (front + bytes + ALIGN - 1) / ALIGN * ALIGN;
+    if (bytes)
+        VN_TRY(alloc(&exec->dev->base, VN_MEM_DEVICE, exec->scratch_bytes * (size_t)exec->branches,
+                     &exec->scratch));
+    for (int i = 0, b = 0; i < exec->n && bytes; i++) {
+        b = branch_after(exec, i, b);
+        exec->steps[i].call.scratch = (char *)exec->scratch + exec->scratch_bytes * (size_t)b + front;
+    }
+    if (exec->branches == 1) return VN_OK;
+    exec->side = vn_calloc((size_t)exec->branches, sizeof *exec->side);
+    if (!exec->side) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int b = 1; b < exec->branches; b++)
+        VN_TRY(open_stream(&exec->dev->base, &exec->side[b - 1]));
+    return VN_OK;
+}
+
 static vn_status record(vn_stream *base, const vn_step *steps, int n, double flops, vn_exec **out)
 {
     vn_cuda_stream *s = (vn_cuda_stream *)base;
@@ -299,23 +342,26 @@ static vn_status record(vn_stream *base, const vn_step *steps, int n, double flo
     exec->own = s;
     exec->n = n;
     if (n) memcpy(exec->steps, steps, (size_t)n * sizeof *steps);
-    size_t bytes = most_scratch(steps, n), front = VN_TICKETS * sizeof(unsigned);
-    vn_status st = VN_OK;
-    if (bytes) st = alloc(&s->dev->base, VN_MEM_DEVICE, front + bytes, &exec->scratch);
+    vn_status st = open_branches(exec);
     if (st) {
         drop(exec);
         return vn_trail(st, __FILE__, __LINE__);
     }
-    for (int i = 0; i < n && bytes; i++)
-        exec->steps[i].call.scratch = (char *)exec->scratch + front;
     *out = exec;
     return VN_OK;
 }
 
-static void launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
+/* The branches leave s and come back to it; a step alone stays on it. */
+static vn_status launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
 {
-    for (int i = first; i < last; i++)
-        exec->steps[i].kernel->launch(&exec->steps[i].call, &s->base);
+    bool apart = exec->branches > 1 && last - first > 1;
+    for (int b = 1; apart && b < exec->branches; b++) VN_TRY(after(exec->side[b - 1], &s->base));
+    for (int i = first, b = 0; i < last; i++) {
+        b = branch_after(exec, i, b);
+        exec->steps[i].kernel->launch(&exec->steps[i].call, apart && b ? exec->side[b - 1] : &s->base);
+    }
+    for (int b = 1; apart && b < exec->branches; b++) VN_TRY(after(&s->base, exec->side[b - 1]));
+    return VN_OK;
 }
 
 static vn_status begin_capture(vn_cuda_stream *s)
@@ -342,8 +388,10 @@ static vn_status capture(vn_exec *exec, int first, int last, cudaGraphExec_t *ou
 {
     int nodes;
     VN_TRY(begin_capture(exec->own));
-    launch_range(exec->own, exec, first, last);
-    return end_capture(exec->own, out, &nodes);
+    vn_status st = launch_range(exec->own, exec, first, last);
+    vn_status ended = end_capture(exec->own, out, &nodes); /* it must end, whatever came */
+    if (st && !ended) cudaGraphExecDestroy(*out);
+    return st ? st : ended;
 }
 
 /* The graph of a range, made at its first use; *out NULL where there is room for no more. */
@@ -372,7 +420,7 @@ static vn_status replay(vn_stream *base, vn_exec *exec, int first, int last)
         CUDA_TRY(cudaGraphLaunch(graph, s->handle), "replaying the steps");
         return VN_OK;
     }
-    launch_range(s, exec, first, last);
+    VN_TRY(launch_range(s, exec, first, last));
     CUDA_TRY(cudaGetLastError(), "launching kernels");
     return VN_OK;
 }

@@ -43,20 +43,30 @@ using Guard = std::lock_guard<std::recursive_mutex>;
 
 } // namespace
 
+/* Work of a graph and the nodes it comes after, all of them before it in the list. */
+struct Node {
+    Work work;
+    std::vector<size_t> after;
+};
 struct CUgraph_st {
-    std::vector<Work> work;
+    uint64_t number; /* of its capture */
+    std::vector<Node> nodes;
 };
 struct CUgraphExec_st {
-    std::vector<Work> work;
+    std::vector<Node> nodes;
 };
 struct CUstream_st {
     std::deque<Work> queue;
     CUgraph_st *capture = nullptr;
     bool capture_broken = false;
+    bool joined = false;      /* it came into the capture of another stream, by an event */
+    std::vector<size_t> tail; /* what its next node comes after */
 };
 struct CUevent_st {
     std::shared_ptr<Counter> counter = std::make_shared<Counter>();
     bool timed = true;
+    uint64_t captured = 0;    /* the capture of its last record, 0: none */
+    std::vector<size_t> tail; /* where in it */
 };
 
 namespace
@@ -98,10 +108,56 @@ cudaError_t refuse_in_capture(const char *call)
 
 void put(CUstream_st *s, Work work)
 {
-    if (s->capture)
-        s->capture->work.push_back(std::move(work));
-    else
+    if (!s->capture) {
         s->queue.push_back(std::move(work));
+        return;
+    }
+    std::vector<Node> &nodes = s->capture->nodes;
+    nodes.push_back({ std::move(work), s->tail });
+    s->tail = { nodes.size() - 1 };
+}
+
+/* The capture under way of this number; NULL: it has ended. */
+CUgraph_st *capture_of(uint64_t number)
+{
+    for (CUstream_st *s : streams)
+        if (s->capture && s->capture->number == number) return s->capture;
+    return nullptr;
+}
+
+/* The nodes in an order that what each comes after allows, drawn among all such. */
+std::vector<size_t> legal_order(const std::vector<Node> &nodes)
+{
+    std::vector<std::vector<size_t>> then(nodes.size());
+    std::vector<size_t> order, able, missing(nodes.size());
+    for (size_t i = 0; i < nodes.size(); i++) {
+        missing[i] = nodes[i].after.size();
+        for (size_t other : nodes[i].after) then[other].push_back(i);
+        if (!missing[i]) able.push_back(i);
+    }
+    while (!able.empty()) {
+        std::swap(able[emu::random_bits() % able.size()], able.back());
+        size_t i = able.back();
+        able.pop_back();
+        order.push_back(i);
+        for (size_t other : then[i])
+            if (!--missing[other]) able.push_back(other);
+    }
+    return order;
+}
+
+/* Whether all that the joined streams did comes before what `origin` does next. */
+bool all_joined(const CUstream_st *origin)
+{
+    const std::vector<Node> &nodes = origin->capture->nodes;
+    std::vector<bool> before(nodes.size());
+    for (size_t i : origin->tail) before[i] = true;
+    for (size_t i = nodes.size(); i-- > 0;)
+        for (size_t other : nodes[i].after)
+            if (before[i]) before[other] = true;
+    for (bool b : before)
+        if (!b) return false;
+    return true;
 }
 
 /* What a call answers where the device is gone, or a kernel did wrong before. */
@@ -320,6 +376,8 @@ const char *cudaGetErrorString(cudaError_t error)
         return "invalid resource handle";
     case cudaErrorStreamCaptureUnsupported:
         return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureUnjoined:
+        return "capturing stream has unjoined work";
     case cudaErrorStreamCaptureInvalidated:
         return "operation failed due to a previous error during capture";
     default:
@@ -494,12 +552,15 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, uns
 {
     Guard guard(lock);
     CUstream_st *s = stream_of(stream);
-    if (s->capture && flags == cudaEventRecordExternal)
+    event->captured = 0;
+    if (s->capture && flags == cudaEventRecordExternal) {
         put(s, { nullptr, nullptr, 0, event->counter });
-    else if (s->capture)
-        return refuse_in_capture("cudaEventRecord, which the emulation does not capture,");
-    else
+    } else if (s->capture) { /* a place in the graph, no node */
+        event->captured = s->capture->number;
+        event->tail = s->tail;
+    } else {
         put(s, record_of(event->counter));
+    }
     return cudaSuccess;
 }
 
@@ -507,9 +568,22 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 {
     Guard guard(lock);
     CUstream_st *s = stream_of(stream);
-    if (s->capture)
-        return refuse_in_capture("cudaStreamWaitEvent, which the emulation does not capture,");
-    put(s, { nullptr, event->counter, event->counter->asked, nullptr });
+    if (!event->captured) {
+        if (s->capture) return refuse_in_capture("a wait for an event of no capture");
+        put(s, { nullptr, event->counter, event->counter->asked, nullptr });
+        return cudaSuccess;
+    }
+    CUgraph_st *graph = capture_of(event->captured);
+    if (!graph) return cudaErrorCapturedEvent;
+    if (s == &legacy) return cudaErrorStreamCaptureImplicit;
+    if (s->capture && s->capture != graph) return refuse_in_capture("a wait for another capture");
+    if (!s->capture) { /* the stream joins */
+        s->capture = graph;
+        s->capture_broken = false;
+        s->joined = true;
+        s->tail.clear();
+    }
+    s->tail.insert(s->tail.end(), event->tail.begin(), event->tail.end());
     return cudaSuccess;
 }
 
@@ -518,9 +592,11 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
 {
     Guard guard(lock);
+    static uint64_t captures;
     if (!stream || stream->capture) return cudaErrorStreamCaptureUnsupported;
-    stream->capture = new CUgraph_st;
-    stream->capture_broken = false;
+    stream->capture = new CUgraph_st{ ++captures, {} };
+    stream->capture_broken = stream->joined = false;
+    stream->tail.clear();
     return cudaSuccess;
 }
 
@@ -529,11 +605,14 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     Guard guard(lock);
     *graph = nullptr;
     if (!stream || !stream->capture) return cudaErrorInvalidValue;
+    if (stream->joined) return cudaErrorStreamCaptureUnmatched;
     CUgraph_st *captured = stream->capture;
-    stream->capture = nullptr;
-    if (stream->capture_broken) {
+    bool whole = all_joined(stream);
+    for (CUstream_st *s : streams)
+        if (s->capture == captured) s->capture = nullptr;
+    if (stream->capture_broken || !whole) {
         delete captured;
-        return cudaErrorStreamCaptureInvalidated;
+        return whole ? cudaErrorStreamCaptureInvalidated : cudaErrorStreamCaptureUnjoined;
     }
     *graph = captured;
     return cudaSuccess;
@@ -542,13 +621,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *n)
 {
     if (nodes) return cudaErrorInvalidValue;
-    *n = graph->work.size();
+    *n = graph->nodes.size();
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
-    *exec = new CUgraphExec_st{ graph->work };
+    *exec = new CUgraphExec_st{ graph->nodes };
     return cudaSuccess;
 }
 
@@ -558,7 +637,10 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     CUstream_st *s = stream_of(stream);
     if (s->capture) return refuse_in_capture("cudaGraphLaunch");
     if (cudaError_t e = state()) return e;
-    for (const Work &w : exec->work) put(s, w.recorded ? record_of(w.recorded) : w);
+    for (size_t i : legal_order(exec->nodes)) {
+        const Work &w = exec->nodes[i].work;
+        put(s, w.recorded ? record_of(w.recorded) : w);
+    }
     return cudaSuccess;
 }
 

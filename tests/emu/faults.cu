@@ -427,6 +427,34 @@ static void run_capture_allocates()
     wrong |= refused && cudaStreamEndCapture(s, &graph) == cudaErrorStreamCaptureInvalidated;
 }
 
+/* A graph whose second half is a branch. */
+template <bool WAITS, bool JOINS> static void run_branch()
+{
+    float *a = device_memory(), *b = device_memory(), *c = device_memory(), host[N];
+    cudaStream_t s, side;
+    cudaEvent_t fork, join;
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
+    cudaStreamCreateWithFlags(&side, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&fork, cudaEventDisableTiming);
+    cudaEventCreateWithFlags(&join, cudaEventDisableTiming);
+    cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
+    if (!WAITS) cudaEventRecord(fork, s);
+    vn_launch("first", add_one, dim3(1), dim3(N), 0, s, a, b);
+    if (WAITS) cudaEventRecord(fork, s);
+    cudaStreamWaitEvent(side, fork, 0);
+    vn_launch("branch", add_one, dim3(1), dim3(N), 0, side, b, c);
+    cudaEventRecord(join, side);
+    if (JOINS) cudaStreamWaitEvent(s, join, 0);
+    if (cudaStreamEndCapture(s, &graph)) _exit(1);
+    cudaGraphInstantiate(&exec, graph, 0);
+    cudaGraphLaunch(exec, s);
+    cudaStreamSynchronize(s);
+    fetch(c, host);
+    wrong |= host[0] != 2;
+}
+
 static void run_freed()
 {
     float *a = device_memory(), *b = device_memory();
@@ -492,6 +520,9 @@ static const struct {
     { "a barrier met at two places", run_divergent, ALL, true },
     { "a deadlock", run_deadlock, ALL, true },
     { "a barrier after some returned", run_early_return, ALL, true },
+    { "a branch of a graph, as it should be", run_branch<true, true>, 0, false },
+    { "a branch that does not wait for what it reads", run_branch<false, true>, ALL, false },
+    { "a branch that never comes back", run_branch<true, false>, ALL, true },
     { "a lane outside the mask", run_outside_mask, ALL, true },
     { "shared memory that nobody wrote", run_not_initialised, ALL, true },
     { "a race in a warp", run_warp_race, ALL, false },

@@ -87,6 +87,29 @@ START_TEST(fp16_leaves_out_the_same_steps_however_far_the_host_is_ahead)
 }
 END_TEST
 
+/* Members are branches of one graph, each with what it would have alone. */
+START_TEST(members_side_by_side_give_the_bits_of_each_alone)
+{
+    static const char *const seeds[] = { "1", "2", "3" };
+    static const vn_setting three[] = { { "ensemble_size", "3" }, { "max_steps", "6" }, { 0 } };
+    vn_fit_hooks hooks = { .steps_per_launch = ahead[_i] };
+    vn_lab all;
+    open_lab(&all, "nhits", three);
+    ck_assert_msg(!vn_lab_fit(&all, &hooks), "%s", vn_last_message());
+    const vn_params *p = all.m->params;
+    for (int s = 0; s < 3; s++) {
+        const vn_setting alone[] = { { "seed", seeds[s] }, { "max_steps", "6" }, { 0 } };
+        vn_lab one;
+        open_lab(&one, "nhits", alone);
+        ck_assert_msg(!vn_lab_fit(&one, NULL), "%s", vn_last_message());
+        ck_assert(!memcmp(one.m->params->block, p->block + s * p->n_block,
+                          vn_params_bytes(one.m->params)));
+        vn_lab_close(&one);
+    }
+    vn_lab_close(&all);
+}
+END_TEST
+
 /* The sentence names the step and the node, as on the CPU. */
 START_TEST(a_bad_step_is_found_late_and_named_right)
 {
@@ -199,6 +222,7 @@ Suite *vn_suite_fit_device(void)
     TCase *c = tcase_create("fit_device");
     tcase_set_timeout(c, 120);
     if (vn_test_device()) {
+        tcase_add_loop_test(c, members_side_by_side_give_the_bits_of_each_alone, 0, 2);
         tcase_add_loop_test(c, any_number_of_steps_a_launch_gives_the_same_bits, 0, N_AHEAD);
         tcase_add_loop_test(c, a_bad_step_is_found_late_and_named_right, 0, N_AHEAD);
         tcase_add_loop_test(c, fp16_leaves_out_the_same_steps_however_far_the_host_is_ahead, 0,
