@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "device/kernel.h"
 
-#define VN_BACKEND_ABI 6
+#define VN_BACKEND_ABI 7
 
 typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
 typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
@@ -70,6 +70,9 @@ struct vn_backend {
     vn_status (*record)(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **exec);
     vn_status (*replay)(vn_stream *s, vn_exec *exec, int first, int last); /* steps [first, last) */
     void (*drop)(vn_exec *exec);
+    /* Fixed inputs (vn_call) are there, or have changed: kernels keep anew what they keep of them. Until
+     * the first time they keep nothing. May be NULL: none does. */
+    vn_status (*settle)(vn_stream *s, vn_exec *exec);
     /* Marks; the three may be NULL: calls return when they are done. */
     vn_status (*mark)(vn_stream *s, int slot);  /* what is queued on s now ends at the mark */
     vn_status (*reach)(vn_stream *s, int slot); /* the host waits for the last mark of the slot */

@@ -171,6 +171,12 @@ vn_status vn_replay(vn_stream *s, vn_exec *exec, int first, int last)
     return VN_OK;
 }
 
+vn_status vn_settle(vn_stream *s, vn_exec *exec)
+{
+    if (s->backend->settle) VN_TRY(s->backend->settle(s, exec));
+    return VN_OK;
+}
+
 void vn_exec_drop(vn_stream *s, vn_exec *exec)
 {
     if (s && exec) s->backend->drop(exec);

@@ -40,6 +40,7 @@ vn_status vn_stream_after(vn_stream *s, vn_stream *other);
 
 vn_status vn_record(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **exec);
 vn_status vn_replay(vn_stream *s, vn_exec *exec, int first, int last);
+vn_status vn_settle(vn_stream *s, vn_exec *exec);
 void vn_exec_drop(vn_stream *s, vn_exec *exec);
 
 /* Marks and tapes (device/backend.h). Without them: reaching returns at once, there is no time between

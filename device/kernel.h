@@ -124,6 +124,8 @@ typedef struct vn_call {
     vn_tensor in[VN_MAX_IN], out[VN_MAX_OUT];
     const void *attr;  /* vn_attr_* of the op */
     void *scratch;     /* the shared bytes the kernel asked for, 64-byte aligned */
+    uint32_t fixed;    /* bit i: input i stays as it is from one settling of the recording to the next */
+    void *kept;        /* what the kernel's `settle` made of them, 64-byte aligned; NULL: nothing yet */
     uint32_t node;     /* index in the graph, for messages */
     const vn_run *run;
 } vn_call;
@@ -166,6 +168,8 @@ typedef struct vn_kernel {
     vn_scratch (*scratch)(const vn_call *c);  /* NULL: none */
     void (*launch)(const vn_call *c, vn_stream *s);
     bool meets; /* of a CPU kernel: its lanes wait for each other, so all must run at once */
+    size_t (*keep)(const vn_call *c); /* bytes worth keeping of inputs that are fixed; NULL or 0: none */
+    void (*settle)(const vn_call *c, vn_stream *s); /* makes c->kept of them; lanes share it as launch */
 } vn_kernel;
 
 /* A call bound to the kernel chosen for it. */

@@ -39,6 +39,8 @@ struct vn_exec {
     cpu_device *dev;
     int lanes, n;
     void *shared, *per_lane;          /* one block each, for all steps in turn */
+    void *kept;                       /* of all steps; they see it once it is settled */
+    size_t kept_bytes;
     size_t shared_bytes, lane_bytes;  /* multiples of LINE; lane_bytes: of one lane */
     size_t shared_block;              /* bytes at shared: where lanes have members of their own, of each */
     size_t lane_block;                /* bytes at per_lane */
@@ -137,6 +139,7 @@ static void drop(vn_exec *exec)
     if (!exec) return;
     if (exec->shared) vn_free_aligned(exec->shared, exec->shared_block);
     if (exec->per_lane) vn_free_aligned(exec->per_lane, exec->lane_block);
+    if (exec->kept) vn_free_aligned(exec->kept, exec->kept_bytes);
     vn_free(exec);
 }
 
@@ -187,6 +190,21 @@ static vn_status make_scratch(vn_exec *exec)
     return VN_OK;
 }
 
+/* Bytes a step keeps of its fixed inputs, a multiple of LINE. */
+static size_t kept_by(const vn_step *step)
+{
+    if (!step->call.fixed || !step->kernel->keep) return 0;
+    return (step->kernel->keep(&step->call) + LINE - 1) / LINE * LINE;
+}
+
+static vn_status make_kept(vn_exec *exec)
+{
+    for (int i = 0; i < exec->n; i++) exec->kept_bytes += kept_by(&exec->steps[i]);
+    if (!exec->kept_bytes) return VN_OK;
+    exec->kept = vn_alloc_aligned(exec->kept_bytes, LINE);
+    return exec->kept ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+}
+
 static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops, vn_exec **out)
 {
     size_t bytes;
@@ -199,7 +217,9 @@ static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops,
     exec->n = n;
     exec->lanes = flops < lane_flops ? 1 : vn_team_size(exec->dev->team);
     if (n) memcpy(exec->steps, steps, bytes);
+    for (int i = 0; i < n; i++) exec->steps[i].call.kept = NULL;
     vn_status st = make_scratch(exec);
+    if (!st) st = make_kept(exec);
     if (st) {
         drop(exec);
         return vn_trail(st, __FILE__, __LINE__);
@@ -297,6 +317,48 @@ static vn_status replay(vn_stream *s, vn_exec *exec, int first, int last)
     return VN_OK;
 }
 
+/* ---- settling ---- */
+
+/* Steps that keep something: a phase each. */
+typedef struct settling {
+    vn_exec *exec;
+    int at;
+} settling;
+
+static void settle_part(void *arg, int phase, vn_lane *part, int lane)
+{
+    const settling *w = arg;
+    const vn_step *step = &w->exec->steps[w->at];
+    vn_cpu_stream s = { { &vn_backend_cpu }, part, NULL };
+    (void)phase, (void)lane;
+    step->kernel->settle(&step->call, &s.base);
+}
+
+static void settle_next(void *arg, int phase, int lane)
+{
+    settling *w = arg;
+    (void)phase, (void)lane;
+    do w->at++;
+    while (w->at < w->exec->n && !w->exec->steps[w->at].call.kept);
+}
+
+static vn_status settle(vn_stream *s, vn_exec *exec)
+{
+    vn_phases phases = { 0, NULL, settle_part, settle_next };
+    settling w = { exec, -1 };
+    char *kept = exec->kept;
+    (void)s;
+    for (int i = 0; i < exec->n && kept; i++) {
+        size_t bytes = kept_by(&exec->steps[i]);
+        exec->steps[i].call.kept = bytes ? kept : NULL;
+        kept += bytes;
+        phases.n += bytes > 0;
+    }
+    settle_next(&w, 0, 0);
+    vn_team_walk(exec->dev->team, 0, &phases, &w);
+    return VN_OK;
+}
+
 const vn_backend vn_backend_cpu = {
     .abi = VN_BACKEND_ABI,
     .name = "cpu",
@@ -316,4 +378,5 @@ const vn_backend vn_backend_cpu = {
     .record = record,
     .replay = replay,
     .drop = drop,
+    .settle = settle,
 };

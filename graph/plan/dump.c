@@ -46,6 +46,12 @@ static void put_places(const vn_plan *plan, int k, vn_text *out)
     }
 }
 
+/* Bytes that the kernel keeps of weights between runs. */
+static size_t keeps(const vn_step *s)
+{
+    return s->call.fixed && s->kernel->keep ? s->kernel->keep(&s->call) : 0;
+}
+
 /* The kernels passed over, each on a line of its own with a margin. */
 static void put_why(const char *why, vn_text *out)
 {
@@ -68,8 +74,10 @@ void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out)
         vn_attr_print(vn_op_about(s->call.op)->attr, s->call.attr, out);
         vn_text_printf(out, "} ");
         put_places(plan, k, out);
-        vn_text_printf(out, "  %.3g flop %.3g bytes\n", plan->step_cost[k].flops,
+        vn_text_printf(out, "  %.3g flop %.3g bytes", plan->step_cost[k].flops,
                        plan->step_cost[k].bytes);
+        if (keeps(s)) vn_text_printf(out, ", keeps %zu", keeps(s));
+        vn_text_printf(out, "\n");
         if (why && plan->step_note[k]) vn_text_printf(out, "         %s\n", plan->step_note[k]);
         if (why) put_why(plan->step_why[k], out);
     }
@@ -86,8 +94,8 @@ static void put_json_step(const vn_plan *plan, int k, vn_text *out)
     vn_text_printf(out, ", \"op\": \"%s\", \"kernel\": \"%s\", \"shapes\": ",
                    vn_op_about(s->call.op)->name, s->kernel->name);
     vn_text_json(out, shapes.s ? shapes.s : "");
-    vn_text_printf(out, ", \"flops\": %.0f, \"bytes\": %.0f, \"why\": ", plan->step_cost[k].flops,
-                   plan->step_cost[k].bytes);
+    vn_text_printf(out, ", \"flops\": %.0f, \"bytes\": %.0f, \"keeps\": %zu, \"why\": ",
+                   plan->step_cost[k].flops, plan->step_cost[k].bytes, keeps(s));
     vn_text_json(out, plan->step_why[k] ? plan->step_why[k] : "");
     vn_text_printf(out, ", \"note\": ");
     vn_text_json(out, plan->step_note[k] ? plan->step_note[k] : "");

@@ -60,14 +60,20 @@ vn_status vn_plan_put(vn_plan *plan)
     return vn_stream_wait(plan->stream);
 }
 
-vn_status vn_plan_queue(vn_plan *plan, vn_stream *s)
+vn_status vn_plan_prepare(vn_plan *plan, vn_stream *s)
 {
     const uint64_t *version = plan->config.version;
-    if (plan->n_prologue && (!plan->prologue_done || plan->version != *version)) {
-        VN_TRY(vn_replay(s, plan->exec, 0, plan->n_prologue));
-        plan->version = *version;
-        plan->prologue_done = true;
-    }
+    if (!version || (plan->prologue_done && plan->version == *version)) return VN_OK;
+    if (plan->n_prologue) VN_TRY(vn_replay(s, plan->exec, 0, plan->n_prologue));
+    VN_TRY(vn_settle(s, plan->exec));
+    plan->version = *version;
+    plan->prologue_done = true;
+    return VN_OK;
+}
+
+vn_status vn_plan_queue(vn_plan *plan, vn_stream *s)
+{
+    VN_TRY(vn_plan_prepare(plan, s));
     return vn_replay(s, plan->exec, plan->n_prologue, plan->n_steps);
 }
 

@@ -69,6 +69,10 @@ vn_status vn_plan_layout(vn_plan *plan, const vn_graph *g);
 /* True if a step writes the parameters, moments or state: the optimizer. */
 bool vn_plan_is_update(const vn_plan *plan, int step);
 
+/* exec.c: where the parameters' version has moved since the last time, the prologue, and what kernels
+ * keep of weights, anew. */
+vn_status vn_plan_prepare(vn_plan *plan, vn_stream *s);
+
 /* exec.c: copies of the given host memory to and from the device around a run. */
 vn_status vn_plan_move_feed(vn_plan *plan, const void *feed);
 vn_status vn_plan_move_read(vn_plan *plan, void *read);

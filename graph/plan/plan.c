@@ -120,6 +120,26 @@ static vn_tensor tensor_of(const vn_plan *plan, vn_val v, int member)
     return t;
 }
 
+/* Does a run leave the parameters alone? Then a new version tells of all changes. */
+static bool only_reads(const vn_plan *plan, const vn_graph *g, const bool *keep)
+{
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_out; i++) {
+            vn_home home = plan->place[g->nodes[k].out[i]].home;
+            bool view = vn_op_about(g->nodes[k].op)->view;
+            if (keep[k] && g->nodes[k].out[i] && home == VN_HOME_PARAM && !view) return false;
+        }
+    return plan->config.version != NULL;
+}
+
+/* Parameters, constants and what the prologue makes of them. */
+static bool is_fixed(const vn_graph *g, const bool *early, vn_val v)
+{
+    const vn_value *value = &g->values[v];
+    if (v && value->node >= 0) return early[value->node];
+    return v && (value->home == VN_HOME_PARAM || value->home == VN_HOME_CONST);
+}
+
 static vn_status make_call(vn_plan *plan, const vn_graph *g, int node, vn_call *call)
 {
     const vn_node *n = &g->nodes[node];
@@ -189,12 +209,15 @@ static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, 
         !plan->step_cost || !plan->step_out)
         return VN_E_MEMORY;
     int next[2] = { plan->n_prologue, 0 };
+    bool fixed = only_reads(plan, g, keep);
     for (int k = 0; k < g->n_nodes; k++) {
         const vn_node *node = &g->nodes[k];
         if (!keep[k] || vn_op_about(node->op)->view) continue;
         int at = next[early[k]];
         next[early[k]] += plan->members;
         VN_TRY(make_call(plan, g, k, &plan->steps[at].call));
+        for (int i = 0; i < node->n_in && fixed && !early[k]; i++)
+            if (is_fixed(g, early, node->in[i])) plan->steps[at].call.fixed |= (uint32_t)1 << i;
         VN_TRY(choose_kernel(plan, node, at));
         plan->step_path[at] = vn_arena_text(&plan->arena, node->path, strlen(node->path));
         if (!plan->step_path[at]) return VN_E_MEMORY;

@@ -59,6 +59,7 @@ vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n)
 {
     where[0] = 0;
     VN_TRY(vn_plan_move_feed(plan, plan->host_feed));
+    VN_TRY(vn_plan_prepare(plan, plan->stream));
     for (int k = 0; k < plan->n_steps; k++) {
         if (vn_plan_is_update(plan, k)) continue;
         VN_TRY(run_step(plan, k));
@@ -150,6 +151,9 @@ vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_
     memcpy(b->host_feed, a->host_feed, a->bytes[VN_HOME_FEED]);
     VN_TRY(vn_plan_move_feed(a, a->host_feed));
     VN_TRY(vn_plan_move_feed(b, b->host_feed));
+    a->prologue_done = b->prologue_done = false; /* whether or not a version tells of new weights */
+    VN_TRY(vn_plan_prepare(a, a->stream));
+    VN_TRY(vn_plan_prepare(b, b->stream));
     for (int k = 0; k < a->n_steps; k++) {
         if (vn_plan_is_update(a, k)) continue;
         double terms;

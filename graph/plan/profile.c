@@ -96,7 +96,7 @@ static void put_step(const vn_plan *plan, int k, double us, double all, vn_text 
 
 vn_status vn_plan_time(vn_plan *plan, double seconds, double *us)
 {
-    vn_status st = VN_OK;
+    vn_status st = vn_plan_prepare(plan, plan->stream);
     for (int k = 0; k < plan->n_steps; k++) us[k] = 1e30;
     if (vn_stream_has_tapes(plan->stream) && vn_stream_has_marks(plan->stream))
         return time_by_marks(plan, seconds, us);

@@ -112,12 +112,7 @@ static vn_status start_some(vn_plan *plan)
 
 static vn_status start(vn_plan *plan)
 {
-    const uint64_t *version = plan->config.version;
-    if (plan->n_prologue && (!plan->prologue_done || plan->version != *version)) {
-        VN_TRY(vn_replay(plan->stream, plan->exec, 0, plan->n_prologue));
-        plan->version = *version;
-        plan->prologue_done = true;
-    }
+    VN_TRY(vn_plan_prepare(plan, plan->stream));
     while (plan->started < plan->pushed) VN_TRY(start_some(plan));
     return VN_OK;
 }

@@ -74,10 +74,17 @@ static void fetch_line(job *w, vn_tile *t)
     }
 }
 
+/* The block of k at hand of a panel that is kept. */
+static const float *kept_panel(const job *w, int64_t panel)
+{
+    return w->g->kept + (panel * w->g->k + w->k0) * VN_TILE_COLS;
+}
+
 /* Is a panel read where it lies? Its rows must be contiguous and whole. Packing is not paid back by
  * a few tiles of rows, nor where A is transposed: B then changes as often as A. */
 static bool in_place(const vn_gemm *g, const vn_part *p, int64_t panel)
 {
+    if (g->kept) return true;
     return g->b_col == 1 && panel_cols(g, panel) == VN_TILE_COLS &&
            (g->a_k != 1 || p->tile_end - p->tile <= FEW_TILES);
 }
@@ -93,7 +100,11 @@ static void fetch_panel(const job *w, int64_t n, int64_t col, vn_tile *t)
 {
     const vn_gemm *g = w->g;
     const float *b = w->b + w->k0 * g->b_k + col * g->b_col;
-    if (n > 1 || (g->b_col != 1 && g->b_col != w->depth)) return;
+    if (g->kept && n * LINE < VN_TILE_COLS) {
+        t->ahead = kept_panel(w, col / VN_TILE_COLS) + n * w->depth * LINE;
+        t->ahead_k = LINE;
+    }
+    if (g->kept || n > 1 || (g->b_col != 1 && g->b_col != w->depth)) return;
     t->ahead = b + (g->b_col == 1 ? n * LINE : n * w->depth * LINE);
     t->ahead_k = g->b_col == 1 ? g->b_k : LINE;
 }
@@ -125,8 +136,8 @@ static void multiply(job *w, const vn_part *p, int64_t index, int64_t panel, int
         if (g->a_k != 1) fetch_line(w, &t);
         if (one_by_one(g, p) && panel + 1 < p->panel_end)
             fetch_panel(w, index - p->tile, col + VN_TILE_COLS, &t);
-        t.b = lies ? w->b + w->k0 * g->b_k + col : packed;
-        t.b_k = lies ? g->b_k : VN_TILE_COLS;
+        t.b = g->kept ? kept_panel(w, panel) : lies ? w->b + w->k0 * g->b_k + col : packed;
+        t.b_k = lies && !g->kept ? g->b_k : VN_TILE_COLS;
         t.c = w->c + row * g->n + col;
         t.bias = g->bias && last ? g->bias + col : NULL;
         vn_tile_part(&t, rows, cols);

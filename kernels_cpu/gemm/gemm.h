@@ -14,6 +14,7 @@ typedef struct vn_gemm {
     int64_t b_k, b_col;        /* steps in B along k and between columns: one of them is 1 */
     float *c;
     int64_t act;               /* line of unary.def */
+    const float *kept; /* B as vn_gemm_settle packed it, all of k a panel; NULL: not kept */
 } vn_gemm;
 
 /* The product of a call of linear: x [m, k], W [n, k]. */
@@ -24,7 +25,8 @@ static inline vn_gemm vn_gemm_of_linear(const vn_call *c)
     return (vn_gemm){ .groups = 1, .m = k ? vn_count(&c->in[0]) / k : 0, .n = n, .k = k,
                       .a = c->in[0].data, .b = w->data, .bias = c->in[2].data, .a_row = k,
                       .a_k = 1, .b_k = 1, .b_col = k, .c = c->out[0].data,
-                      .act = ((const vn_attr_linear *)c->attr)->act };
+                      .act = ((const vn_attr_linear *)c->attr)->act,
+                      .kept = c->kept };
 }
 
 /* Of a call of matmul. */
@@ -56,7 +58,7 @@ static inline const char *vn_matmul_unfit(const vn_call *c)
     return vn_gemm_of_matmul(c).k < 1 ? "depth is 0" : NULL;
 }
 
-/* Up to so many rows a layer is dot products along the rows of W, which is read once. */
+/* Up to so many rows are no tiles: B is read once, for all of them (rows.c). */
 enum { VN_FEW_ROWS = 4 };
 
 /* Scratch of every lane for a product. */
@@ -65,10 +67,21 @@ vn_scratch VN_SIMD(gemm_scratch)(const vn_gemm *g);
 /* Called on every lane; does its part and returns without waiting for the others. */
 void VN_SIMD(gemm)(const vn_gemm *g, vn_stream *s);
 
+/* Is g of few rows for rows.c? B is kept, or its columns or rows lie side by side. */
+bool VN_SIMD(gemm_is_rows)(const vn_gemm *g);
+void VN_SIMD(gemm_rows)(const vn_gemm *g, const vn_lane *lane);
+
+/* B of one product for many runs: bytes of its panels, 0 where they are not worth keeping, and the
+ * lane's share of packing them. */
+size_t VN_SIMD(gemm_keep)(const vn_gemm *g);
+void VN_SIMD(gemm_settle)(const vn_gemm *g, float *kept, const vn_lane *lane);
+
 /* The same for factors of type `type`, bf16 or f16; and the layer of few rows. */
 vn_scratch VN_LOW(gemm_scratch)(const vn_gemm *g);
 void VN_LOW(gemm)(const vn_gemm *g, vn_dtype type, vn_stream *s);
 void VN_LOW(gemm_rows)(const vn_gemm *g, vn_dtype type, const vn_lane *lane);
+size_t VN_LOW(gemm_keep)(const vn_gemm *g);
+void VN_LOW(gemm_settle)(const vn_gemm *g, vn_dtype type, float *kept, const vn_lane *lane);
 
 /* y = f(y) for n floats, f a line of unary.def. */
 void VN_SIMD(gemm_activate)(int64_t act, float *y, int64_t n);

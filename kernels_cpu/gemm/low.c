@@ -24,7 +24,8 @@ typedef struct job {
     float *c;
     int64_t tiles;        /* of the whole product */
     int64_t k0, depth;    /* the block of k at hand */
-    float *panels, *rows; /* packed B, packed A */
+    const float *panels;  /* packed B: kept, or in `room` */
+    float *room, *rows;   /* for packed B, for packed A */
 } job;
 
 static int64_t words_of(int64_t depth)
@@ -169,18 +170,31 @@ static void multiply(job *w, int64_t index, int64_t panel, int64_t end)
     }
 }
 
+/* Panels [panel, end) of the block of k at hand, one after the other. */
+static void pack_panels(const job *w, int64_t panel, int64_t end, float *packed)
+{
+    for (int64_t i = panel; i < end; i++, packed += words_of(w->depth) * VN_TILE_COLS) {
+        if (w->type == VN_BF16)
+            pack_panel(VN_BF16, w, i, packed);
+        else
+            pack_panel(VN_F16, w, i, packed);
+    }
+}
+
+/* Where a panel of the block at hand is kept: all panels of a block, then those of the next. */
+static int64_t kept_at(const job *w, int64_t panel)
+{
+    int64_t panels = vn_tiles(w->g->n, VN_TILE_COLS);
+    return (words_of(w->k0) * panels + words_of(w->depth) * panel) * VN_TILE_COLS;
+}
+
 /* The panels [panel, end) over all of k, for the row tiles of `p`. */
 static void run_group(job *w, const vn_part *p, int64_t panel, int64_t end)
 {
     for (w->k0 = 0; w->k0 < w->g->k; w->k0 += w->depth) {
-        float *packed = w->panels;
         w->depth = vn_least(block_depth(w->g), w->g->k - w->k0);
-        for (int64_t i = panel; i < end; i++, packed += words_of(w->depth) * VN_TILE_COLS) {
-            if (w->type == VN_BF16)
-                pack_panel(VN_BF16, w, i, packed);
-            else
-                pack_panel(VN_F16, w, i, packed);
-        }
+        if (!w->g->kept) pack_panels(w, panel, end, w->room);
+        w->panels = w->g->kept ? w->g->kept + kept_at(w, panel) : w->room;
         for (int64_t i = p->tile; i < p->tile_end; i++) multiply(w, i, panel, end);
     }
 }
@@ -193,7 +207,7 @@ void VN_LOW(gemm)(const vn_gemm *g, vn_dtype type, vn_stream *s)
     job w = { .g = g,
               .type = type,
               .tiles = vn_tiles(g->m, VN_TILE_ROWS),
-              .panels = room,
+              .room = room,
               .rows = room + panel_words(g) };
     int64_t panels = vn_tiles(g->n, VN_TILE_COLS), first = 0, last = g->groups;
     vn_part p = vn_part_of(lane, w.tiles, panels);
@@ -207,6 +221,25 @@ void VN_LOW(gemm)(const vn_gemm *g, vn_dtype type, vn_stream *s)
         w.c = g->c + i * g->m * g->n;
         for (int64_t n = p.panel; n < p.panel_end; n += GROUP)
             run_group(&w, &p, n, vn_least(n + GROUP, p.panel_end));
+    }
+}
+
+/* ---- panels for many runs ---- */
+
+size_t VN_LOW(gemm_keep)(const vn_gemm *g)
+{
+    int64_t words = words_of(g->k) * vn_tiles(g->n, VN_TILE_COLS) * VN_TILE_COLS;
+    return g->groups == 1 && g->m > VN_FEW_ROWS ? (size_t)words * sizeof(float) : 0;
+}
+
+void VN_LOW(gemm_settle)(const vn_gemm *g, vn_dtype type, float *kept, const vn_lane *lane)
+{
+    job w = { .g = g, .type = type, .b = (const void *)g->b };
+    int64_t first, last;
+    vn_lane_share(lane, vn_tiles(g->n, VN_TILE_COLS), 1, &first, &last);
+    for (; w.k0 < g->k; w.k0 += w.depth) {
+        w.depth = vn_least(block_depth(g), g->k - w.k0);
+        pack_panels(&w, first, last, kept + kept_at(&w, first));
     }
 }
 

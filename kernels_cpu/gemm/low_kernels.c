@@ -17,6 +17,18 @@ static vn_scratch linear_scratch(const vn_call *c)
     return g.m <= VN_FEW_ROWS ? (vn_scratch){ 0, 0 } : VN_LOW(gemm_scratch)(&g);
 }
 
+static size_t linear_keep(const vn_call *c)
+{
+    vn_gemm g = vn_gemm_of_linear(c);
+    return c->fixed >> 1 & 1 ? VN_LOW(gemm_keep)(&g) : 0;
+}
+
+static void linear_settle(const vn_call *c, vn_stream *s)
+{
+    vn_gemm g = vn_gemm_of_linear(c);
+    VN_LOW(gemm_settle)(&g, c->in[1].dtype, c->kept, vn_cpu_lane(s));
+}
+
 static void matmul(const vn_call *c, vn_stream *s)
 {
     vn_gemm g = vn_gemm_of_matmul(c);
@@ -50,7 +62,8 @@ static const char *matmul_unfit(const vn_call *c)
     return why ? why : vn_matmul_unfit(c);
 }
 
-const vn_kernel VN_LOW(linear) = { VN_LOW_NAME(linear), VN_SIMD_NEED, linear_unfit, linear_scratch,
-                                   linear };
+const vn_kernel VN_LOW(linear) = { VN_LOW_NAME(linear),    VN_SIMD_NEED, linear_unfit,
+                                   linear_scratch,         linear,       .keep = linear_keep,
+                                   .settle = linear_settle };
 const vn_kernel VN_LOW(matmul) = { VN_LOW_NAME(matmul), VN_SIMD_NEED, matmul_unfit, matmul_scratch,
                                    matmul };

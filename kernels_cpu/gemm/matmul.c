@@ -4,13 +4,15 @@
 static void launch(const vn_call *c, vn_stream *s)
 {
     vn_gemm g = vn_gemm_of_matmul(c);
-    if (g.c) VN_SIMD(gemm)(&g, s);
+    if (!g.c) return;
+    if (VN_SIMD(gemm_is_rows)(&g)) VN_SIMD(gemm_rows)(&g, vn_cpu_lane(s));
+    else VN_SIMD(gemm)(&g, s);
 }
 
 static vn_scratch scratch(const vn_call *c)
 {
     vn_gemm g = vn_gemm_of_matmul(c);
-    return VN_SIMD(gemm_scratch)(&g);
+    return VN_SIMD(gemm_is_rows)(&g) ? (vn_scratch){ 0, 0 } : VN_SIMD(gemm_scratch)(&g);
 }
 
 static const char *unfit(const vn_call *c)

@@ -160,6 +160,66 @@ START_TEST(comparing_two_plans_names_the_first_step_that_differs)
 }
 END_TEST
 
+/* Many rows read panels that were packed once, few rows too; the plan is told of new weights by their
+ * version, and a plan without one packs in every run. */
+START_TEST(weights_are_packed_once_a_version)
+{
+    static const int64_t rows[] = { 1, 3, 9 };
+    for (int i = 0; i < 3; i++) {
+        kit k;
+        kit_open(&k, VN_F32);
+        vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(rows[i], 8));
+        vn_val y = vn_output(k.g, vn_dense(k.g, "layer", x, 64, VN_UNARY_NONE));
+        kit_plan(&k);
+        vn_plan *apart;
+        vn_plan_config config = { .dev = k.dev };
+        memcpy(config.home, k.home, sizeof config.home);
+        ck_assert_int_eq(vn_plan_make(k.g, &config, &apart), VN_OK);
+        float *param = k.home[VN_HOME_PARAM], first;
+        memset(vn_plan_feed(k.plan, x), 0, (size_t)rows[i] * 8 * sizeof(float));
+        *(float *)vn_plan_feed(k.plan, x) = *(float *)vn_plan_feed(apart, x) = 1;
+        ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+        memcpy(&first, vn_plan_read(k.plan, y), sizeof first);
+        param[k.params->entry[vn_params_find(k.params, "layer.weight")].offset] += 1;
+        ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+        ck_assert_float_eq(*(const float *)vn_plan_read(k.plan, y), first);
+        k.params->version++;
+        ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+        ck_assert_float_eq_tol(*(const float *)vn_plan_read(k.plan, y), first + 1, 1e-6f);
+        ck_assert_int_eq(vn_plan_run(apart), VN_OK);
+        ck_assert_float_eq_tol(*(const float *)vn_plan_read(apart, y), first + 1, 1e-6f);
+        vn_plan_close(apart);
+        kit_close(&k);
+    }
+}
+END_TEST
+
+/* A run that updates the weights says nothing of it: nothing of them is kept. */
+START_TEST(weights_that_a_run_changes_are_not_kept)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_val x = vn_input(k.g, "x", VN_F32, VN_DIMS(9, 8));
+    vn_val y = vn_output(k.g, vn_dense(k.g, "layer", x, 64, VN_UNARY_NONE));
+    vn_val loss = vn_reshape(k.g, vn_sumto(k.g, vn_mul(k.g, y, y), VN_DIMS(1)), VN_DIMS(1));
+    vn_attr_adam adam = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 };
+    vn_gradients(k.g, loss, NULL, 0, NULL);
+    ck_assert_int_eq(vn_params_layout(k.params), VN_OK);
+    vn_params_draw(k.params, 1);
+    vn_optimize(k.g, &adam, 0, loss, vn_state(k.g, "bad", VN_I64, VN_DIMS(1)));
+    kit_plan(&k);
+    memset(k.home[VN_HOME_STATE], 0xff, VN_STATE_BYTES);
+    vn_plan_set(k.plan, VN_LR, 0.1f);
+    for (int i = 0; i < 9 * 8; i++) ((float *)vn_plan_feed(k.plan, x))[i] = 1;
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    float first = *(const float *)vn_plan_read(k.plan, y);
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    /* Adam moves each number by about 0.1: 8 weights and the bias */
+    ck_assert_float_gt(fabsf(*(const float *)vn_plan_read(k.plan, y) - first), 0.5f);
+    kit_close(&k);
+}
+END_TEST
+
 START_TEST(the_dump_shows_kernels_places_and_reasons)
 {
     kit k;
@@ -249,6 +309,8 @@ Suite *vn_suite_plan(void)
     tcase_add_test(t, running_allocates_nothing);
     tcase_add_test(t, the_hunt_names_the_first_node_that_is_not_finite);
     tcase_add_test(t, comparing_two_plans_names_the_first_step_that_differs);
+    tcase_add_test(t, weights_are_packed_once_a_version);
+    tcase_add_test(t, weights_that_a_run_changes_are_not_kept);
     tcase_add_test(t, the_dump_shows_kernels_places_and_reasons);
     tcase_add_test(t, the_profile_has_a_line_with_a_time_for_every_step);
     tcase_add_test(t, planning_survives_every_failed_allocation);

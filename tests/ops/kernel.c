@@ -90,6 +90,28 @@ static void check_unread(bench *b, vn_op_run *run, const vn_bits *first, const v
     }
 }
 
+/* With inputs that stay for many runs: what the kernel keeps of them is right, and has the same
+ * bits however many lanes make it and read it. */
+static void check_kept(bench *b, vn_op_run *run, const vn_op_run *ref, const vn_kernel *k)
+{
+    vn_bits first = { 0 };
+    run->call.fixed = ~(uint32_t)1;
+    if (!k->keep || !k->keep(&run->call)) return;
+    for (int lanes = 1; lanes <= LANES; lanes++) {
+        vn_op_reset(run);
+        vn_launch_direct(run, k, b->team, lanes);
+        check_memory(run, k);
+        if (lanes > 1)
+            vn_check_bits(run, &first, k, "with what it keeps, on more lanes");
+        else
+            vn_check_result(run, ref, k);
+        if (lanes == 1) first = vn_take_bits(run);
+    }
+    vn_launch_replayed(run, k, b->dev, 2);
+    vn_check_bits(run, &first, k, "when recorded, settled and replayed");
+    vn_drop_bits(&first);
+}
+
 static void check_kernel(bench *b, const vn_op_case *oc, const vn_op_run *ref, vn_dtype real,
                          const vn_kernel *k)
 {
@@ -118,6 +140,7 @@ static void check_kernel(bench *b, const vn_op_case *oc, const vn_op_run *ref, v
         vn_check_bits(&run, &first, k, "in parts, the last first");
     }
     check_unread(b, &run, &first, k);
+    check_kept(b, &run, ref, k);
     vn_drop_bits(&first);
     vn_op_close(&run);
 }

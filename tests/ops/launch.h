@@ -5,7 +5,8 @@
 #include "base/team.h"
 #include "tests/ops/ops.h"
 
-/* Launch by hand on `lanes` lanes, with canaries around the scratch; without a team in so many parts
+/* Launch by hand on `lanes` lanes, with canaries around the scratch and, where the call has fixed
+ * inputs, around what the kernel keeps of them, which these lanes settle first; without a team in so many parts
  * on one lane, the last first. Aborts the test, naming case and kernel, if one is overwritten. */
 void vn_launch_direct(vn_op_run *run, const vn_kernel *kernel, vn_team *team, int lanes);
 
