@@ -115,7 +115,7 @@ void vn_gradients(vn_graph *g, vn_val loss, const vn_val *wrt, int n, vn_val *gr
  * parameter or on a value of `wrt`. A rule leaves out the work for inputs that do not. */
 bool vn_wants(const vn_graph *g, vn_val v);
 
-/* The whole optimizer: norm of the GRAD block, guard, Adam on the blocks, and the MEAN block unless
+/* The whole optimizer: norm of the GRAD block, guard, Adam or another rule on the blocks, and the MEAN block unless
  * its decay is 0. Returns the norm [1]. */
 vn_val vn_optimize(vn_graph *g, const vn_attr_adam *attr, double mean_decay, vn_val loss, vn_val bad);
 

@@ -7,6 +7,10 @@
  * device memory: a graph freezes arguments. */
 #include "kernels_cuda/common.cuh"
 
+extern "C" {
+#include "device/moments.h"
+}
+
 enum { THREADS = 256, EACH = 4, CHUNK = 4096 };
 
 /* ---- gradient norm ---- */
@@ -75,8 +79,8 @@ __device__ __forceinline__ int64_t taken(const int64_t *step, const int64_t *cou
 
 /* What all elements share. */
 struct adam_facts {
-    float clip, rate, fix2,
-        decay; /* rate: lr over the first moment's bias; decay: lr times decay */
+    float clip, keep1, new1, keep2, new2, eps;
+    float rate, part2, decay; /* lr / fix1, 1 / fix2; decay: lr times decay */
     bool skip;
 };
 
@@ -85,8 +89,9 @@ __device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm
 {
     double part = 1 / (double)scale;
     double clip = a.clip > 0 ? fmin(1.0, a.clip / ((double)norm * part + 1e-6)) : 1;
-    return adam_facts{ (float)(clip * part), (float)(lr / (1 - power(a.beta1, step))),
-                       (float)(1 / (1 - power(a.beta2, step))),
+    vn_moments by = vn_moments_of(&a, power(a.beta1, step), power(a.beta2, step));
+    return adam_facts{ (float)(clip * part), (float)by.keep1, (float)by.new1, (float)by.keep2,
+                       (float)by.new2, (float)by.eps, (float)(lr / by.fix1), (float)(1 / by.fix2),
                        (float)(a.decoupled ? lr * a.weight_decay : a.weight_decay),
                        bad || !isfinite(norm) };
 }
@@ -94,12 +99,12 @@ __device__ __forceinline__ adam_facts facts_of(const vn_attr_adam &a, float norm
 __device__ __forceinline__ void adam_one(const vn_attr_adam &a, const adam_facts &f, bool decays,
                                          float g, float &p, float &m, float &v)
 {
-    float b1 = (float)a.beta1, b2 = (float)a.beta2, w = p, decay = decays ? f.decay : 0;
+    float w = p, decay = decays ? f.decay : 0;
     float grad = g * f.clip + (a.decoupled ? 0 : decay * w);
     if (a.decoupled) w -= decay * w;
-    m = b1 * m + (float)(1 - a.beta1) * grad;
-    v = b2 * v + (float)(1 - a.beta2) * grad * grad;
-    p = w - f.rate * m / (sqrtf(v * f.fix2) + (float)a.eps);
+    m = f.keep1 * m + f.new1 * grad;
+    v = f.keep2 * v + f.new2 * grad * grad;
+    p = w - f.rate * m / (sqrtf(v * f.part2) + f.eps);
 }
 
 struct adam_blocks {

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "device/moments.h"
+
 static const vn_tensor one = { .rank = 1, .dim = { 1 } };
 
 static vn_status need_count(const vn_call *c, int i, const char *name, int64_t n)
@@ -52,6 +54,7 @@ static vn_status infer_adam(vn_call *c)
     if (!(attr->eps >= 0 && attr->weight_decay >= 0 && attr->clip >= 0))
         return VN_FAIL(VN_E_SHAPE, "eps %g, weight_decay %g and clip %g must not be negative",
                        attr->eps, attr->weight_decay, attr->clip);
+    VN_TRY(vn_need_range("rule", attr->rule, 0, VN_RULES - 1));
     VN_TRY(vn_need_range("n_decay", attr->n_decay, 0, c->in[0].dim[0]));
     for (int i = 0; i < 3; i++) vn_out_like(c, i, &c->in[from[i]]);
     return VN_OK;

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 
 #include "graph/plan/fold.h"
+#include "device/moments.h"
 #include "host/train/categories.h"
 #include "host/train/head.h"
 
@@ -360,6 +361,28 @@ static void add_forecast(work *k, vn_val x, vn_model_graph *out)
     out->yhat = vn_output(k->g, dist ? vn_head_parameters(&k->frame, x) : unscaled(k, x));
 }
 
+/* The line of the option `optimizer`, with PyTorch's constants. */
+static vn_attr_adam optimizer_of(const work *k)
+{
+    static const struct {
+        int64_t rule;
+        bool decoupled;
+        double beta2;
+    } all[] = { { VN_RULE_ADAM, false, 0.999 },
+                { VN_RULE_ADAM, true, 0.999 },
+                { VN_RULE_RMSPROP, false, 0.99 },
+                { VN_RULE_SGD, false, 0 } };
+    int64_t rule = all[k->o->optimizer].rule;
+    return (vn_attr_adam){ .beta1 = rule == VN_RULE_SGD ? k->o->momentum : 0.9,
+                           .beta2 = all[k->o->optimizer].beta2,
+                           .eps = 1e-8,
+                           .weight_decay = k->o->weight_decay,
+                           .decoupled = all[k->o->optimizer].decoupled,
+                           .n_decay = k->g->params->n_decay,
+                           .clip = k->o->gradient_clip_val,
+                           .rule = rule };
+}
+
 static void add_training(work *k, vn_val x, vn_model_graph *out)
 {
     vn_graph *g = k->g;
@@ -377,13 +400,7 @@ static void add_training(work *k, vn_val x, vn_model_graph *out)
     if (scaled) scaling.scale = vn_state(g, "loss_scale", VN_F32, VN_DIMS(1));
     if (scaled) scaling.counts = vn_state(g, "scale_counts", VN_I64, VN_DIMS(2));
     vn_gradients(g, scaled ? vn_mul(g, loss, scaling.scale) : loss, NULL, 0, NULL);
-    vn_attr_adam adam = { .beta1 = 0.9,
-                          .beta2 = 0.999,
-                          .eps = 1e-8,
-                          .weight_decay = k->o->weight_decay,
-                          .decoupled = k->o->optimizer == 1,
-                          .n_decay = g->params->n_decay,
-                          .clip = k->o->gradient_clip_val };
+    vn_attr_adam adam = optimizer_of(k);
     out->loss = vn_output(g, loss);
     vn_scaling *by = scaled ? &scaling : NULL;
     if (scaled && scaling.growth) out->scale = vn_output(g, vn_affine(g, scaling.scale, 1, 0));

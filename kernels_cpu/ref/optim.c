@@ -1,6 +1,7 @@
 /* The end of a training step: gradient norm, Adam, and the flag that remembers a bad step. */
 #include <math.h>
 
+#include "device/moments.h"
 #include "kernels_cpu/ref/real.h"
 
 static void gradnorm(const vn_call *c, vn_stream *s)
@@ -13,7 +14,7 @@ static void gradnorm(const vn_call *c, vn_stream *s)
     *(vn_real *)c->out[0].data = (vn_real)sqrt(sum);
 }
 
-/* As torch.optim.Adam and AdamW; the bias correction counts this step, hence step + 1. */
+/* As torch.optim.Adam, AdamW, RMSprop and SGD; the bias correction counts this step, hence step + 1. */
 static void adam(const vn_call *c, vn_stream *s)
 {
     if (!vn_ref_lane(s)) return;
@@ -25,16 +26,16 @@ static void adam(const vn_call *c, vn_stream *s)
     double lr = (double)c->run->scalar[VN_LR], step = (double)vn_steps_taken(c->run, c->in[7].data);
     double part = c->in[6].data ? 1 / (double)*(const vn_real *)c->in[6].data : 1;
     double clip = a->clip > 0 ? fmin(1, a->clip / ((double)*norm * part + 1e-6)) : 1;
-    double fix1 = 1 - pow(a->beta1, step), fix2 = 1 - pow(a->beta2, step);
+    vn_moments by = vn_moments_of(a, pow(a->beta1, step), pow(a->beta2, step));
     int64_t n = vn_count(&c->in[0]);
     for (int64_t i = 0; i < n; i++) {
         double decay = i < a->n_decay ? a->weight_decay : 0, w = (double)p[i];
         double grad = (double)g[i] * (clip * part);
         if (a->decoupled) w -= lr * decay * w;
         else grad += decay * w;
-        m[i] = (vn_real)(a->beta1 * (double)m[i] + (1 - a->beta1) * grad);
-        v[i] = (vn_real)(a->beta2 * (double)v[i] + (1 - a->beta2) * grad * grad);
-        p[i] = (vn_real)(w - lr / fix1 * (double)m[i] / (sqrt((double)v[i] / fix2) + a->eps));
+        m[i] = (vn_real)(by.keep1 * (double)m[i] + by.new1 * grad);
+        v[i] = (vn_real)(by.keep2 * (double)v[i] + by.new2 * grad * grad);
+        p[i] = (vn_real)(w - lr / by.fix1 * (double)m[i] / (sqrt((double)v[i] / by.fix2) + by.eps));
     }
 }
 

@@ -3,6 +3,7 @@
  * for Adam, 12 for the mean. */
 #include <math.h>
 
+#include "device/moments.h"
 #include "kernels_cpu/simd/simd.h"
 
 static int64_t tiles_of(int64_t n) { return (n + VN_TILE - 1) / VN_TILE; }
@@ -46,7 +47,7 @@ static void gradnorm(const vn_call *c, vn_stream *s)
 
 /* What Adam multiplies by in one step, and the blocks it works on. */
 typedef struct update {
-    float clip, keep1, keep2, rate, root, eps; /* rate = lr / fix1, root = 1 / sqrt(fix2) */
+    float clip, keep1, new1, keep2, new2, rate, root, eps; /* rate = lr / fix1, root = 1 / sqrt(fix2) */
     float shrink, decay;                       /* decoupled: w *= shrink; else g += decay w */
     const float *g;
     float *p, *m, *v;
@@ -62,20 +63,23 @@ static update update_of(const vn_call *c, bool decays)
                  .v = c->out[2].data };
     double part = c->in[6].data ? 1 / (double)*(const float *)c->in[6].data : 1;
     u.clip = (float)((a->clip > 0 ? fmin(1, a->clip / (norm * part + 1e-6)) : 1) * part);
-    u.keep1 = (float)a->beta1;
-    u.keep2 = (float)a->beta2;
-    u.rate = (float)(lr / (1 - pow(a->beta1, step)));
-    u.root = (float)(1 / sqrt(1 - pow(a->beta2, step)));
-    u.eps = (float)a->eps;
+    vn_moments by = vn_moments_of(a, pow(a->beta1, step), pow(a->beta2, step));
+    u.keep1 = (float)by.keep1;
+    u.new1 = (float)by.new1;
+    u.keep2 = (float)by.keep2;
+    u.new2 = (float)by.new2;
+    u.rate = (float)(lr / by.fix1);
+    u.root = (float)(1 / sqrt(by.fix2));
+    u.eps = (float)by.eps;
     u.shrink = a->decoupled ? (float)(1 - lr * decay) : 1;
     u.decay = a->decoupled ? 0 : (float)decay;
     return u;
 }
 
-static void update_range(const update *u, double beta1, double beta2, int64_t lo, int64_t hi)
+static void update_range(const update *u, int64_t lo, int64_t hi)
 {
     vf clip = vf_set(u->clip), keep1 = vf_set(u->keep1), keep2 = vf_set(u->keep2);
-    vf new1 = vf_set((float)(1 - beta1)), new2 = vf_set((float)(1 - beta2));
+    vf new1 = vf_set(u->new1), new2 = vf_set(u->new2);
     vf rate = vf_set(u->rate), root = vf_set(u->root), eps = vf_set(u->eps);
     vf shrink = vf_set(u->shrink), decay = vf_set(u->decay);
     for (int64_t i = lo; i < hi; i += VF_N) {
@@ -100,8 +104,8 @@ static void adam(const vn_call *c, vn_stream *s)
     vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]), VN_TILE, &lo, &hi);
     int64_t cut = a->n_decay < lo ? lo : a->n_decay < hi ? a->n_decay : hi;
     update with = update_of(c, true), without = update_of(c, false);
-    update_range(&with, a->beta1, a->beta2, lo, cut);
-    update_range(&without, a->beta1, a->beta2, cut, hi);
+    update_range(&with, lo, cut);
+    update_range(&without, cut, hi);
 }
 
 static void average(const vn_call *c, vn_stream *s)

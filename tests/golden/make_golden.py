@@ -359,11 +359,13 @@ def optimizer_cases(folder):
     out = {f"start.{i}": v for i, v in enumerate(start)}
     out |= {f"grad.{t}.{i}": g for t in range(steps) for i, g in enumerate(grads[t])}
     settings = {"lr": 0.05, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01, "clip": 1.0}
-    for kind in ("adam", "adamw"):
+    decay = {"weight_decay": settings["weight_decay"]}
+    kinds = {"adam": (torch.optim.Adam, {}), "adamw": (torch.optim.AdamW, decay),
+             "rmsprop": (torch.optim.RMSprop, decay), "sgd": (torch.optim.SGD, decay | {"momentum": 0.9})}
+    for kind, (cls, extra) in kinds.items():
         for clip in (False, True):
             name = kind + ("_clip" if clip else "")
             params = [torch.nn.Parameter(v.clone()) for v in start]
-            cls, extra = (torch.optim.AdamW, {"weight_decay": 0.01}) if kind == "adamw" else (torch.optim.Adam, {})
             optimizer = cls(params, lr=settings["lr"], **extra)
             for t in range(steps):
                 for p, g in zip(params, grads[t]):

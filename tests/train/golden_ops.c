@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "device/moments.h"
 #include "graph/plan/plan.h"
 #include "host/train/head.h"
 #include "tests/golden.h"
@@ -371,10 +372,18 @@ END_TEST
 
 static const struct {
     const char *name;
-    bool decoupled, clipped;
+    bool decays, decoupled, clipped;
+    int64_t rule;
+    double beta2; /* 0: that of Adam */
 } optimizers[] = {
-    { "adam", false, false }, { "adam_clip", false, true },
-    { "adamw", true, false }, { "adamw_clip", true, true },
+    { "adam", false, false, false, VN_RULE_ADAM, 0 },
+    { "adam_clip", false, false, true, VN_RULE_ADAM, 0 },
+    { "adamw", true, true, false, VN_RULE_ADAM, 0 },
+    { "adamw_clip", true, true, true, VN_RULE_ADAM, 0 },
+    { "rmsprop", true, false, false, VN_RULE_RMSPROP, 0.99 },
+    { "rmsprop_clip", true, false, true, VN_RULE_RMSPROP, 0.99 },
+    { "sgd", true, false, false, VN_RULE_SGD, 0 },
+    { "sgd_clip", true, false, true, VN_RULE_SGD, 0 },
 };
 enum { N_OPTIMIZERS = sizeof optimizers / sizeof *optimizers };
 
@@ -407,8 +416,9 @@ static vn_val build_optimizer(rig *r, int which)
     ok(vn_params_layout(r->params));
     vn_attr_adam attr = { .beta1 = meta(r, "beta1"), .beta2 = meta(r, "beta2"),
                           .eps = meta(r, "eps"), .n_decay = r->params->n_decay,
-                          .decoupled = optimizers[which].decoupled };
-    if (optimizers[which].decoupled) attr.weight_decay = meta(r, "weight_decay");
+                          .decoupled = optimizers[which].decoupled, .rule = optimizers[which].rule };
+    if (optimizers[which].beta2 > 0) attr.beta2 = optimizers[which].beta2;
+    if (optimizers[which].decays) attr.weight_decay = meta(r, "weight_decay");
     if (optimizers[which].clipped) attr.clip = meta(r, "clip");
     const double one = 1;
     vn_val loss = vn_const(r->g, "loss", VN_DIMS(1), &one);
