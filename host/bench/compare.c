@@ -69,7 +69,9 @@ static vn_status compare_row(const vn_bench_row *a, const vn_bench_row *b, doubl
     const char *verdict = slower ? "slower" : faster ? "faster" : "same";
     vn_text_printf(text, "%-28s %-11s %10.2f %10.2f %7.3f  [%.3f, %.3f] %8.4f  %s\n", b->name,
                    b->key.backend, before, after, after / before, ci.lo, ci.hi, p, verdict);
-    vn_text_printf(json, "%s\n{\"name\":\"%s\",\"backend\":", out->rows ? "," : "", b->name);
+    vn_text_printf(json, "%s\n{\"name\":", out->rows ? "," : "");
+    vn_text_json(json, b->name); /* of a file that may hold anything */
+    vn_text_printf(json, ",\"backend\":");
     vn_text_json(json, b->key.backend);
     const double numbers[] = {
         (double)b->key.threads, before, after, after / before, ci.lo, ci.hi, p

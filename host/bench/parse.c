@@ -1,5 +1,5 @@
 /* Results read back from the JSON of put.c: a file is not trusted. */
-#include <math.h>
+#include <float.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -26,11 +26,14 @@ static vn_status text(const place *p, const char *key, const char **out)
     return VN_OK;
 }
 
+/* Above that a double, which columns are written from, is not exact. */
+static const int64_t whole_most = (int64_t)1 << 53;
+
 static vn_status whole(const place *p, const char *key, int64_t *out)
 {
     const vn_json *v = vn_json_get(p->object, key);
-    if (!v || v->type != VN_JSON_NUMBER || !v->is_int || v->i < 0)
-        return refuse(p, v, key, "a whole number from 0");
+    if (!v || v->type != VN_JSON_NUMBER || !v->is_int || v->i < 0 || v->i > whole_most)
+        return refuse(p, v, key, "a whole number from 0 to 2^53");
     *out = v->i;
     return VN_OK;
 }
@@ -38,8 +41,8 @@ static vn_status whole(const place *p, const char *key, int64_t *out)
 static vn_status number(const place *p, const char *key, double *out)
 {
     const vn_json *v = vn_json_get(p->object, key);
-    if (!v || v->type != VN_JSON_NUMBER || !isfinite(v->f) || v->f < 0)
-        return refuse(p, v, key, "a number from 0");
+    if (!v || v->type != VN_JSON_NUMBER || !(v->f >= 0 && v->f <= (double)FLT_MAX))
+        return refuse(p, v, key, "a number from 0 that a float holds");
     *out = (double)(float)v->f; /* as it was before it was written */
     return VN_OK;
 }
@@ -61,9 +64,9 @@ static vn_status read_samples(const place *p, vn_round *out)
     double *us = vn_malloc(list->n * sizeof *us);
     if (!us) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (const vn_json *v = list->child; v; v = v->next) {
-        if (v->type != VN_JSON_NUMBER || !isfinite(v->f) || v->f <= 0) {
+        if (v->type != VN_JSON_NUMBER || !(v->f >= (double)FLT_MIN && v->f <= (double)FLT_MAX)) {
             vn_free(us);
-            return refuse(p, v, "samples_us", "a list of numbers above 0");
+            return refuse(p, v, "samples_us", "a list of numbers above 0 that a float holds");
         }
         us[out->n++] = (double)(float)v->f;
     }
