@@ -21,13 +21,15 @@ if(VANE_CUDA STREQUAL "ON" OR (VANE_CUDA STREQUAL "AUTO" AND CMAKE_CUDA_COMPILER
     add_library(vane_cuda MODULE ${cuda_sources} ${cuda_kernels})
     set_target_properties(vane_cuda PROPERTIES CUDA_STANDARD 17 CUDA_VISIBILITY_PRESET hidden)
     # The runtime is linked in: the driver is the only library of the system that must be there.
-    target_link_libraries(vane_cuda PRIVATE CUDA::cudart_static)
+    target_link_libraries(vane_cuda PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
     install(TARGETS vane_cuda LIBRARY DESTINATION lib)
     add_executable(gpu_infer examples/gpu_infer.c)
     target_link_libraries(gpu_infer PRIVATE vane CUDA::cudart m)
 endif()
 
 # ---- emulation ----
+
+include(${CMAKE_CURRENT_LIST_DIR}/cublaslt.cmake)
 
 # One plug-in: `flags` for the kernels, more sources for the emulation itself.
 function(vane_emulated folder flags)
@@ -46,6 +48,9 @@ function(vane_emulated folder flags)
     set_target_properties(${name} PROPERTIES OUTPUT_NAME vane_cuda
                           LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
     target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS})
+    vane_cublaslt(${name} ${folder})
+    add_test(NAME ${folder}-products COMMAND ${CMAKE_SOURCE_DIR}/tests/emu/products.sh
+                                             $<TARGET_FILE:vane_tests> ${CMAKE_BINARY_DIR}/${folder})
 
     # Kernels that are wrong on purpose: what the emulation must notice.
     set(faults vane_faults_${folder})

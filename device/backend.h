@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "device/kernel.h"
 
-#define VN_BACKEND_ABI 7
+#define VN_BACKEND_ABI 8
 
 typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
 typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
@@ -35,12 +35,14 @@ typedef struct vn_device_info {
     int64_t mem_bytes;  /* total memory, 0 if unknown */
     int64_t free_bytes; /* of it not taken by anybody, -1 if unknown */
     bool host_memory;   /* device pointers can be read by the host */
+    char products[192]; /* what multiplies, where there is a choice: "cuBLASLt 13.1.0 ..."; else "" */
 } vn_device_info;
 
 typedef struct vn_device_config {
     int threads;        /* lanes of a CPU; 0: as many as the machine grants */
     const char *level;  /* cap on the instruction set ("generic", "avx2", "avx512"); NULL or "": none */
     const char *plugins; /* folder of the plug-ins; NULL or "": beside this library */
+    const char *products; /* how a GPU multiplies: a way of kernels_cuda/products.c; NULL or "": the fastest */
 } vn_device_config;
 
 struct vn_backend {
@@ -73,8 +75,11 @@ struct vn_backend {
     /* Fixed inputs (vn_call) are there, or have changed: kernels keep anew what they keep of them. Until
      * the first time they keep nothing. May be NULL: none does. */
     vn_status (*settle)(vn_stream *s, vn_exec *exec);
+    /* What record chose for a step besides its kernel, one line; NULL: nothing. May be NULL. */
+    const char *(*chosen)(const vn_exec *exec, int step);
     /* Marks; the three may be NULL: calls return when they are done. */
-    vn_status (*mark)(vn_stream *s, int slot);  /* what is queued on s now ends at the mark */
+    vn_status (*mark)(vn_stream *s, int slot);  /* what is queued on s now ends at the mark; of a tape:
+                                                   each time it is played */
     vn_status (*reach)(vn_stream *s, int slot); /* the host waits for the last mark of the slot */
     vn_status (*elapsed)(vn_stream *s, int from, int to, double *us); /* between marks reached */
     /* Tapes; may be NULL. Copies and replays called on s between begin and end are kept, not run; `play`

@@ -182,6 +182,11 @@ void vn_exec_drop(vn_stream *s, vn_exec *exec)
     if (s && exec) s->backend->drop(exec);
 }
 
+const char *vn_exec_chosen(const vn_stream *s, const vn_exec *exec, int step)
+{
+    return s->backend->chosen ? s->backend->chosen(exec, step) : NULL;
+}
+
 /* ---- marks and tapes ---- */
 
 bool vn_stream_has_marks(const vn_stream *s)

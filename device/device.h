@@ -42,6 +42,7 @@ vn_status vn_record(vn_stream *s, const vn_step *steps, int n, double flops, vn_
 vn_status vn_replay(vn_stream *s, vn_exec *exec, int first, int last);
 vn_status vn_settle(vn_stream *s, vn_exec *exec);
 void vn_exec_drop(vn_stream *s, vn_exec *exec);
+const char *vn_exec_chosen(const vn_stream *s, const vn_exec *exec, int step); /* NULL: nothing */
 
 /* Marks and tapes (device/backend.h). Without them: reaching returns at once, there is no time between
  * marks and no tape, *us -1 and *tape NULL. */

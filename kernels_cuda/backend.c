@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "kernels_cuda/cuda.h"
+#include "kernels_cuda/products.h"
 
 /* A plan replays its prologue and the rest; more ranges than these are launched step by step. */
 enum { GRAPHS_MAX = 4 };
@@ -21,6 +21,7 @@ typedef struct vn_cuda_device {
     int index, sm; /* sm: 90 for 9.0 */
     uint64_t caps;
     struct cudaDeviceProp prop;
+    vn_products products;
 } vn_cuda_device;
 
 typedef struct range_graph {
@@ -36,9 +37,10 @@ struct vn_exec {
     vn_cuda_device *dev;
     vn_cuda_stream *own; /* where graphs are captured: the caller's may be one that cannot be */
     void *scratch;          /* of every branch, one behind the other */
-    size_t scratch_bytes;   /* of a branch */
     int branches;           /* members of the plan, at least 1 */
     vn_stream **side;       /* [branches - 1] streams of those behind the first */
+    vn_chosen **chosen; /* [n], NULL where a step is what its kernel does; NULL: nowhere */
+    bool refused;       /* a library did not take a call that it took before */
     int n, n_graphs;
     range_graph graph[GRAPHS_MAX];
     vn_step steps[];
@@ -108,8 +110,7 @@ static uint64_t caps_of(int sm)
 
 static vn_status open_device(int index, const vn_device_config *config, vn_device **out)
 {
-    struct cudaDeviceProp prop;
-    (void)config; /* threads and levels are the CPU's */
+    struct cudaDeviceProp prop; /* of the configuration, threads and levels are the CPU's */
     CUDA_TRY(cudaGetDeviceProperties(&prop, index), "reading the device's properties");
     int sm = prop.major * 10 + prop.minor;
     if (sm < 80)
@@ -123,13 +124,20 @@ static vn_status open_device(int index, const vn_device_config *config, vn_devic
     dev->prop = prop;
     dev->sm = sm;
     dev->caps = caps_of(sm);
+    vn_status st = vn_products_open(&dev->products, config->products);
+    if (st) {
+        vn_free(dev);
+        return st;
+    }
+    if (dev->products.lt.library) dev->caps |= VN_CUDA_LT;
     *out = &dev->base;
     return VN_OK;
 }
 
-static void close_device(vn_device *dev)
+static void close_device(vn_device *base)
 {
-    vn_free(dev);
+    vn_products_close(&((vn_cuda_device *)base)->products);
+    vn_free(base);
 }
 
 static void info(const vn_device *base, vn_device_info *out)
@@ -141,6 +149,7 @@ static void info(const vn_device *base, vn_device_info *out)
     out->caps = dev->caps;
     out->lanes = dev->prop.multiProcessorCount;
     out->mem_bytes = (int64_t)dev->prop.totalGlobalMem;
+    snprintf(out->products, sizeof out->products, "%s", dev->products.about);
     if (!cudaSetDevice(dev->index) && !cudaMemGetInfo(&free_bytes, &total))
         out->free_bytes = (int64_t)free_bytes;
 }
@@ -281,6 +290,9 @@ static void drop(vn_exec *exec)
     for (int b = 1; exec->side && b < exec->branches; b++)
         if (exec->side[b - 1]) close_stream(exec->side[b - 1]);
     vn_free(exec->side);
+    for (int i = 0; exec->chosen && i < exec->n; i++)
+        vn_chosen_drop(&exec->dev->products, exec->chosen[i]);
+    vn_free(exec->chosen);
     vn_free(exec);
 }
 
@@ -309,20 +321,56 @@ static int branch_after(const vn_exec *exec, int i, int b)
     return exec->branches == 1 || exec->steps[i].members ? 0 : b + 1;
 }
 
-/* Streams and scratch of the branches; each step gets the scratch of its own. */
-static vn_status open_branches(vn_exec *exec)
+/* Scratch of so many bytes for each of `branches`, in place of what there was; each step gets that of
+ * its own, or all the only one. Tickets lie in front. */
+static vn_status give_scratch(vn_exec *exec, size_t bytes, int branches)
 {
     enum { ALIGN = 256 };
-    size_t bytes = most_scratch(exec->steps, exec->n), front = VN_TICKETS * sizeof(unsigned);
-    exec->branches = most_members(exec->steps, exec->n);
-    if (bytes) exec->scratch_bytes = (front + bytes + ALIGN - 1) / ALIGN * ALIGN;
-    if (bytes)
-        VN_TRY(alloc(&exec->dev->base, VN_MEM_DEVICE, exec->scratch_bytes * (size_t)exec->branches,
-                     &exec->scratch));
-    for (int i = 0, b = 0; i < exec->n && bytes; i++) {
+    size_t front = VN_TICKETS * sizeof(unsigned);
+    if (exec->scratch) cudaFree(exec->scratch);
+    exec->scratch = NULL;
+    size_t each = bytes ? (front + bytes + ALIGN - 1) / ALIGN * ALIGN : 0;
+    if (each)
+        VN_TRY(alloc(&exec->dev->base, VN_MEM_DEVICE, each * (size_t)branches, &exec->scratch));
+    for (int i = 0, b = 0; i < exec->n; i++) {
         b = branch_after(exec, i, b);
-        exec->steps[i].call.scratch = (char *)exec->scratch + exec->scratch_bytes * (size_t)b + front;
+        size_t at = branches > 1 ? each * (size_t)b : 0;
+        exec->steps[i].call.scratch = each ? (char *)exec->scratch + at + front : NULL;
     }
+    return VN_OK;
+}
+
+/* How each product is computed; *bytes: the scratch that takes. Where there is no room to look at
+ * what needs much of it, candidates have to do with less. */
+static vn_status choose_products(vn_exec *exec, size_t *bytes)
+{
+    vn_products *products = &exec->dev->products;
+    size_t own = *bytes, room = own > VN_LT_WORKSPACE ? own : VN_LT_WORKSPACE, workspace;
+    exec->chosen = vn_calloc((size_t)exec->n + 1, sizeof *exec->chosen);
+    if (!exec->chosen) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    if (give_scratch(exec, room, 1)) VN_TRY(give_scratch(exec, room = own, 1));
+    for (int i = 0; i < exec->n; i++) {
+        int together = vn_products_concern(products, &exec->steps[i], exec->n - i);
+        if (!together) continue;
+        VN_TRY(vn_products_choose(products, exec->own, &exec->steps[i], together, room,
+                                  &exec->chosen[i], &workspace));
+        if (workspace > *bytes) *bytes = workspace;
+        i += together - 1;
+    }
+    return VN_OK;
+}
+
+/* What is chosen, scratch, and the streams of the branches. */
+static vn_status make_ready(vn_exec *exec)
+{
+    size_t bytes = most_scratch(exec->steps, exec->n);
+    exec->branches = most_members(exec->steps, exec->n);
+    for (int i = 0; i < exec->n; i++) {
+        if (!vn_products_concern(&exec->dev->products, &exec->steps[i], exec->n - i)) continue;
+        VN_TRY(choose_products(exec, &bytes));
+        break;
+    }
+    VN_TRY(give_scratch(exec, bytes, exec->branches));
     if (exec->branches == 1) return VN_OK;
     exec->side = vn_calloc((size_t)exec->branches, sizeof *exec->side);
     if (!exec->side) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
@@ -342,13 +390,25 @@ static vn_status record(vn_stream *base, const vn_step *steps, int n, double flo
     exec->own = s;
     exec->n = n;
     if (n) memcpy(exec->steps, steps, (size_t)n * sizeof *steps);
-    vn_status st = open_branches(exec);
+    vn_status st = make_ready(exec);
     if (st) {
         drop(exec);
         return vn_trail(st, __FILE__, __LINE__);
     }
     *out = exec;
     return VN_OK;
+}
+
+/* Step i, or those before `last` that are computed with it; how many. */
+static int launch_at(vn_exec *exec, int i, int last, vn_stream *s)
+{
+    const vn_chosen *c = exec->chosen ? exec->chosen[i] : NULL;
+    if (!c || i + vn_chosen_steps(c) > last) {
+        exec->steps[i].kernel->launch(&exec->steps[i].call, s);
+        return 1;
+    }
+    exec->refused |= !vn_chosen_launch(&exec->dev->products, c, &exec->steps[i], s);
+    return vn_chosen_steps(c);
 }
 
 /* The branches leave s and come back to it; a step alone stays on it. */
@@ -358,9 +418,10 @@ static vn_status launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int l
     for (int b = 1; apart && b < exec->branches; b++) VN_TRY(after(exec->side[b - 1], &s->base));
     for (int i = first, b = 0; i < last; i++) {
         b = branch_after(exec, i, b);
-        exec->steps[i].kernel->launch(&exec->steps[i].call, apart && b ? exec->side[b - 1] : &s->base);
+        i += launch_at(exec, i, last, apart && b ? exec->side[b - 1] : &s->base) - 1;
     }
     for (int b = 1; apart && b < exec->branches; b++) VN_TRY(after(&s->base, exec->side[b - 1]));
+    if (exec->refused) return VN_FAIL(VN_E_DEVICE, "cuBLASLt refuses a product that it took before");
     return VN_OK;
 }
 
@@ -423,6 +484,12 @@ static vn_status replay(vn_stream *base, vn_exec *exec, int first, int last)
     VN_TRY(launch_range(s, exec, first, last));
     CUDA_TRY(cudaGetLastError(), "launching kernels");
     return VN_OK;
+}
+
+static const char *chosen(const vn_exec *exec, int step)
+{
+    const vn_chosen *c = exec->chosen && step >= 0 && step < exec->n ? exec->chosen[step] : NULL;
+    return c ? vn_chosen_text(c) : NULL;
 }
 
 /* ---- marks and tapes ---- */
@@ -514,6 +581,7 @@ const vn_backend vn_backend_cuda = {
     .record = record,
     .replay = replay,
     .drop = drop,
+    .chosen = chosen,
     .mark = mark,
     .reach = reach,
     .elapsed = elapsed,

@@ -113,6 +113,26 @@ void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, unsigned *tickets
         launch_sized<1>(g, c, part, tickets, s);
 }
 
+/* ---- bias and activation of a product made without them: 8 bytes a number, bound by memory ---- */
+
+enum { AFTER_THREADS = 256 };
+
+__global__ void __launch_bounds__(AFTER_THREADS)
+    vn_bias_act_kernel(float *y, const float *bias, int64_t width, int64_t n, int64_t act)
+{
+    int64_t i = (int64_t)blockIdx.x * AFTER_THREADS + threadIdx.x;
+    if (i >= n) return;
+    float v = y[i];
+    y[i] = vn_unary_value_f32(act, bias ? v + bias[(uint64_t)i % (uint64_t)width] : v);
+}
+
+extern "C" void vn_bias_act_launch(float *y, const float *bias, int64_t width, int64_t n,
+                                   int64_t act, vn_stream *s)
+{
+    VN_LAUNCH(vn_bias_act_kernel, vn_blocks(n, AFTER_THREADS), dim3(AFTER_THREADS), 0, s, y, bias,
+              width, n, act);
+}
+
 /* ---- linear ---- */
 
 static const char too_deep[] = "sums have more than 2^31 numbers";

@@ -17,11 +17,11 @@ static int run(args *a)
 
 const command command_doctor = {
     .name = "doctor",
-    .usage = "vane doctor [--device cpu] [--threads N] [--cpu LEVEL]",
+    .usage = "vane doctor [--device cpu] [--products WAY] [--threads N] [--cpu LEVEL]",
     .summary = "print the device, instruction set, threads and memory in use",
     .about = "With advice where something holds the machine back.",
     .groups = "",
-    .options = " device plugins threads cpu ",
+    .options = " device plugins products threads cpu ",
     .without = "",
     .flags = flags,
     .run = run,

@@ -190,10 +190,18 @@ part_build() {
 }
 part_ops() {
     check ops "every case of every op" "$tests" ops_device
+    for way in own-apart cublaslt cublaslt-apart auto; do
+        for op in linear matmul; do
+            check ops "$op, products by $way" env VANE_TEST_PRODUCTS=$way VANE_TEST_OP=$op "$tests" ops_device
+        done
+    done
     check ops "memory, streams, recordings" "$tests" under_test
 }
 part_models() {
     check models "every model's step against the CPU's" "$tests" models_device
+    for way in own-apart cublaslt cublaslt-apart auto; do
+        check models "every model's step, products by $way" env VANE_TEST_PRODUCTS=$way "$tests" models_device
+    done
     check models "forecasts from device memory" "$tests" direct
 }
 part_train() {
@@ -216,12 +224,14 @@ part_determinism() {
         small=
         [ $model = nhits ] && small="--mlp_units [32,32]"
         [ $model = transformer ] && small="--hidden_size 16 --n_head 2"
-        for run in a b; do
-            check determinism "$model trains, run $run" "$vane" train "$folder/t.csv" --model $model $small \
-                --h 24 --input_size 96 --max_steps $steps --windows_batch_size 64 --device cuda \
-                --plugins "$plugins" -q -o "$folder/$run"
+        for way in own cublaslt; do
+            for run in a b; do
+                check determinism "$model trains by $way, run $run" "$vane" train "$folder/t.csv" --model $model \
+                    $small --h 24 --input_size 96 --max_steps $steps --windows_batch_size 64 --device cuda \
+                    --plugins "$plugins" --products $way -q -o "$folder/$run"
+            done
+            check determinism "$model by $way: the same bits" cmp "$folder/a" "$folder/b"
         done
-        check determinism "$model: the same bits" cmp "$folder/a" "$folder/b"
     done
     rm -rf "$folder"
 }

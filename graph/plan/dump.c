@@ -79,6 +79,8 @@ void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out)
         if (keeps(s)) vn_text_printf(out, ", keeps %zu", keeps(s));
         vn_text_printf(out, "\n");
         if (why && plan->step_note[k]) vn_text_printf(out, "         %s\n", plan->step_note[k]);
+        const char *chosen = vn_exec_chosen(plan->stream, plan->exec, k);
+        if (why && chosen) vn_text_printf(out, "         by %s\n", chosen);
         if (why) put_why(plan->step_why[k], out);
     }
 }
@@ -99,6 +101,9 @@ static void put_json_step(const vn_plan *plan, int k, vn_text *out)
     vn_text_json(out, plan->step_why[k] ? plan->step_why[k] : "");
     vn_text_printf(out, ", \"note\": ");
     vn_text_json(out, plan->step_note[k] ? plan->step_note[k] : "");
+    const char *chosen = vn_exec_chosen(plan->stream, plan->exec, k);
+    if (chosen) vn_text_printf(out, ", \"by\": ");
+    if (chosen) vn_text_json(out, chosen);
     vn_text_printf(out, "}");
     out->failed |= shapes.failed;
     vn_text_close(&shapes);

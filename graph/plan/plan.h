@@ -92,7 +92,8 @@ typedef struct vn_plan_info {
 } vn_plan_info;
 void vn_plan_about(const vn_plan *plan, vn_plan_info *info);
 
-/* One line a step: path, op, shapes, kernel, place, cost; with `why` the kernels passed over. */
+/* One line a step: path, op, shapes, kernel, place, cost; with `why` what was chosen by its time
+ * (vn_exec_chosen) and the kernels passed over. */
 void vn_plan_dump(const vn_plan *plan, bool why, vn_text *out);
 void vn_plan_dump_json(const vn_plan *plan, vn_text *out);
 
@@ -105,7 +106,7 @@ vn_op vn_plan_step_op(const vn_plan *plan, int k);
 const char *vn_plan_step_path(const vn_plan *plan, int k);
 
 /* Run the plan step by step for about so many seconds and print, one line a step, the fastest time of
- * each: with its share of all, rates and shapes. Optimizer steps change the parameters, as in a run. */
+ * each: with its share of all, rates and shapes; by the device's clock where it has one. Optimizer steps change the parameters, as in a run. */
 vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out);
 
 /* Run the plan node by node, unrecorded, and name the first step with a result that is not finite:

@@ -98,7 +98,7 @@ vn_status vn_plan_time(vn_plan *plan, double seconds, double *us)
 {
     vn_status st = vn_plan_prepare(plan, plan->stream);
     for (int k = 0; k < plan->n_steps; k++) us[k] = 1e30;
-    if (vn_stream_has_tapes(plan->stream) && vn_stream_has_marks(plan->stream))
+    if (!st && vn_stream_has_tapes(plan->stream) && vn_stream_has_marks(plan->stream))
         return time_by_marks(plan, seconds, us);
     for (double until = now_us() + 1e6 * seconds; !st && now_us() < until;) st = pass(plan, us);
     return st;

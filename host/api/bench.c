@@ -99,7 +99,8 @@ static vn_status settle(const vane_config *config, const vane_bench_wish *wish, 
         return VN_FAIL(VN_E_ARGUMENT, "%" PRId64 " threads, expected 0 to 4096", wish->threads);
     VN_TRY(split_backend(config, wish->backend, o));
     int64_t threads = wish->threads ? wish->threads : config->run.threads;
-    vn_device_config device = { (int)threads, o->level, config->run.plugins.s };
+    vn_device_config device = { (int)threads, o->level, config->run.plugins.s,
+                                vn_config_products(config) };
     VN_TRY(vn_device_open(o->device, 0, &device, &o->site.dev));
     vn_device_about(o->site.dev, &o->about);
     o->site.folder = wish->folder && *wish->folder ? wish->folder : "/tmp";

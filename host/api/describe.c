@@ -278,9 +278,12 @@ static vn_status put_device(vane_report *r, const vane_config *config)
     vn_text_printf(&r->text,
                    "threads     %d in use, %d granted (affinity, cgroup quota, OMP_NUM_THREADS)\n",
                    i.lanes, vn_team_granted());
+    if (*i.products) vn_text_printf(&r->text, "products    %s\n", i.products);
     if (i.mem_bytes) vn_text_printf(&r->text, "memory      %.1f GB\n", (double)i.mem_bytes / 1e9);
     vn_text_printf(&r->json, ",\"device\":");
     vn_text_json(&r->json, i.name);
+    if (*i.products) vn_text_printf(&r->json, ",\"products\":");
+    if (*i.products) vn_text_json(&r->json, i.products);
     vn_text_printf(&r->json,
                    ",\"level\":\"%s\",\"threads\":%d,\"granted\":%d,\"memory_bytes\":%" PRId64,
                    i.level, i.lanes, vn_team_granted(), i.mem_bytes);

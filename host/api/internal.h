@@ -82,6 +82,7 @@ void vn_fill(void *to, const void *from, size_t size);
 vn_status vn_config_fits(const vane_config *config);
 
 /* Open the device the config names. */
+const char *vn_config_products(const vane_config *config); /* the name of the option's choice */
 vn_status vn_config_device(const vane_config *config, vn_device **dev);
 
 /* A panel to train or forecast on: `panel` itself; dressed, where the model has categories or a

@@ -12,9 +12,16 @@ static const int64_t local_scalers[] = { VN_SCALER_IDENTITY, VN_SCALER_STANDARD,
                                          VN_SCALER_MINMAX, VN_SCALER_MEAN_ABS };
 enum { N_LOCAL = sizeof local_scalers / sizeof *local_scalers };
 
+const char *vn_config_products(const vane_config *config)
+{
+    static const char *const ways[] = { "auto", "own", "own-apart", "cublaslt", "cublaslt-apart" };
+    return ways[config->run.products];
+}
+
 vn_status vn_config_device(const vane_config *config, vn_device **dev)
 {
-    vn_device_config c = { (int)config->run.threads, config->run.cpu.s, config->run.plugins.s };
+    vn_device_config c = { (int)config->run.threads, config->run.cpu.s, config->run.plugins.s,
+                           vn_config_products(config) };
     VN_TRY(vn_device_open(config->run.device.s, 0, &c, dev));
     return VN_OK;
 }

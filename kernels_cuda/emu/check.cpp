@@ -319,7 +319,14 @@ void set_range(const void *p, size_t bytes, RangeState s)
     if (at < SPACE) memset(state + at, s, bytes);
 }
 
-Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch, meet, access, note_fence };
+bool is_written(const void *p, size_t bytes)
+{
+    const uint8_t *from = state + ((const char *)p - space);
+    return std::all_of(from, from + bytes, [](uint8_t s) { return s == RANGE_WRITTEN; });
+}
+
+Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch, meet, access, note_fence,
+                    is_written };
 
 __attribute__((constructor)) void install()
 {

@@ -146,6 +146,7 @@ struct Hooks {
     void (*meet)(const std::vector<Block *> &blocks);
     void (*access)(const void *p, size_t bytes, Access kind, const void *pc);
     void (*fence)();
+    bool (*is_written)(const void *p, size_t bytes);
 };
 extern Hooks *hooks; /* NULL in other builds */
 

@@ -19,6 +19,7 @@
 
 #include "kernels_cuda/emu/engine.h"
 #include "kernels_cuda/emu/include/cuda_profiler_api.h"
+#include "kernels_cuda/emu/library.h"
 
 using emu::Allocation;
 
@@ -280,6 +281,39 @@ void enqueue(cudaStream_t stream, Launch launch)
         clock_us += 1 + (double)g.x * g.y * g.z * ((b.x * b.y * b.z + 31) / 32) * 1e-3;
     };
     put(stream_of(stream), { run, nullptr, 0, nullptr });
+}
+
+size_t library_bytes(const void *p)
+{
+    Guard guard(lock);
+    const Allocation *a = memory_near(p, 0);
+    return a && a->live && !a->pinned ? (size_t)(a->data + a->bytes - (const char *)p) : 0;
+}
+
+void library_work(CUstream_st *stream, double us, std::function<void()> work)
+{
+    Guard guard(lock);
+    auto run = [us, work] {
+        work();
+        clock_us += us;
+    };
+    put(stream_of(stream), { run, nullptr, 0, nullptr });
+}
+
+void library_reads(const char *what, const void *p, size_t bytes)
+{
+    if (hooks && !hooks->is_written(p, bytes)) error("%s: memory that nobody wrote", what);
+}
+
+void library_wrote(const void *p, size_t bytes)
+{
+    written(p, bytes);
+}
+
+void library_error(const char *what)
+{
+    Guard guard(lock);
+    error("%s", what);
 }
 
 } // namespace emu

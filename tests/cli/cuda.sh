@@ -11,7 +11,8 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 for name in $(env | sed -n 's/^\(VANE_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
-gpu="--device cuda --plugins $plugins"
+# One way of products: what is timed may be chosen otherwise in the next run of a real GPU.
+gpu="--device cuda --plugins $plugins --products cublaslt"
 count=0
 failed=0
 most=80
@@ -98,6 +99,12 @@ for k in 3 64; do # the host hands over k steps at once, also more than the run 
     check "$k steps a launch" "$vane" train t.csv $options $gpu --steps_per_launch $k -o k.vane
     check "the same bits, $k steps a launch" cmp nhits.gpu.vane k.vane
 done
+for way in own auto; do # others, and the faster one
+    check "products by $way" "$vane" train t.csv $options $gpu --products $way -o way.vane
+    check "its forecast, $way" "$vane" forecast t.csv -m way.vane $gpu --products $way -o c.csv -q
+    "$vane" forecast t.csv -m nhits.gpu.vane -o a.csv -q 2> /dev/null
+    check "products by $way forecast alike" near a.csv c.csv 3 1e-3
+done
 # Room for the model but not for the data beside it: their windows are gathered on the host.
 big="--model linear ${quick% -q}"
 awk 'BEGIN { print "unique_id,ds,y"
@@ -141,8 +148,23 @@ if [ -n "$infer" ]; then
 fi
 
 # ---- nodes: the cost of a step on a GPU ----
-"$vane" plan t.csv --model nhits --h 24 --input_size 48 $gpu > plan.txt 2> /dev/null
-check "a training step of N-HiTS has at most $most nodes" nodes "$most" plan.txt
+for way in own cublaslt auto; do
+    "$vane" plan t.csv --why --model nhits --h 24 --input_size 48 $gpu --products $way > plan.txt 2> /dev/null
+    check "a training step of N-HiTS has at most $most nodes, products by $way" nodes "$most" plan.txt
+done
+case $plugins in # nobody knows how fast a real one is
+*/emu*)
+    check "a layer by the library, with the times of all" \
+        grep -q "by cublaslt: own [0-9.]* us, cublaslt [0-9.]* us, cublaslt-apart [0-9.]* us" plan.txt
+    check "a product by Vane's kernel" grep -q "by own: own [0-9.]* us, cublaslt [0-9.]* us" plan.txt
+    check "the doctor knows the library" "$vane" doctor $gpu
+    check "and says so" grep -q "products    cuBLASLt 13" out.txt
+    check "a doctor without the library" env EMU_LT=absent "$vane" doctor $gpu
+    check "who says what multiplies then" grep -q "products    Vane's own kernels: .* does not start" out.txt
+    check "a library whose ReLU loses NaN" env EMU_LT_NAN=lost "$vane" doctor $gpu
+    check "is not asked for it" grep -q "its ReLU is not used" out.txt
+    ;;
+esac
 
 echo "$count checks, $failed failed"
 [ "$failed" -eq 0 ]

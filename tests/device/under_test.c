@@ -102,11 +102,13 @@ START_TEST(steps_are_timed_by_the_devices_clock)
     enum { STEPS = VN_MARKS + 9 };
     vn_device *dev = vn_test_device_open();
     vn_plan_config config = { .dev = dev };
+    vn_params *params;
     vn_graph *g;
     vn_plan *plan;
     double us[STEPS], again[STEPS];
     bool own_clock = emulated();
-    ck_assert_int_eq(vn_graph_open(VN_F32, NULL, &g), VN_OK);
+    ck_assert_int_eq(vn_params_open(&params), VN_OK);
+    ck_assert_int_eq(vn_graph_open(VN_F32, params, &g), VN_OK);
     vn_val v = vn_input(g, "x", VN_F32, VN_DIMS(1000));
     for (int i = 0; i < STEPS; i++) v = vn_affine(g, v, 1, 1);
     vn_output(g, v);
@@ -121,6 +123,7 @@ START_TEST(steps_are_timed_by_the_devices_clock)
     }
     vn_plan_close(plan);
     vn_graph_close(g);
+    vn_params_close(params);
     vn_device_close(dev);
 }
 END_TEST

@@ -38,7 +38,9 @@ const char *vn_test_device(void)
 vn_device *vn_test_device_open(void)
 {
     vn_device *dev;
-    vn_device_config config = { .plugins = getenv("VANE_TEST_PLUGINS") };
+    const char *products = getenv("VANE_TEST_PRODUCTS");
+    vn_device_config config = { .plugins = getenv("VANE_TEST_PLUGINS"),
+                                .products = products ? products : "own" };
     if (vn_device_open(vn_test_device(), 0, &config, &dev)) ck_abort_msg("%s", vn_last_message());
     return dev;
 }
