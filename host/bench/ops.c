@@ -183,6 +183,7 @@ static vn_floor_work functions(const vn_bench_op *op, int64_t size)
 {
     vn_floor_work none = { 0 };
     double n = (double)size;
+    if (op->build == build_softmax) return (vn_floor_work){ .exps = n };
     if (op->build != build_unary) return none;
     if (op->fn == VN_UNARY_TANH || op->fn == VN_UNARY_SIGMOID)
         return (vn_floor_work){ .functions = n };

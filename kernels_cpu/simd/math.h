@@ -1,9 +1,8 @@
 /* exp, log, tanh, ... of a vector by our own polynomials, and the functions of unary.def.
  *
- * Measured: within 1 ulp for exp and log, 3 for the others, 9 for erfc near 1, whose digits cancel;
- * gelu far left of 0 has the relative error of x / sqrt 2 in the exponent. Specials as in C: NaN
- * stays NaN, infinities and zeros have their limits. The polynomials of exp, log and erfc are those
- * of the Cephes library (Moshier 1989). */
+ * Measured: within 1 ulp for exp and log, 3 for the others, 5 for the normal distribution function.
+ * Specials as in C: NaN stays NaN, infinities and zeros have their limits. The polynomials of exp
+ * and log are those of the Cephes library (Moshier 1989). */
 #ifndef VN_KERNELS_CPU_SIMD_MATH_H
 #define VN_KERNELS_CPU_SIMD_MATH_H
 
@@ -92,59 +91,22 @@ VF_INLINE vf vf_softplus(vf x)
     return vf_add(vf_max(vf_zero(), x), tail);
 }
 
-/* exp(-a^2): the upper half of a's bits squares exactly, the rest is a factor near 1. */
-VF_INLINE vf vf_exp_minus_square(vf a)
-{
-    vf high = vf_bits_and(a, vf_from_bits((int)0xfffff000u));
-    vf rest = vf_mul(vf_sub(a, high), vf_add(a, high));
-    return vf_mul(vf_exp(vf_neg(vf_mul(high, high))), vf_exp(vf_neg(rest)));
-}
-
-/* erfc(a) for a >= 1. */
-VF_INLINE vf vf_erfc_tail(vf a)
-{
-    static const float below2[] = { 2.326819970068386e-2f, -1.387039388740657e-1f,
-                                    3.687424674597105e-1f, -5.824733027278666e-1f,
-                                    6.210004621745983e-1f, -4.944515323274145e-1f,
-                                    3.404879937665872e-1f, -2.741127028184656e-1f,
-                                    5.638259427386472e-1f };
-    static const float above2[] = { -1.047766399936249e+1f, 1.297719955372516e+1f,
-                                    -7.495518717768503e+0f, 2.921019019210786e+0f,
-                                    -1.015265279202700e+0f, 4.218463358204948e-1f,
-                                    -2.820767439740514e-1f, 5.641895067754075e-1f };
-    a = vf_max(vf_set(1), vf_min(vf_set(16), a)); /* erfc 16 is 0 in float */
-    vf q = vf_div(vf_set(1), a), y = vf_mul(q, q);
-    vf p = vf_pick(vf_lt(a, vf_set(2)), vf_poly(y, below2, 9), vf_poly(y, above2, 8));
-    return vf_mul(vf_exp_minus_square(a), vf_mul(q, p));
-}
-
-/* erf(x) for |x| <= 1. */
-VF_INLINE vf vf_erf_middle(vf x)
-{
-    static const float c[] = { 7.853861353153693e-5f,  -8.010193625184903e-4f,
-                               5.188327685732524e-3f,  -2.685381193529856e-2f,
-                               1.128358514861418e-1f,  -3.761262582423300e-1f,
-                               1.128379165726710e+0f };
-    return vf_mul(x, vf_poly(vf_mul(x, x), c, 7));
-}
-
-VF_INLINE vf vf_erfc(vf x)
-{
-    vf a = vf_abs(x), tail = vf_erfc_tail(a);
-    tail = vf_pick(vf_lt(x, vf_zero()), vf_sub(vf_set(2), tail), tail);
-    return vf_pick(vf_lt(vf_set(1), a), tail, vf_sub(vf_set(1), vf_erf_middle(x)));
-}
-
-VF_INLINE vf vf_erf(vf x)
-{
-    vf a = vf_abs(x), tail = vf_with_sign(vf_sub(vf_set(1), vf_erfc_tail(a)), x);
-    return vf_pick(vf_lt(vf_set(1), a), tail, vf_erf_middle(x));
-}
-
-/* The standard normal distribution function. */
+/* The standard normal distribution function: for a = |x|, exp(-a^2 / 2) times a polynomial in
+ * (a - 3) / (a + 3), fitted to Phi(-a) exp(a^2 / 2) on 0 .. 14.5 with a relative error of 1e-8. What
+ * the square of a rounds away is put back to first order. */
 VF_INLINE vf vf_normal(vf x)
 {
-    return vf_mul(vf_set(0.5f), vf_erfc(vf_mul(x, vf_set((float)-VN_SQRT_HALF))));
+    static const float c[] = { 5.316134775e-05f,  1.150139360e-04f,  -3.390122147e-04f,
+                               -9.832885116e-04f, 2.904387191e-03f,  6.131942384e-03f,
+                               -4.621326178e-02f, 1.232250407e-01f,  -2.064026147e-01f,
+                               1.215139478e-01f };
+    vf a = vf_min(vf_set(16), vf_abs(x)); /* beyond: 0 and 1 */
+    vf t = vf_div(vf_sub(a, vf_set(3)), vf_add(a, vf_set(3)));
+    vf square = vf_mul(a, a), rest = vf_fnma(a, a, square); /* square - a^2 */
+    vf e = vf_exp(vf_mul(vf_set(-0.5f), square));
+    e = vf_fma(e, vf_mul(vf_set(0.5f), rest), e);
+    vf tail = vf_mul(e, vf_poly(t, c, 10));
+    return vf_pick(vf_lt(vf_zero(), x), vf_sub(vf_set(1), tail), tail);
 }
 
 /* exp(|x| / 2): its square reaches where exp(|x|) alone overflows. */

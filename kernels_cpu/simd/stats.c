@@ -23,12 +23,22 @@ static float float_of(int32_t key)
     return x;
 }
 
+/* v is followed by VF_N infinities. */
 static void extremes(const float *v, int64_t n, float *low, float *high)
 {
+    float least[VF_N], most[VF_N];
+    vf first = vf_set(v[0]), small = first, large = first;
+    for (int64_t i = 0; i < n; i += VF_N) {
+        vf x = vf_load(v + i);
+        small = vf_min(small, x);
+        large = vf_max(large, vf_pick(vf_lt(x, vf_set(INFINITY)), x, first));
+    }
+    vf_store(least, small);
+    vf_store(most, large);
     *low = *high = v[0];
-    for (int64_t i = 1; i < n; i++) {
-        *low = v[i] < *low ? v[i] : *low;
-        *high = v[i] > *high ? v[i] : *high;
+    for (int i = 0; i < VF_N; i++) {
+        *low = least[i] < *low ? least[i] : *low;
+        *high = most[i] > *high ? most[i] : *high;
     }
 }
 
@@ -58,25 +68,36 @@ static float median(const float *v, int64_t n)
 
 static double mean(const float *v, int64_t n)
 {
-    vf_acc sum = vf_acc_zero();
-    for (int64_t i = 0; i < n; i += VF_N) sum = vf_acc_add(sum, vf_load_upto(v + i, n - i));
-    return vf_acc_sum(sum) / (double)n;
+    vf_acc sum = vf_acc_zero(), odd = sum; /* two chains: a sum waits for the one before */
+    int64_t i = 0;
+    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
+        sum = vf_acc_add(sum, vf_load(v + i));
+        odd = vf_acc_add(odd, vf_load(v + i + VF_N));
+    }
+    for (; i < n; i += VF_N) sum = vf_acc_add(sum, vf_load_upto(v + i, n - i));
+    return vf_acc_sum(vf_acc_both(sum, odd)) / (double)n;
 }
 
-/* Population standard deviation, from differences to a centre near the mean: a series may lie far
+/* Population standard deviation, from differences to the f32 next to the mean: a series may lie far
  * from 0. */
 static double deviation(const float *v, int64_t n, double average)
 {
-    vf_acc sum = vf_acc_zero(), squares = sum;
+    vf_acc squares = vf_acc_zero(), odd = squares;
     vf centre = vf_set((float)average);
-    for (int64_t i = 0; i < n; i += VF_N) {
+    double shift = average - (double)(float)average;
+    int64_t i = 0;
+    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
+        vf d = vf_sub(vf_load(v + i), centre), e = vf_sub(vf_load(v + i + VF_N), centre);
+        squares = vf_acc_dot(squares, d, d);
+        odd = vf_acc_dot(odd, e, e);
+    }
+    for (; i < n; i += VF_N) {
         vf x = vf_load(v + i); /* infinities at the end, picked away */
         vf d = vf_pick(vf_lt(x, vf_set(INFINITY)), vf_sub(x, centre), vf_zero());
-        sum = vf_acc_add(sum, d);
         squares = vf_acc_dot(squares, d, d);
     }
-    double shift = vf_acc_sum(sum) / (double)n;
-    return sqrt(fmax(0, vf_acc_sum(squares) / (double)n - shift * shift));
+    double mean_square = vf_acc_sum(vf_acc_both(squares, odd)) / (double)n;
+    return sqrt(fmax(0, mean_square - shift * shift));
 }
 
 /* v becomes |v - centre|. */
@@ -127,12 +148,40 @@ static void statistics(int64_t type, float *v, int64_t n, double *location, doub
     if (type == VN_SCALER_MINMAX1) *location += *scale /= 2; /* the minimum becomes -1 */
 }
 
+/* The finite numbers of x where the mask is not 0, for one channel without a lag: vectors that are
+ * observed whole, as nearly all are, are copied. */
+static int64_t collect_dense(const float *x, const float *mask, int64_t rows, float *v)
+{
+    int64_t n = 0, t = 0;
+    for (; t + VF_N <= rows; t += VF_N) {
+        vf value = vf_load(x + t);
+        int finite = vf_count(vf_lt(vf_abs(value), vf_set(INFINITY)));
+        int hidden = mask ? vf_count(vf_eq(vf_load(mask + t), vf_zero())) : 0;
+        if (finite == VF_N && !hidden) {
+            vf_store(v + n, value);
+            n += VF_N;
+            continue;
+        }
+        for (int64_t i = t; i < t + VF_N; i++) {
+            v[n] = x[i];
+            n += (!mask || mask[i] != 0) && isfinite(x[i]);
+        }
+    }
+    for (; t < rows; t++) {
+        v[n] = x[t];
+        n += (!mask || mask[t] != 0) && isfinite(x[t]);
+    }
+    vf_store(v + n, vf_set(INFINITY));
+    return n;
+}
+
 /* The observed numbers of one channel, or their seasonal differences, into v, then VF_N infinities;
  * returns how many numbers. What is not finite counts as not observed. */
 static int64_t collect(const vn_attr_stats *a, const float *x, int64_t stride, const float *mask,
                        float *v)
 {
     int64_t n = 0, lag = a->type == VN_SCALER_SEASONAL ? a->season : 0;
+    if (stride == 1 && !lag) return collect_dense(x, mask, a->rows, v);
     for (int64_t t = lag; t < a->rows; t++) {
         float value = x[t * stride];
         if (lag) value -= x[(t - lag) * stride];

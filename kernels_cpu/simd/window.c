@@ -119,9 +119,9 @@ static void scale_channels(const affine *f, const float *x, const float *mask, f
 
 static void scale_row(const affine *f, const float *x, const float *mask, float *y, int64_t n)
 {
-    vf location = vf_set(*f->location), scale = vf_set(*f->scale);
+    vf location = vf_set(*f->location), factor = vf_set(1 / *f->scale);
     for (int64_t i = 0; i < n; i += VF_N) {
-        vf v = vf_div(vf_sub(vf_load_upto(x + i, n - i), location), scale);
+        vf v = vf_mul(vf_sub(vf_load_upto(x + i, n - i), location), factor);
         if (mask) {
             vf_mask missing = vf_eq(vf_load_upto(mask + i, n - i), vf_zero());
             v = vf_pick(missing, vf_zero(), v);
