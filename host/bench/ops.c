@@ -46,6 +46,21 @@ static void build_linear(vn_graph *g, int64_t size, const vn_bench_op *op)
     vn_output(g, vn_linear(g, x, w, numbers(g, "b", VN_DIMS(op->n_out)), VN_UNARY_RELU));
 }
 
+/* The same with weights that stay, as those of a forecast do. */
+static void build_dense(vn_graph *g, int64_t size, const vn_bench_op *op)
+{
+    vn_val x = numbers(g, "x", VN_DIMS(size, op->width));
+    vn_output(g, vn_dense(g, "layer", x, op->n_out, VN_UNARY_RELU));
+    if (!g->status && vn_params_layout(g->params)) vn_refuse(g, VN_E_MEMORY, "no memory");
+}
+
+/* Products of 256 heads: 168 queries with 168 keys of 64 numbers. */
+static void build_scores(vn_graph *g, int64_t size, const vn_bench_op *op)
+{
+    vn_val q = numbers(g, "q", VN_DIMS(size, op->n_out, op->width));
+    vn_output(g, vn_matmul(g, q, numbers(g, "k", VN_DIMS(size, op->n_out, op->width)), false, true));
+}
+
 /* The gradient of W: dy^T x over `size` rows. */
 static void build_dweight(vn_graph *g, int64_t size, const vn_bench_op *op)
 {
@@ -220,6 +235,8 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
 
 static const int64_t small_to_large[] = { 1000, 100000, 10000000, 0 };
 static const int64_t rows[] = { 1, 32, 128, 1024, 0 };
+static const int64_t layers[] = { 1, 32, 128, 256, 1024, 0 };
+static const int64_t heads[] = { 256, 0 };
 static const int64_t batches[] = { 32, 128, 1024, 0 };
 static const int64_t parameters[] = { 2817570, 0 };
 static const int64_t windows[] = { 168, 1000, 100000, 0 };
@@ -268,6 +285,16 @@ const vn_workload vn_op_workloads[] = {
       OP(.build = build_linear, .width = 512, .n_out = 512) },
     { "dweight_512x512", "ops", "gradient of the weight of a layer of 512 to 512", 'r', batches,
       OP(.build = build_dweight, .width = 512, .n_out = 512) },
+    { "dweight_168x512", "ops", "gradient of the weight of a layer of 168 to 512", 'r', batches,
+      OP(.build = build_dweight, .width = 168, .n_out = 512) },
+    { "dense_128x512", "ops", "a layer of 128 to 512 whose weights stay", 'r', layers,
+      OP(.build = build_dense, .width = 128, .n_out = 512) },
+    { "dense_168x512", "ops", "a layer of 168 to 512 whose weights stay", 'r', layers,
+      OP(.build = build_dense, .width = 168, .n_out = 512) },
+    { "dense_512x512", "ops", "a layer of 512 to 512 whose weights stay", 'r', layers,
+      OP(.build = build_dense, .width = 512, .n_out = 512) },
+    { "heads_168x64", "ops", "168 queries times 168 keys of 64, a product a head", 'r', heads,
+      OP(.build = build_scores, .width = 64, .n_out = 168) },
     { "adam", "ops", "Adam on n parameters", 'n', parameters, OP(.build = build_adam), { 5277 } },
     LOSS("mae", "mean absolute error", OP(.build = build_loss, .fn = VN_LOSS_MAE)),
     LOSS("mse", "mean squared error", OP(.build = build_loss, .fn = VN_LOSS_MSE),
