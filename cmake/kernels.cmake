@@ -32,4 +32,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     vane_unit(vane_simd_avx512bf16 "VN_ISA=avx512bf16;VN_ISA_AVX512=1;VN_ISA_BF16=1"
               "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512bf16;-mfma;-mprefer-vector-width=512"
               ${gemm_names})
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+    vane_unit(vane_simd_neon "VN_ISA=neon;VN_ISA_NEON=1" "" ${simd_sources})
 endif()

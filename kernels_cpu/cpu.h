@@ -14,6 +14,7 @@
 #define VN_CPU_AVX512 ((uint64_t)1 << 1) /* F, BW, DQ, VL */
 #define VN_CPU_VECTOR ((uint64_t)1 << 2) /* any machine: what only the level "ref" is without */
 #define VN_CPU_BF16 ((uint64_t)1 << 3)   /* AVX512_BF16: products of bf16 pairs */
+#define VN_CPU_NEON ((uint64_t)1 << 4)   /* every AArch64 */
 
 /* The stream of the CPU backend. A kernel is handed one of these per lane. */
 typedef struct vn_cpu_stream {
@@ -49,6 +50,8 @@ static inline void *vn_cpu_scratch(vn_stream *s) { return ((vn_cpu_stream *)s)->
 #define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512)
 #elif defined(VN_ISA_AVX2)
 #define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_AVX2)
+#elif defined(VN_ISA_NEON)
+#define VN_SIMD_NEED (VN_CPU_VECTOR | VN_CPU_NEON)
 #else
 #define VN_SIMD_NEED VN_CPU_VECTOR
 #endif

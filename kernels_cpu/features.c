@@ -11,9 +11,10 @@
 
 #include "kernels_cpu/cpu.h"
 
-const char *const vn_cpu_cap_names[] = { "avx2", "avx512", "vector", "bf16", NULL };
+const char *const vn_cpu_cap_names[] = { "avx2", "avx512", "vector", "bf16", "neon", NULL };
 
-/* Narrowest first: a level includes those before it. "ref" are the reference kernels alone. */
+/* Narrowest first: a level includes those before it that its architecture has. "ref" are the reference
+ * kernels alone. */
 static const struct {
     const char *name;
     uint64_t caps;
@@ -23,6 +24,7 @@ static const struct {
     { "avx2", VN_CPU_VECTOR | VN_CPU_AVX2 },
     { "avx512", VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512 },
     { "avx512bf16", VN_CPU_VECTOR | VN_CPU_AVX2 | VN_CPU_AVX512 | VN_CPU_BF16 },
+    { "neon", VN_CPU_VECTOR | VN_CPU_NEON },
 };
 enum { N_LEVELS = sizeof levels / sizeof *levels };
 
@@ -39,6 +41,8 @@ static uint64_t detect(void)
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         caps |= VN_CPU_AVX512;
     if ((caps & VN_CPU_AVX512) && __builtin_cpu_supports("avx512bf16")) caps |= VN_CPU_BF16;
+#elif defined(__aarch64__)
+    caps |= VN_CPU_NEON;
 #endif
     return caps;
 }

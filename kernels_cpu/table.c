@@ -20,6 +20,12 @@ enum { N_ISA = 3 };
 #define LIST_LOW(name)                                                                     \
     &vn_##name##_low_avx512bf16, &vn_##name##_low_avx512, &vn_##name##_low_avx2,           \
         &vn_##name##_low_generic
+#elif defined(__aarch64__)
+enum { N_ISA = 2 };
+#define DECLARE_FAST(name) extern const vn_kernel vn_##name##_f32_neon, vn_##name##_f32_generic;
+#define LIST_FAST(name) &vn_##name##_f32_neon, &vn_##name##_f32_generic
+#define DECLARE_LOW(name) extern const vn_kernel vn_##name##_low_neon, vn_##name##_low_generic;
+#define LIST_LOW(name) &vn_##name##_low_neon, &vn_##name##_low_generic
 #else
 enum { N_ISA = 1 };
 #define DECLARE_FAST(name) extern const vn_kernel vn_##name##_f32_generic;

@@ -302,7 +302,7 @@ static bool machine_has(const char *level)
 
 START_TEST(a_model_forecasts_and_learns_as_the_reference_does)
 {
-    static const char *const levels[] = { "generic", "avx2", "avx512" };
+    static const char *const levels[] = { "generic", "avx2", "avx512", "neon" };
     for (size_t l = 0; l < sizeof levels / sizeof *levels; l++)
         if (machine_has(levels[l])) compare(cases[_i], VN_F32, levels[l], 1e-5, 1e-4);
 }

@@ -1,5 +1,5 @@
 /* What products need of a vector beyond simd/simd.h: sums across it and transposition, one block
- * per ISA. VN_TILE_ROWS is how many rows of sums the registers hold beside two vectors of B. */
+ * per ISA. VN_TILE_ROWS is how many rows of VN_TILE_VECTORS sums the registers hold beside a row of B. */
 #ifndef VN_KERNELS_CPU_GEMM_LANES_H
 #define VN_KERNELS_CPU_GEMM_LANES_H
 
@@ -8,6 +8,7 @@
 #if defined(VN_ISA_AVX512)
 /* 14 x 2 sums, 2 of B and 1 of A fill 31 of 32 registers. */
 #define VN_TILE_ROWS 14
+#define VN_TILE_VECTORS 2
 VF_INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
 VF_INLINE float vf_most(vf a) { return _mm512_reduce_max_ps(a); } /* no lane is NaN */
 /* a[j][i] -> b[i][j] in each 128-bit lane. */
@@ -32,6 +33,7 @@ VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
 #elif defined(VN_ISA_AVX2)
 /* 6 x 2 sums, 2 of B and 1 of A fill 15 of 16 registers. */
 #define VN_TILE_ROWS 6
+#define VN_TILE_VECTORS 2
 VF_INLINE float vf_sum(vf a)
 {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -59,10 +61,30 @@ VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
                                 _mm_loadu_ps(row[i + 4] + k), 1);
 }
 
+#elif defined(VN_ISA_NEON)
+/* 8 x 3 sums, 3 of B and 1 of A fill 28 of 32 registers. */
+#define VN_TILE_ROWS 8
+#define VN_TILE_VECTORS 3
+VF_INLINE float vf_sum(vf a) { return vaddvq_f32(a); }
+VF_INLINE float vf_most(vf a) { return vmaxvq_f32(a); }
+VF_INLINE void vf_transpose4(vf r[4])
+{
+    float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
+    r[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+    r[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+    r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+    r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
+{
+    return vf_load(row[i] + k);
+}
+
 #else
-/* Four floats at a time by the compiler's vectors: SSE2, NEON, or whatever it makes of them. No
+/* Four floats at a time by the compiler's vectors: SSE2, or whatever it makes of them. No
  * fused product, so the sums differ from the other levels in their last bits. */
 #define VN_TILE_ROWS 4
+#define VN_TILE_VECTORS 2
 VF_INLINE float vf_sum(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 VF_INLINE float vf_most(vf a)
 {
@@ -81,6 +103,6 @@ VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
 }
 #endif
 
-#define VN_TILE_COLS (2 * VF_N)
+#define VN_TILE_COLS (VN_TILE_VECTORS * VF_N)
 
 #endif

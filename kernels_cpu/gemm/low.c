@@ -13,6 +13,7 @@ enum {
     LINE = 16,   /* words of a cache line */
     PIECE = 64,  /* words along k that are transposed at a time */
     SUMS = 4,    /* rows of W at a time, in a layer of few rows */
+    ROWS_WIDE = (VN_TILE_ROWS + VF_N - 1) / VF_N, /* vectors of a column of A's tile */
     PAD = 16,    /* words between packed rows of A, so that they share the first cache's sets */
 };
 
@@ -46,7 +47,7 @@ static int64_t panel_words(const vn_gemm *g)
 
 vn_scratch VN_LOW(gemm_scratch)(const vn_gemm *g)
 {
-    int64_t rows = (words_of(block_depth(g)) + PAD) * VF_N;
+    int64_t rows = (words_of(block_depth(g)) + PAD) * ROWS_WIDE * VF_N;
     return (vn_scratch){ 0, (size_t)(panel_words(g) + rows) * sizeof(float) };
 }
 
@@ -71,7 +72,7 @@ VF_INLINE void pack_lines(vn_dtype type, const uint16_t *from, int64_t step, int
         }
 }
 
-/* Half a panel from columns that lie side by side along k, by transposition. */
+/* A vector of a panel from columns that lie side by side along k, by transposition. */
 VF_INLINE void pack_columns(vn_dtype type, const uint16_t *const col[VF_N], int64_t depth,
                             float *out)
 {
@@ -81,7 +82,7 @@ VF_INLINE void pack_columns(vn_dtype type, const uint16_t *const col[VF_N], int6
     for (int64_t k = 0; k < depth; k += PIECE * PER_WORD, out += PIECE * VN_TILE_COLS) {
         int64_t n = vn_least(depth - k, PIECE * PER_WORD);
         for (int i = 0; i < VF_N; i++) pack_line(type, col[i] + k, n, piece[i]);
-        vn_pack_half(row, words_of(n), out);
+        vn_pack_vector(row, words_of(n), out);
     }
 }
 
@@ -97,13 +98,13 @@ VF_INLINE void pack_panel(vn_dtype type, const job *w, int64_t panel, float *out
     const uint16_t *b = w->b + w->k0 * g->b_k + panel * VN_TILE_COLS * g->b_col;
     int64_t cols = panel_cols(g, panel);
     if (g->b_col == 1) {
-        pack_lines(type, b, g->b_k, w->depth, cols, 2, out);
+        pack_lines(type, b, g->b_k, w->depth, cols, VN_TILE_VECTORS, out);
         return;
     }
-    for (int half = 0; half < 2; half++) {
+    for (int v = 0; v < VN_TILE_VECTORS; v++) {
         const uint16_t *col[VF_N];
-        for (int i = 0; i < VF_N; i++) col[i] = b + vn_least(half * VF_N + i, cols - 1) * g->b_col;
-        pack_columns(type, col, w->depth, out + half * VF_N);
+        for (int i = 0; i < VF_N; i++) col[i] = b + vn_least(v * VF_N + i, cols - 1) * g->b_col;
+        pack_columns(type, col, w->depth, out + v * VF_N);
     }
 }
 
@@ -115,8 +116,8 @@ VF_INLINE void pack_rows(vn_dtype type, const job *w, int64_t row, int rows, vn_
     t->a = w->rows;
     if (g->a_k != 1) {
         t->a_row = 1;
-        t->a_k = VF_N;
-        pack_lines(type, a, g->a_k, w->depth, rows, 1, w->rows);
+        t->a_k = ROWS_WIDE * VF_N;
+        pack_lines(type, a, g->a_k, w->depth, rows, ROWS_WIDE, w->rows);
         return;
     }
     t->a_k = 1;

@@ -10,8 +10,8 @@ static inline int64_t vn_least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* out[k VN_TILE_COLS + i] = row[i][k] for i < VF_N, k < depth: half a panel, by transposition. */
-static inline void vn_pack_half(const float *const row[VF_N], int64_t depth, float *out)
+/* out[k VN_TILE_COLS + i] = row[i][k] for i < VF_N, k < depth: a vector of a panel, by transposition. */
+static inline void vn_pack_vector(const float *const row[VF_N], int64_t depth, float *out)
 {
     int64_t k = 0;
     for (; k + 4 <= depth; k += 4) {
@@ -29,10 +29,10 @@ static inline void vn_pack_half(const float *const row[VF_N], int64_t depth, flo
 static inline void vn_pack_columns(const float *b, int64_t b_col, int64_t cols, int64_t depth,
                                    float *out)
 {
-    for (int half = 0; half < 2; half++, out += VF_N) {
+    for (int v = 0; v < VN_TILE_VECTORS; v++, out += VF_N) {
         const float *row[VF_N];
-        for (int i = 0; i < VF_N; i++) row[i] = b + vn_least(half * VF_N + i, cols - 1) * b_col;
-        vn_pack_half(row, depth, out);
+        for (int i = 0; i < VF_N; i++) row[i] = b + vn_least(v * VF_N + i, cols - 1) * b_col;
+        vn_pack_vector(row, depth, out);
     }
 }
 
@@ -42,7 +42,8 @@ static inline void vn_pack_rows(const float *b, int64_t b_k, int64_t cols, int64
 {
     for (int64_t k = 0; k < depth; k++, b += b_k, out += VN_TILE_COLS) {
         vf_store(out, vf_load_upto(b, cols));
-        vf_store(out + VF_N, cols > VF_N ? vf_load_upto(b + VF_N, cols - VF_N) : vf_zero());
+        for (int at = VF_N; at < VN_TILE_COLS; at += VF_N)
+            vf_store(out + at, cols > at ? vf_load_upto(b + at, cols - at) : vf_zero());
     }
 }
 

@@ -15,7 +15,7 @@ enum {
     PRE_FLOATS = 65536, /* of the inputs' products at a time, if that is CHUNK steps or more */
     CHUNK_MIN = 8,      /* steps: rows of one tile */
     CHUNK_MAX = 64,
-    PAIR = 2,           /* blocks of units: whole panels for any number of gates */
+    TOGETHER = VN_TILE_VECTORS, /* blocks of units: whole panels for any number of gates */
 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -29,7 +29,7 @@ vn_recur VN_SIMD(recur_of)(const vn_call *c, int64_t gates, bool apart)
                    .G = gates, .x = x->data, .w_ih = c->in[1].data, .w_hh = c->in[2].data,
                    .b_ih = c->in[3].data, .b_hh = c->in[4].data, .apart = apart };
     r.blocks = ceil_div(r.H, VF_N);
-    r.cols = ceil_div(r.blocks * gates, 2) * VN_TILE_COLS;
+    r.cols = ceil_div(r.blocks * gates, VN_TILE_VECTORS) * VN_TILE_COLS;
     return r;
 }
 
@@ -63,10 +63,10 @@ static void rows_of(const vn_recur *r, const float *w, int64_t k, int64_t v,
 
 static void pack_panel(const vn_recur *r, const float *w, int64_t k, int64_t panel, float *out)
 {
-    for (int half = 0; half < 2; half++) {
+    for (int v = 0; v < VN_TILE_VECTORS; v++) {
         const float *row[VF_N];
-        rows_of(r, w, k, 2 * panel + half, row);
-        vn_pack_half(row, k, out + panel * k * VN_TILE_COLS + half * VF_N);
+        rows_of(r, w, k, VN_TILE_VECTORS * panel + v, row);
+        vn_pack_vector(row, k, out + panel * k * VN_TILE_COLS + v * VF_N);
     }
 }
 
@@ -76,7 +76,7 @@ static void pack_bias(const vn_recur *r, const float *bias, int64_t panel, float
         const float *row[VF_N];
         out[panel * VN_TILE_COLS + i] = 0;
         if (!bias) continue;
-        rows_of(r, bias, 1, 2 * panel + i / VF_N, row);
+        rows_of(r, bias, 1, VN_TILE_VECTORS * panel + i / VF_N, row);
         out[panel * VN_TILE_COLS + i] = *row[i % VF_N];
     }
 }
@@ -119,7 +119,7 @@ static void run_rows(vn_tile t, int64_t rows)
 /* This lane's panels. */
 static int64_t panel_of(const vn_walk_rows *w, int64_t block)
 {
-    return ceil_div(block * w->r->G, 2);
+    return ceil_div(block * w->r->G, VN_TILE_VECTORS);
 }
 
 /* Steps [w->t0, w->t0 + steps) of the inputs times W_ih: the rows of a tile are steps, so a panel
@@ -210,7 +210,7 @@ void VN_SIMD(recur_run)(const vn_call *c, vn_recur *r, vn_cell cell, vn_stream *
     pack(r, c->scratch, lane);
     vn_walk_rows w = { .r = r, .block_end = r->blocks, .c = vn_cpu_scratch(s) };
     if (meets) {
-        vn_lane_share(lane, r->blocks, PAIR, &w.block, &w.block_end);
+        vn_lane_share(lane, r->blocks, TOGETHER, &w.block, &w.block_end);
         w.h = r->state;
     } else {
         vn_lane_share(lane, r->B, 1, &lo, &hi);

@@ -126,8 +126,7 @@ static void multiply(const work *w, const float *packed, int64_t first, int64_t 
 
 static void fill_row(float *row, float value)
 {
-    vf_store(row, vf_set(value));
-    vf_store(row + VF_N, vf_set(value));
+    for (int i = 0; i < VN_TILE_COLS; i += VF_N) vf_store(row + i, vf_set(value));
 }
 
 static float dot(const float *w, const float *v, int64_t n)

@@ -36,15 +36,26 @@ typedef struct vn_tile {
 #define VN_TILE_EACH(X)                                                                 \
     X(0, a0, 0) X(1, a0, 1) X(2, a0, 2) X(3, a1, 0) X(4, a1, 1) X(5, a1, 2) X(6, a2, 0) \
     X(7, a2, 1) X(8, a2, 2) X(9, a3, 0) X(10, a3, 1) X(11, a3, 2) X(12, a4, 0) X(13, a4, 1)
-#define VN_TILE_ZERO(i, at, n) vf c##i##0 = vf_zero(), c##i##1 = c##i##0;
-#define VN_TILE_FMA(i, at, n)                  \
-    if (i < rows) {                            \
-        vf a = vf_set(at[n * step]);           \
-        c##i##0 = VN_TILE_MUL(a, b0, c##i##0); \
-        c##i##1 = VN_TILE_MUL(a, b1, c##i##1); \
+#if VN_TILE_VECTORS == 3
+#define VN_TILE_THIRD(...) __VA_ARGS__
+#else
+#define VN_TILE_THIRD(...)
+#endif
+#define VN_TILE_ZERO(i, at, n) \
+    vf c##i##0 = vf_zero(), c##i##1 = c##i##0 VN_TILE_THIRD(, c##i##2 = c##i##0);
+#define VN_TILE_FMA(i, at, n)                                \
+    if (i < rows) {                                          \
+        vf a = vf_set(at[n * step]);                         \
+        c##i##0 = VN_TILE_MUL(a, b0, c##i##0);               \
+        c##i##1 = VN_TILE_MUL(a, b1, c##i##1);               \
+        VN_TILE_THIRD(c##i##2 = VN_TILE_MUL(a, b2, c##i##2);) \
     }
-#define VN_TILE_STORE(i, at, n) \
-    if (i < rows) tile_store(t, i, c##i##0, c##i##1);
+#define VN_TILE_STORE(i, at, n)                                           \
+    if (i < rows) {                                                       \
+        tile_store_vector(t, i, 0, c##i##0, VF_N);                        \
+        tile_store_vector(t, i, VF_N, c##i##1, VF_N);                     \
+        VN_TILE_THIRD(tile_store_vector(t, i, 2 * VF_N, c##i##2, VF_N);) \
+    }
 /* The same for tiles of one vector of columns. */
 #define VN_HALF_ZERO(i, at, n) vf c##i = vf_zero();
 #define VN_HALF_FMA(i, at, n) \
@@ -62,12 +73,6 @@ VF_INLINE void tile_store_vector(const vn_tile *t, int64_t i, int64_t at, vf v, 
     vf_store_upto(c, v, cols);
 }
 
-VF_INLINE void tile_store(const vn_tile *t, int64_t i, vf v0, vf v1)
-{
-    tile_store_vector(t, i, 0, v0, VF_N);
-    tile_store_vector(t, i, VF_N, v1, VF_N);
-}
-
 static inline __attribute__((always_inline)) void tile_rows(const vn_tile *t, const int rows)
 {
     const int64_t step = t->a_row, a_k = t->a_k, b_k = t->b_k, ahead_k = t->ahead ? t->ahead_k : 0;
@@ -75,7 +80,7 @@ static inline __attribute__((always_inline)) void tile_rows(const vn_tile *t, co
     const float *a4 = a3 + 3 * step, *b = t->b, *ahead = t->ahead ? t->ahead : b;
     VN_TILE_EACH(VN_TILE_ZERO)
     for (int64_t k = t->k; k > 0; k--) {
-        vf b0 = vf_load(b), b1 = vf_load(b + VF_N);
+        vf b0 = vf_load(b), b1 = vf_load(b + VF_N) VN_TILE_THIRD(, b2 = vf_load(b + 2 * VF_N));
         VN_TILE_EACH(VN_TILE_FMA)
         __builtin_prefetch(ahead, 0, 2);
         a0 += a_k, a1 += a_k, a2 += a_k, a3 += a_k, a4 += a_k, b += b_k, ahead += ahead_k;
@@ -100,9 +105,11 @@ static inline __attribute__((always_inline)) void tile_half(const vn_tile *t, co
 }
 
 /* X(n) for every height of a tile. */
-#if VN_TILE_ROWS > 6
+#if VN_TILE_ROWS > 8
 #define VN_TILE_HEIGHTS(X) \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif VN_TILE_ROWS > 6
+#define VN_TILE_HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #elif VN_TILE_ROWS > 4
 #define VN_TILE_HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else
@@ -113,8 +120,9 @@ static inline __attribute__((always_inline)) void tile_half(const vn_tile *t, co
 #define VN_HALF_CASE(n) \
     case n: tile_half(t, n, cols); break;
 
-/* One tile of 1 .. VN_TILE_ROWS rows. */
-static void tile_run(const vn_tile *t, int rows)
+/* One tile of 1 .. VN_TILE_ROWS rows. A function of its own: where it is inlined, what lives around it
+ * pushes pointers and even sums out of the registers of its loop (tools/spills.sh looks). */
+static __attribute__((noinline)) void tile_run(const vn_tile *t, int rows)
 {
     switch (rows) {
         VN_TILE_HEIGHTS(VN_TILE_CASE)
@@ -123,7 +131,7 @@ static void tile_run(const vn_tile *t, int rows)
 }
 
 /* A tile of which only the first `cols` <= VF_N columns exist. */
-static inline void tile_run_half(const vn_tile *t, int rows, int64_t cols)
+static __attribute__((noinline, unused)) void tile_run_half(const vn_tile *t, int rows, int64_t cols)
 {
     switch (rows) {
         VN_TILE_HEIGHTS(VN_HALF_CASE)
@@ -139,13 +147,15 @@ static inline void vn_tile_part(const vn_tile *tile, int rows, int64_t cols)
         tile_run(tile, rows);
         return;
     }
-    tile_run_half(tile, rows, cols);
-    if (cols <= VF_N) return;
     vn_tile rest = *tile;
-    rest.b += VF_N;
-    rest.c += VF_N;
-    if (rest.bias) rest.bias += VF_N;
-    tile_run_half(&rest, rows, cols - VF_N);
+    for (;;) {
+        tile_run_half(&rest, rows, cols);
+        if (cols <= VF_N) return;
+        cols -= VF_N;
+        rest.b += VF_N;
+        rest.c += VF_N;
+        if (rest.bias) rest.bias += VF_N;
+    }
 }
 
 /* Tiles of at most `each` that n is cut into. */

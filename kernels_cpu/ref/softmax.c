@@ -11,7 +11,8 @@ static void softmax(const vn_call *c, vn_stream *s)
         const vn_real *x = (const vn_real *)c->in[0].data + r * n;
         vn_real *y = (vn_real *)c->out[0].data + r * n;
         double top = (double)x[0], sum = 0;
-        for (int64_t i = 1; i < n; i++) top = fmax(top, (double)x[i]);
+        /* Not fmax: GCC 12 for AArch64 breaks down on it. A NaN makes the row NaN either way. */
+        for (int64_t i = 1; i < n; i++) top = (double)x[i] > top ? (double)x[i] : top;
         for (int64_t i = 0; i < n; i++) sum += exp((double)x[i] - top);
         for (int64_t i = 0; i < n; i++) y[i] = (vn_real)(exp((double)x[i] - top) / sum);
     }

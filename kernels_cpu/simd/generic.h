@@ -1,4 +1,4 @@
-/* vf_* on the compilers' own vectors of 4: whatever the baseline has (SSE2, NEON). For simd.h
+/* vf_* on the compilers' own vectors of 4: whatever the baseline has (SSE2). For simd.h
  * only. */
 #ifndef VN_KERNELS_CPU_SIMD_GENERIC_H
 #define VN_KERNELS_CPU_SIMD_GENERIC_H

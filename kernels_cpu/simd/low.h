@@ -82,6 +82,46 @@ VF_INLINE vh vh_to_f16(vf x)
     return _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
+#elif defined(VN_ISA_NEON)
+typedef uint16x4_t vh;
+VF_INLINE vh vh_load(const uint16_t *p, int n)
+{
+    uint16_t part[4] = { 0 };
+    if (n == VF_N) return vld1_u16(p);
+    memcpy(part, p, (size_t)n * sizeof *p);
+    return vld1_u16(part);
+}
+VF_INLINE void vh_store(uint16_t *p, vh v, int n)
+{
+    uint16_t part[4];
+    if (n == VF_N) {
+        vst1_u16(p, v);
+        return;
+    }
+    vst1_u16(part, v);
+    memcpy(p, part, (size_t)n * sizeof *p);
+}
+VF_INLINE vf vh_from_bf16(vh v)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(v, 16));
+}
+VF_INLINE vf vh_from_f16(vh v)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(v));
+}
+VF_INLINE vh vh_to_bf16(vf x)
+{
+    uint32x4_t u = vreinterpretq_u32_f32(x), up = vshrq_n_u32(u, 16);
+    uint32x4_t odd = vandq_u32(up, vdupq_n_u32(1));
+    uint32x4_t r = vaddq_u32(vaddq_u32(u, vdupq_n_u32(0x7fff)), odd);
+    r = vbslq_u32(vceqq_f32(x, x), vshrq_n_u32(r, 16), vorrq_u32(up, vdupq_n_u32(0x40)));
+    return vmovn_u32(r);
+}
+VF_INLINE vh vh_to_f16(vf x)
+{
+    return vreinterpret_u16_f16(vcvt_f16_f32(x));
+}
+
 #else
 typedef struct vh {
     uint16_t v[VF_N];

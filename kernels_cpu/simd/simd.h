@@ -1,7 +1,7 @@
 /* A vector of VF_N floats on this unit's instruction set: the vocabulary of all fast kernels.
  *
- * One of three backends by VN_ISA_*: AVX-512, AVX2 with FMA, or compiler vectors of four (SSE2,
- * NEON, anything). Partial loads and stores take the first n < VF_N lanes and touch no other
+ * One of four backends by VN_ISA_*: AVX-512, AVX2 with FMA, NEON, or compiler vectors of four (SSE2,
+ * anything). Partial loads and stores take the first n < VF_N lanes and touch no other
  * memory. Results may differ between ISAs (fused products), never between runs on one. Arithmetic
  * in polynomials is in simd/math.h. */
 #ifndef VN_KERNELS_CPU_SIMD_SIMD_H
@@ -15,6 +15,8 @@
 #include "kernels_cpu/simd/avx512.h"
 #elif defined(VN_ISA_AVX2)
 #include "kernels_cpu/simd/avx2.h"
+#elif defined(VN_ISA_NEON)
+#include "kernels_cpu/simd/neon.h"
 #else
 #include "kernels_cpu/simd/generic.h"
 #endif

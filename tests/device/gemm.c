@@ -10,9 +10,9 @@
 #include "device/device.h"
 #include "device/scalar.h"
 
-static const char *const levels[] = { "generic", "avx2", "avx512" };
+static const char *const levels[] = { "generic", "avx2", "avx512", "neon" };
 static const int lane_counts[] = { 1, 2, 3, 5 };
-enum { N_LEVELS = 3, N_LANES = 4, CANARY = 16 };
+enum { N_LEVELS = 4, N_LANES = 4, CANARY = 16 };
 
 /* One product: C [groups, m, n] = op(a) op(b); a linear when `act` is not negative. */
 typedef struct product {

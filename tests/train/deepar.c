@@ -153,7 +153,7 @@ static const struct {
                    { VN_F32, VN_DIST_NORMAL, 2e-6 },   { VN_F32, VN_DIST_POISSON, 0 },
                    { VN_F32, VN_DIST_NEGBIN, 0 },      { VN_F32, VN_DIST_LAPLACE, 2e-6 } };
 
-static const char *const path_levels[] = { "generic", "avx2", "avx512" };
+static const char *const path_levels[] = { "generic", "avx2", "avx512", "neon" };
 enum { N_LEVELS = sizeof path_levels / sizeof *path_levels };
 
 static bool machine_has(const char *level)
