@@ -67,7 +67,8 @@ function(vane_emulated folder flags)
     endforeach()
     target_link_libraries(${faults} PRIVATE ${CMAKE_DL_LIBS})
     add_test(NAME ${folder}-faults COMMAND ${faults})
-    add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct fit_device)
+    add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct fit_device
+             prophet_device)
     set_tests_properties(${folder}-ops PROPERTIES ENVIRONMENT
         "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder}")
 endfunction()

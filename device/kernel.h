@@ -58,6 +58,7 @@ typedef enum vn_scaler {
 
 enum { VN_POOL_MAX, VN_POOL_AVG, VN_POOL_COUNT };
 enum { VN_INTERP_LINEAR, VN_INTERP_NEAREST, VN_INTERP_CUBIC, VN_INTERP_COUNT };
+enum { VN_GROWTH_LINEAR, VN_GROWTH_LOGISTIC, VN_GROWTH_FLAT, VN_GROWTH_COUNT };
 
 /* Bounds of the factor of an fp16 loss: a power of two between them, unless it is a constant. */
 #define VN_SCALE_FIRST 65536.0f
@@ -87,6 +88,7 @@ const char *vn_scaler_name(int64_t type);
 const char *vn_dist_name(int64_t kind);
 const char *vn_pool_name(int64_t mode);
 const char *vn_interp_name(int64_t mode);
+const char *vn_growth_name(int64_t growth);
 
 /* Static facts of a distribution: one row a line of dists.def. */
 typedef struct vn_dist_info {

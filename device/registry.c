@@ -58,6 +58,7 @@ static const vn_dist_info dists[VN_DIST_COUNT] = {
 
 static const char *const pools[VN_POOL_COUNT] = { "max", "avg" };
 static const char *const interps[VN_INTERP_COUNT] = { "linear", "nearest", "cubic" };
+static const char *const growths[VN_GROWTH_COUNT] = { "linear", "logistic", "flat" };
 
 const vn_backend *const *vn_backends(void) { return backends; }
 
@@ -98,6 +99,8 @@ const char *vn_dist_name(int64_t kind)
 const char *vn_pool_name(int64_t mode) { return name_at(pools, VN_POOL_COUNT, mode); }
 
 const char *vn_interp_name(int64_t mode) { return name_at(interps, VN_INTERP_COUNT, mode); }
+
+const char *vn_growth_name(int64_t growth) { return name_at(growths, VN_GROWTH_COUNT, growth); }
 
 const vn_dist_info *vn_dist_about(int64_t kind)
 {

@@ -30,6 +30,4 @@ typedef struct vn_prophet_options {
     VN_OPTION_STRUCT(VN_PROPHET_OPTIONS)
 } vn_prophet_options;
 
-typedef enum vn_growth { VN_GROWTH_LINEAR, VN_GROWTH_LOGISTIC, VN_GROWTH_FLAT } vn_growth;
-
 #endif

@@ -12,11 +12,12 @@ enum { NAME = 48 };
 /* A model in a rolling evaluation. */
 typedef struct entrant {
     const vn_fitted *m;
-    vn_fitted own;     /* the model as the config has it compute */
-    vn_panel columns;  /* what it needs of the panel; the rest is borrowed */
+    vn_fitted own;    /* the model as the config has it compute */
+    vn_panel columns; /* what it needs of the panel; the rest is borrowed */
     vn_scaled scaled;
     vn_predictor *predictor;
     vn_team *team;
+    vn_device *dev;
     const vn_head *head;
     double q[VN_EVAL_LEVELS]; /* levels of the scores */
     int64_t n_q;
@@ -67,7 +68,7 @@ static vn_status run_model(void *ctx, const int32_t *pairs, int64_t n, double *o
 static vn_status run_solver(void *ctx, const int32_t *pairs, int64_t n, double *out)
 {
     const entrant *e = ctx;
-    return vn_solver_of(e->m->def)->roll(e->m, e->scaled.use, e->team, pairs, n, out);
+    return vn_solver_of(e->m->def)->roll(e->m, e->scaled.use, e->team, e->dev, pairs, n, out);
 }
 
 static void close_model(void *ctx)
@@ -81,8 +82,8 @@ static void close_model(void *ctx)
     vn_free(e);
 }
 
-static vn_status open_model(const vane_config *config, const vn_fitted *m,
-                            const vn_eval_task *task, vn_device *dev, vn_forecaster *out)
+static vn_status open_model(const vane_config *config, const vn_fitted *m, const vn_eval_task *task,
+                            vn_device *dev, vn_forecaster *out)
 {
     vn_fitted_warn_freq(m, task->panel, &task->log);
     vn_fitted_warn_counts(m, task->panel, &task->log);
@@ -94,6 +95,7 @@ static vn_status open_model(const vane_config *config, const vn_fitted *m,
     if (!e) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     e->m = m = vn_fitted_on(config, dev, m, &e->own);
     e->team = task->team;
+    e->dev = dev;
     *out = (vn_forecaster){ .name = m->def->alias,
                             .ctx = e,
                             .run = vn_solver_of(m->def) ? run_solver : run_model,

@@ -232,6 +232,8 @@ static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *
 {
     const vn_solver *solver = vn_solver_of(m->def);
     vn_team *team = NULL;
+    vn_device *dev = NULL;
+    vn_device_info info;
     vn_fit_hooks hooks = { .log = vn_hooks_log(h),
                            .progress = h->progress ? tell_progress : NULL,
                            .stop = h->stop ? ask_stop : NULL,
@@ -246,12 +248,16 @@ static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *
     if (init) VN_TRY(vn_fitted_take_levels(m, init));
     VN_TRY_DONE(vn_team_open((int)config->run.threads, &team));
     VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &dressed));
-    vn_log_printf(&hooks.log, VN_LOG_INFO, "%s: h %" PRId64 ", %" PRId64 " series; %d thread%s",
-                  m->def->alias, m->train.h, panel->n_series, vn_team_size(team),
+    VN_TRY_DONE(vn_config_device(config, &dev));
+    vn_device_about(dev, &info);
+    vn_log_printf(&hooks.log, VN_LOG_INFO,
+                  "%s: h %" PRId64 ", %" PRId64 " series; %s, %d thread%s", m->def->alias,
+                  m->train.h, panel->n_series, info.name, vn_team_size(team),
                   vn_team_size(team) == 1 ? "" : "s");
-    VN_TRY_DONE(solver->fit(m, dressed.use, team, init, &hooks, report));
+    VN_TRY_DONE(solver->fit(m, dressed.use, team, dev, init, &hooks, report));
 done:
     vn_scaled_close(&dressed);
+    vn_device_close(dev);
     vn_team_close(team);
     return st;
 }

@@ -16,7 +16,7 @@ static double ramp(const vn_prophet_fit *f, double t)
 
 /* What stays the same for all paths of a row. */
 typedef struct outlook {
-    vn_growth growth;
+    int growth;
     double z, cap, floor, scale, up, add, offset; /* offset: -m, or -k m where logistic */
 } outlook;
 
@@ -36,7 +36,7 @@ static double time_of(const vn_panel *p, int64_t i, int64_t t, const vn_prophet_
 static outlook look(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
                     const vn_prophet_fit *f, double *x, double *parts)
 {
-    outlook o = { .growth = (vn_growth)s->o->growth,
+    outlook o = { .growth = (int)s->o->growth,
                   .scale = f->number[VN_FIT_SCALE],
                   .up = 1,
                   .offset = f->number[VN_FIT_M] };
@@ -44,7 +44,7 @@ static outlook look(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int6
     o.z = ramp(f, time_of(p, i, t, f));
     o.floor = vn_prophet_level_at(&s->floor, p, i, t, f->number[VN_FIT_FLOOR]);
     o.cap = vn_prophet_level_at(&s->cap, p, i, t, 0) - o.floor;
-    vn_prophet_features(s, p, i, t, f->moment, NULL, x);
+    vn_prophet_features(s, p, i, t, f->moment, x);
     if (parts) memset(parts, 0, (size_t)(s->n_components + 1) * sizeof *parts);
     for (int c = 0; c < s->n_columns; c++) {
         const vn_prophet_column *v = &s->column[c];

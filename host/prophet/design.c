@@ -1,27 +1,24 @@
-/* Rows of the design matrix, made when they are needed and never stored: a row costs one sine and
- * cosine a seasonality, and the matrix of a long series would not fit the caches. */
+/* Rows of the design matrix. For a fit only what costs is stored, one sine and cosine a
+ * seasonality: its harmonics are made when they are needed (device/prophet.h), since the matrix of
+ * a long series would not fit the caches. */
 #include <math.h>
 
+#include "device/prophet.h"
 #include "host/data/calendar.h"
 #include "host/prophet/spec.h"
 
 static const double TWO_PI = 6.283185307179586476925;
 
-/* sin and cos of 1 .. order times the angle, by angle addition: the error grows by about 1e-16 a
- * step. */
-static int fourier(const vn_prophet_season *s, double when, double *x)
+/* Sine and cosine of the first harmonic; both 0, and so all harmonics, where the seasonality's
+ * condition is not met. */
+static void wave(const vn_prophet_season *s, double when, const float *futr, double *x)
 {
-    double turns = when / s->period;
-    double angle = TWO_PI * (turns - floor(turns)), s1 = sin(angle), c1 = cos(angle), si = s1,
-           co = c1;
-    for (int i = 0; i < s->order; i++) {
-        x[2 * i] = si;
-        x[2 * i + 1] = co;
-        double up = si * c1 + co * s1;
-        co = co * c1 - si * s1;
-        si = up;
-    }
-    return 2 * s->order;
+    double turns = when / s->period, angle = TWO_PI * (turns - floor(turns));
+    /* A condition is one of the future features.
+     * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+    bool acts = s->condition < 0 || futr[s->condition] != 0;
+    x[0] = acts ? sin(angle) : 0;
+    x[1] = acts ? cos(angle) : 0;
 }
 
 static void holidays(const vn_prophet_spec *s, int64_t stamp, double *x)
@@ -49,29 +46,46 @@ bool vn_prophet_input(const vn_prophet_spec *s, const vn_prophet_regressor *r, c
     return true;
 }
 
-int vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
-                        const double *moment, const bool *active, double *x)
+/* Time as seasonalities count it, and the future features of a row. */
+static double clock_of(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
+                       const float **futr)
 {
     int64_t stamp = vn_panel_stamp(p, i, t);
-    double when = s->steps ? (double)stamp : (double)stamp / 86400;
-    const float *futr = p->n_futr ? p->futr + (p->indptr[i] + t) * p->n_futr : NULL;
-    int n = 0;
+    *futr = p->n_futr ? p->futr + (p->indptr[i] + t) * p->n_futr : NULL;
+    return s->steps ? (double)stamp : (double)stamp / 86400;
+}
+
+/* Holidays and regressors of a row. */
+static void others(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
+                   const double *moment, double *x)
+{
+    if (s->n_holiday_columns) holidays(s, vn_panel_stamp(p, i, t), x);
+    x += s->n_holiday_columns;
+    for (int k = 0; k < s->n_regressors; k++) {
+        bool known = vn_prophet_input(s, &s->regressor[k], p, i, t, &x[k]);
+        x[k] = known ? (x[k] - moment[2 * k]) / moment[2 * k + 1] : 0;
+    }
+}
+
+void vn_prophet_inputs(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
+                       const double *moment, double *x)
+{
+    const float *futr;
+    double when = clock_of(s, p, i, t, &futr);
+    for (int k = 0; k < s->n_seasons; k++, x += 2) wave(&s->season[k], when, futr, x);
+    others(s, p, i, t, moment, x);
+}
+
+void vn_prophet_features(const vn_prophet_spec *s, const vn_panel *p, int64_t i, int64_t t,
+                         const double *moment, double *x)
+{
+    const float *futr;
+    double when = clock_of(s, p, i, t, &futr), pair[2];
     for (int k = 0; k < s->n_seasons; k++) {
-        const vn_prophet_season *v = &s->season[k];
-        if (active && !active[k]) continue;
-        int m = fourier(v, when, x + n);
-        /* A condition is one of the future features. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-        if (v->condition >= 0 && futr[v->condition] == 0)
-            for (int j = 0; j < m; j++) x[n + j] = 0;
-        n += m;
+        wave(&s->season[k], when, futr, pair);
+        x += vn_prophet_harmonics(s->season[k].order, pair[0], pair[1], x);
     }
-    if (s->n_holiday_columns) holidays(s, stamp, x + n);
-    n += s->n_holiday_columns;
-    for (int k = 0; k < s->n_regressors; k++, n++) {
-        bool known = vn_prophet_input(s, &s->regressor[k], p, i, t, &x[n]);
-        x[n] = known ? (x[n] - moment[2 * k]) / moment[2 * k + 1] : 0;
-    }
-    return n;
+    others(s, p, i, t, moment, x);
 }
 
 vn_status vn_prophet_conditions(const vn_prophet_spec *s, const vn_panel *p, int64_t i,
@@ -83,11 +97,12 @@ vn_status vn_prophet_conditions(const vn_prophet_spec *s, const vn_panel *p, int
         for (int64_t t = from; column >= 0 && t < to; t++) {
             double x = (double)p->futr[(p->indptr[i] + t) * p->n_futr + column];
             if (x == 0 || x == 1) continue;
-            return VN_FAIL(VN_E_DATA,
-                           "series \"%s\" at %s: column \"%s\" is %g, expected 0 or 1: it says when "
-                           "the seasonality \"%s\" acts",
-                           p->id[i], vn_stamp_text(p->freq, vn_panel_stamp(p, i, t), when),
-                           p->futr_name[column], x, s->season[k].name);
+            return VN_FAIL(
+                VN_E_DATA,
+                "series \"%s\" at %s: column \"%s\" is %g, expected 0 or 1: it says when "
+                "the seasonality \"%s\" acts",
+                p->id[i], vn_stamp_text(p->freq, vn_panel_stamp(p, i, t), when),
+                p->futr_name[column], x, s->season[k].name);
         }
     }
     return VN_OK;

@@ -1,100 +1,14 @@
-/* Prophet as a solver: series spread over the lanes of a team, one series a lane at a time. A lane
- * takes the next series when it is done with one, in memory of its own; what it computes depends on
- * that series alone, so neither the number of lanes nor their speed changes a bit. */
+/* Prophet as a solver: fits by slices of series (solve.h), forecasts by series on a crew of lanes.
+ */
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
 #include "base/os.h"
+#include "host/prophet/solve.h"
 #include "host/prophet/table.h"
-
-/* Series between two looks at the hooks: at a millisecond each, several looks a second. */
-enum { CHUNK = 256 };
-
-/* Work on numbered items, the same for all lanes. */
-typedef struct crew {
-    vn_status (*work)(struct crew *crew, vn_prophet_lane *lane, int64_t item);
-    const vn_fitted *m;
-    const vn_panel *panel;
-    const vn_prophet_table *table;
-    vn_prophet_lane *lane; /* [lanes] */
-    int n_lanes;
-    int64_t end;
-    atomic_llong next;
-    atomic_int failed;
-    vn_status *status; /* [lanes] */
-    int64_t *item;     /* [lanes] that failed */
-    /* fit */
-    const vn_prophet_table *init, *done; /* to start from; to go on from; or NULL */
-    atomic_llong n_kept;
-    /* roll, forecast */
-    const int32_t *pairs;
-    double *out;
-    float *y, *y_rest;
-    const vn_solver_wish *wish;
-    vn_columns *columns;
-    const bool *shown; /* [components] */
-} crew;
-
-static void run_lane(void *arg, vn_lane *lane)
-{
-    crew *c = arg;
-    vn_prophet_lane *l = &c->lane[lane->rank];
-    while (!atomic_load(&c->failed)) {
-        int64_t i = atomic_fetch_add(&c->next, 1);
-        if (i >= c->end) return;
-        vn_status st = c->work(c, l, i);
-        if (!st) continue;
-        c->status[lane->rank] = st;
-        c->item[lane->rank] = i;
-        atomic_store(&c->failed, 1);
-    }
-}
-
-/* Items [from, to). The message of a failure is made again on this thread: it is thread-local. */
-static vn_status run(crew *c, vn_team *team, int64_t from, int64_t to)
-{
-    atomic_store(&c->next, from);
-    atomic_store(&c->failed, 0);
-    c->end = to;
-    for (int i = 0; i < c->n_lanes; i++) c->status[i] = VN_OK;
-    if (team)
-        vn_team_run(team, c->n_lanes, run_lane, c);
-    else
-        run_lane(c, &(vn_lane){ 0, 1, NULL });
-    for (int i = 0; i < c->n_lanes; i++)
-        if (c->status[i]) return c->work(c, &c->lane[i], c->item[i]);
-    return VN_OK;
-}
-
-static vn_status open_crew(crew *c, const vn_fitted *m, const vn_prophet_table *table,
-                           const vn_panel *panel, vn_team *team, int64_t items, int64_t samples)
-{
-    int64_t T = 1;
-    int lanes = team ? vn_team_size(team) : 1;
-    if (lanes > items) lanes = items > 0 ? (int)items : 1;
-    *c = (crew){ .m = m, .panel = panel, .table = table };
-    for (int64_t i = 0; i < panel->n_series; i++)
-        if (panel->n_past[i] > T) T = panel->n_past[i];
-    c->lane = vn_calloc((size_t)lanes, sizeof *c->lane);
-    c->status = vn_calloc((size_t)lanes, sizeof *c->status);
-    c->item = vn_calloc((size_t)lanes, sizeof *c->item);
-    if (!c->lane || !c->status || !c->item) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    for (; c->n_lanes < lanes; c->n_lanes++)
-        VN_TRY(vn_prophet_lane_open(&table->spec, T, samples, &c->lane[c->n_lanes]));
-    return VN_OK;
-}
-
-static void close_crew(crew *c)
-{
-    for (int i = 0; i < c->n_lanes; i++) vn_prophet_lane_close(&c->lane[i]);
-    vn_free(c->lane);
-    vn_free(c->status);
-    vn_free(c->item);
-}
 
 /* ---- fit ---- */
 
@@ -104,23 +18,6 @@ static bool known_to(const vn_prophet_table *t, const char *id, vn_prophet_fit *
     int64_t at = t ? vn_names_find(&t->ids, id, strlen(id)) : -1;
     if (at >= 0) *fit = vn_prophet_row(t, at);
     return at >= 0;
-}
-
-static vn_status fit_one(crew *c, vn_prophet_lane *l, int64_t i)
-{
-    int64_t ends[3];
-    bool kept = false;
-    vn_prophet_fit out = vn_prophet_row(c->table, i), known;
-    const char *id = c->panel->id[i];
-    VN_TRY(vn_split_of(c->panel, vn_split_from(&c->m->train), i, ends));
-    if (known_to(c->done, id, &known))
-        VN_TRY(vn_prophet_keep_series(l, c->panel, i, ends[1], &known, &out, &kept));
-    if (kept) {
-        atomic_fetch_add(&c->n_kept, 1);
-        return VN_OK;
-    }
-    bool warm = known_to(c->init, id, &known);
-    return vn_prophet_fit_series(l, c->panel, i, ends[1], warm ? &known : NULL, &out);
 }
 
 /* "a", "b" of n names. */
@@ -201,6 +98,9 @@ static void report_fit(const vn_prophet_table *t, int64_t N, double start, vn_fi
     report->best_step = report->steps;
 }
 
+/* Series before a look at the hooks. */
+enum { OFTEN = 256 };
+
 static void tell_progress(const vn_fit_hooks *hooks, int64_t n, int64_t N, double start)
 {
     double rate = (double)n / (vn_now_s() - start);
@@ -211,7 +111,7 @@ static void tell_progress(const vn_fit_hooks *hooks, int64_t n, int64_t N, doubl
                       .best = NAN,
                       .windows_per_s = rate,
                       .eta_s = (double)(N - n) / rate };
-    if (N > CHUNK && hooks->progress) hooks->progress(hooks->ctx, &p);
+    if (N > OFTEN && hooks->progress) hooks->progress(hooks->ctx, &p);
 }
 
 /* Asked to stop before the series n: what is done is kept in the checkpoint or nowhere. */
@@ -229,17 +129,43 @@ static vn_status stop_at(vn_fitted *m, vn_prophet_table *t, int64_t n, const vn_
                    n, t->ids.n, hooks->checkpoint);
 }
 
-static vn_status fit_all(crew *c, vn_fitted *m, vn_prophet_table *t, vn_team *team,
-                         const vn_fit_hooks *hooks, double start)
+/* What a fit of all series works with. */
+typedef struct fitting {
+    vn_fitted *m;
+    vn_prophet_table *t;
+    const vn_panel *panel;
+    vn_prophet_solver solver;
+    const vn_prophet_table *init, *done; /* to start from; to go on from; or NULL */
+    int64_t n_kept;
+} fitting;
+
+/* The next slice, from series i on, `most` at most; the series behind it. */
+static vn_status fill_slice(fitting *f, int64_t i, int64_t most, int64_t *end)
 {
-    int64_t N = c->panel->n_series, every = hooks->checkpoint ? hooks->checkpoint_steps : 0;
-    int64_t chunk = every > 0 && every < CHUNK ? every : CHUNK;
+    int64_t ends[3];
+    for (*end = i; *end < f->panel->n_series && *end - i < most; ++*end) {
+        VN_TRY(vn_split_of(f->panel, vn_split_from(&f->m->train), *end, ends));
+        vn_prophet_item *item = vn_prophet_solver_add(&f->solver, *end, ends[1]);
+        if (!item) break;
+        item->out = vn_prophet_row(f->t, *end);
+        known_to(f->done, f->panel->id[*end], &item->known);
+        known_to(f->init, f->panel->id[*end], &item->warm);
+    }
+    return VN_OK;
+}
+
+static vn_status fit_all(fitting *f, const vn_fit_hooks *hooks, double start)
+{
+    int64_t N = f->panel->n_series, every = hooks->checkpoint ? hooks->checkpoint_steps : 0;
+    int64_t most = every > 0 && every < OFTEN ? every : N;
     for (int64_t i = 0, end; i < N; i = end) {
-        if (i && hooks->stop && hooks->stop(hooks->ctx)) return stop_at(m, t, i, hooks);
-        end = i + chunk < N ? i + chunk : N;
-        VN_TRY(run(c, team, i, end));
+        if (i && hooks->stop && hooks->stop(hooks->ctx)) return stop_at(f->m, f->t, i, hooks);
+        VN_TRY(fill_slice(f, i, most, &end));
+        VN_TRY(vn_prophet_solver_run(&f->solver));
+        for (int64_t k = 0; k < f->solver.n; k++) f->n_kept += f->solver.item[k].kept;
+        vn_prophet_solver_clear(&f->solver);
         if (every > 0 && end / every > i / every)
-            VN_TRY(vn_prophet_checkpoint(m, t, end, hooks->checkpoint));
+            VN_TRY(vn_prophet_checkpoint(f->m, f->t, end, hooks->checkpoint));
         tell_progress(hooks, end, N, start);
     }
     return VN_OK;
@@ -255,34 +181,43 @@ static vn_status check_init(const vn_prophet_table *t, const vn_prophet_table *i
         init->spec.n_columns, t->spec.n_columns);
 }
 
-static vn_status fit(vn_fitted *m, const vn_panel *panel, vn_team *team, const vn_fitted *init,
-                     const vn_fit_hooks *hooks, vn_fit_report *report)
+static vn_status open_solver(fitting *f, vn_team *team, vn_device *dev)
+{
+    int64_t longest = 1;
+    for (int64_t i = 0; i < f->panel->n_series; i++)
+        if (f->panel->n_past[i] > longest) longest = f->panel->n_past[i];
+    VN_TRY(vn_prophet_solver_open(&f->t->spec, f->panel, team, dev, f->panel->n_series, longest,
+                                  f->panel->n_rows, &f->solver));
+    return VN_OK;
+}
+
+static vn_status fit(vn_fitted *m, const vn_panel *panel, vn_team *team, vn_device *dev,
+                     const vn_fitted *init, const vn_fit_hooks *hooks, vn_fit_report *report)
 {
     vn_prophet_table *t = NULL;
     vn_fitted *from = NULL;
-    crew c = { .n_lanes = 0 };
     double start = vn_now_s();
     vn_status st = VN_OK;
     VN_TRY(vn_prophet_table_open(m->hparams, panel, panel->n_series, m->train.h, NULL, &t));
+    fitting f = { .m = m, .t = t, .panel = panel, .init = init ? init->state : NULL };
     for (int64_t i = 0, at; i < panel->n_series; i++)
         VN_TRY_DONE(vn_names_add(&t->ids, panel->id[i], strlen(panel->id[i]), &at));
     if (hooks->resume) VN_TRY_DONE(vn_prophet_resume(m, t, hooks->resume, &from));
+    f.done = from ? from->state : NULL;
     VN_TRY_DONE(look_over(m, &t->spec, panel, &hooks->log));
-    VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, 0));
-    c.work = fit_one;
-    c.init = init ? init->state : NULL;
-    c.done = from ? from->state : NULL;
-    VN_TRY_DONE(check_init(t, c.init));
-    VN_TRY_DONE(fit_all(&c, m, t, team, hooks, start));
+    VN_TRY_DONE(check_init(t, f.init));
+    VN_TRY_DONE(open_solver(&f, team, dev));
+    VN_TRY_DONE(fit_all(&f, hooks, start));
     if (from)
         vn_log_printf(&hooks->log, VN_LOG_INFO,
-                      "%lld of %" PRId64 " series are as \"%s\" has them, the others were fitted",
-                      (long long)atomic_load(&c.n_kept), panel->n_series, hooks->resume);
+                      "%" PRId64 " of %" PRId64 " series are as \"%s\" has them, the others were "
+                      "fitted",
+                      f.n_kept, panel->n_series, hooks->resume);
     report_fit(t, panel->n_series, start, report);
     m->state = t;
     t = NULL;
 done:
-    close_crew(&c);
+    vn_prophet_solver_close(&f.solver);
     vn_fitted_close(from);
     vn_prophet_table_close(t);
     return st;
@@ -302,8 +237,19 @@ static vn_status find_fit(const vn_prophet_table *t, const char *id, vn_prophet_
     return VN_OK;
 }
 
+/* What a forecast works with. */
+typedef struct outlook {
+    const vn_fitted *m;
+    const vn_panel *panel;
+    const vn_prophet_table *table;
+    float *y, *y_rest;
+    const vn_solver_wish *wish;
+    vn_columns *columns;
+    bool *shown; /* [components] */
+} outlook;
+
 /* Components go behind the 2 n_level columns of intervals; `parts` trend first. */
-static void put_parts(const crew *c, const double *parts, int64_t at)
+static void put_parts(const outlook *c, const double *parts, int64_t at)
 {
     int k = 2 * c->wish->n_level;
     for (int i = 0; i <= c->table->spec.n_components; i++)
@@ -335,8 +281,9 @@ static void tell_capacity(const vn_prophet_spec *s, const vn_panel *p, int64_t h
             vn_stamp_text(p->freq, vn_panel_stamp(p, first, at), when), cap, top);
 }
 
-static vn_status forecast_one(crew *c, vn_prophet_lane *l, int64_t i)
+static vn_status forecast_one(void *ctx, vn_prophet_lane *l, int64_t i)
 {
+    const outlook *c = ctx;
     const vn_solver_wish *w = c->wish;
     int64_t h = c->m->train.h, from = c->panel->n_past[i];
     vn_prophet_fit f;
@@ -388,28 +335,22 @@ static vn_status forecast(const vn_fitted *m, const vn_panel *panel, vn_team *te
                           const vn_solver_wish *wish, float *y, float *y_rest, vn_columns *columns)
 {
     const vn_prophet_table *t = m->state;
-    crew c = { .n_lanes = 0 };
-    bool *shown = NULL;
+    outlook c = { m, panel, t, y, y_rest, wish, columns, NULL };
+    vn_prophet_crew crew = { .n_lanes = 0 };
     int n = 0;
     vn_status st = VN_OK;
-    int64_t samples = wish->n_level ? t->spec.o->uncertainty_samples : 0;
+    int64_t N = panel->n_series, samples = wish->n_level ? t->spec.o->uncertainty_samples : 0;
     *columns = (vn_columns){ .n = 0 };
-    VN_TRY_DONE(find_shown(t, &shown, &n));
+    VN_TRY_DONE(find_shown(t, &c.shown, &n));
     VN_TRY_DONE(vn_columns_open(columns, 2 * wish->n_level + (wish->components ? 1 + n : 0),
-                                panel->n_series * m->train.h, panel->y_rest));
-    VN_TRY_DONE(name_columns(t, wish, shown, columns));
-    VN_TRY_DONE(open_crew(&c, m, t, panel, team, panel->n_series, samples));
+                                N * m->train.h, panel->y_rest));
+    VN_TRY_DONE(name_columns(t, wish, c.shown, columns));
+    VN_TRY_DONE(vn_prophet_crew_open(&t->spec, team, N, 0, samples, &crew));
     tell_capacity(&t->spec, panel, m->train.h, wish->log);
-    c.work = forecast_one;
-    c.wish = wish;
-    c.columns = columns;
-    c.shown = shown;
-    c.y = y;
-    c.y_rest = y_rest;
-    VN_TRY_DONE(run(&c, team, 0, panel->n_series));
+    VN_TRY_DONE(vn_prophet_crew_run(&crew, N, forecast_one, &c));
 done:
-    close_crew(&c);
-    vn_free(shown);
+    vn_prophet_crew_close(&crew);
+    vn_free(c.shown);
     if (st) vn_columns_close(columns);
     return st;
 }
@@ -421,8 +362,8 @@ static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, v
     const vn_prophet_table *t = m->state;
     const vn_prophet_spec *s = &t->spec;
     const vn_solver_wish wish = { .components = true };
+    outlook c = { m, panel, t, NULL, NULL, &wish, columns, NULL };
     int64_t rows = panel->n_past[i] + m->train.h;
-    bool *shown = NULL;
     double *work = vn_calloc((size_t)(s->n_columns + s->n_components) + 1, sizeof *work);
     vn_prophet_fit f;
     int n = 0;
@@ -430,10 +371,9 @@ static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, v
     VN_TRY_DONE(st);
     VN_TRY_DONE(find_fit(t, panel->id[i], &f));
     VN_TRY_DONE(vn_prophet_rows_fit(s, panel, i, 0, rows, &f));
-    VN_TRY_DONE(find_shown(t, &shown, &n));
+    VN_TRY_DONE(find_shown(t, &c.shown, &n));
     VN_TRY_DONE(vn_columns_open(columns, 2 + n, rows, panel->y_rest));
-    VN_TRY_DONE(name_columns(t, &wish, shown, columns));
-    crew c = { .table = t, .wish = &wish, .columns = columns, .shown = shown };
+    VN_TRY_DONE(name_columns(t, &wish, c.shown, columns));
     for (int64_t r = 0; r < rows; r++) {
         double *parts = work + s->n_columns;
         vn_columns_put(columns, 1 + n, r, vn_prophet_at(s, panel, i, r, &f, work, parts));
@@ -442,30 +382,70 @@ static vn_status explain(const vn_fitted *m, const vn_panel *panel, int64_t i, v
     columns->name[1 + n] = m->def->alias;
 done:
     vn_free(work);
-    vn_free(shown);
+    vn_free(c.shown);
     return st;
 }
 
-static vn_status roll_one(crew *c, vn_prophet_lane *l, int64_t w)
+/* What an evaluation's refits work with. */
+typedef struct rolling {
+    const vn_fitted *m;
+    vn_prophet_solver solver;
+    vn_arena arena;
+    vn_prophet_fit *fit; /* [room] */
+    double *out;         /* of the slice's first */
+} rolling;
+
+static vn_status open_rolling(rolling *r, const vn_panel *panel, vn_team *team, vn_device *dev,
+                              const int32_t *pairs, int64_t n)
 {
-    int64_t i = c->pairs[2 * w], cut = c->pairs[2 * w + 1], h = c->m->train.h;
-    VN_TRY(vn_prophet_fit_series(l, c->panel, i, cut, NULL, &l->fit));
-    VN_TRY(vn_prophet_rows_fit(l->spec, c->panel, i, cut, cut + h, &l->fit));
-    for (int64_t k = 0; k < h; k++)
-        c->out[w * h + k] = vn_prophet_at(l->spec, c->panel, i, cut + k, &l->fit, l->x, NULL);
+    const vn_prophet_table *t = r->m->state;
+    int64_t longest = 1, rows = 0;
+    for (int64_t w = 0; w < n; w++) {
+        rows += pairs[2 * w + 1];
+        if (pairs[2 * w + 1] > longest) longest = pairs[2 * w + 1];
+    }
+    VN_TRY(vn_prophet_solver_open(&t->spec, panel, team, dev, n, longest, rows, &r->solver));
+    r->fit = vn_arena_array(&r->arena, (size_t)r->solver.room, sizeof *r->fit);
+    bool fine = r->fit != NULL;
+    for (int64_t k = 0; fine && k < r->solver.room; k++)
+        fine = vn_prophet_fit_open(&t->spec, &r->arena, &r->fit[k]);
+    return fine ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+}
+
+static vn_status look_ahead(void *ctx, vn_prophet_lane *l, int64_t k)
+{
+    const rolling *r = ctx;
+    const vn_prophet_item *item = &r->solver.item[k];
+    const vn_panel *panel = r->solver.panel;
+    int64_t cut = item->cut, h = r->m->train.h;
+    VN_TRY(vn_prophet_rows_fit(l->spec, panel, item->series, cut, cut + h, &item->out));
+    for (int64_t j = 0; j < h; j++)
+        r->out[k * h + j] =
+            vn_prophet_at(l->spec, panel, item->series, cut + j, &item->out, l->x, NULL);
     return VN_OK;
 }
 
-static vn_status roll(const vn_fitted *m, const vn_panel *panel, vn_team *team,
+static vn_status roll(const vn_fitted *m, const vn_panel *panel, vn_team *team, vn_device *dev,
                       const int32_t *pairs, int64_t n, double *out)
 {
-    crew c;
-    vn_status st = open_crew(&c, m, m->state, panel, team, n, 0);
-    c.work = roll_one;
-    c.pairs = pairs;
-    c.out = out;
-    if (!st) st = run(&c, team, 0, n);
-    close_crew(&c);
+    rolling r = { .m = m };
+    vn_status st = VN_OK;
+    VN_TRY_DONE(open_rolling(&r, panel, team, dev, pairs, n));
+    for (int64_t w = 0; w < n; w += r.solver.n) {
+        vn_prophet_solver_clear(&r.solver);
+        for (int64_t k = w; k < n; k++) {
+            vn_prophet_item *item =
+                vn_prophet_solver_add(&r.solver, pairs[2 * k], pairs[2 * k + 1]);
+            if (!item) break;
+            item->out = r.fit[k - w];
+        }
+        VN_TRY_DONE(vn_prophet_solver_run(&r.solver));
+        r.out = out + w * m->train.h;
+        VN_TRY_DONE(vn_prophet_crew_run(&r.solver.crew, r.solver.n, look_ahead, &r));
+    }
+done:
+    vn_prophet_solver_close(&r.solver);
+    vn_arena_close(&r.arena);
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 

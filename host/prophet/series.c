@@ -19,76 +19,50 @@ int vn_prophet_changes_max(const vn_prophet_spec *s)
     return s->o->growth == VN_GROWTH_FLAT ? 0 : n > 1 ? n : 1;
 }
 
-static double *numbers(vn_prophet_lane *l, int64_t n, bool *fine)
+int vn_prophet_width(const vn_prophet_spec *s)
 {
-    double *x = vn_arena_array(&l->arena, (size_t)(n > 0 ? n : 1), sizeof *x);
+    return VN_PROPHET_BASE + 2 * s->n_seasons + s->n_holiday_columns + s->n_regressors;
+}
+
+int vn_prophet_coefficients(const vn_prophet_spec *s)
+{
+    return 2 + s->n_columns + vn_prophet_changes_max(s);
+}
+
+static double *numbers(vn_arena *arena, int64_t n, bool *fine)
+{
+    double *x = vn_arena_array(arena, (size_t)(n > 0 ? n : 1), sizeof *x);
     *fine &= x != NULL;
     return x;
 }
 
-static bool open_room(vn_prophet_lane *l, int K, int S)
+bool vn_prophet_fit_open(const vn_prophet_spec *s, vn_arena *arena, vn_prophet_fit *fit)
 {
-    vn_prophet_room *r = &l->room;
     bool fine = true;
-    int64_t p = 2 + K + S;
-    r->p_max = (int)p;
-    r->S_max = S;
-    r->x = numbers(l, K, &fine);
-    r->tile = numbers(l, 4 * p, &fine);
-    r->c = numbers(l, p, &fine);
-    r->h = numbers(l, p, &fine);
-    r->step = numbers(l, p, &fine);
-    r->theta = numbers(l, p, &fine);
-    l->theta = numbers(l, p, &fine);
-    r->gram = numbers(l, p * p, &fine);
-    r->chol = numbers(l, p * p, &fine);
-    r->cross = numbers(l, p * S, &fine);
-    r->schur = numbers(l, (int64_t)S * S, &fine);
-    r->small = numbers(l, (int64_t)S * S, &fine);
-    r->g = numbers(l, S, &fine);
-    r->v = numbers(l, p, &fine);
-    r->delta = numbers(l, S, &fine);
-    r->sign = numbers(l, S, &fine);
-    r->at = vn_arena_array(&l->arena, (size_t)S + 1, sizeof *r->at);
-    return fine && r->at;
-}
-
-static bool open_problem(vn_prophet_lane *l, int64_t T, int K, int S)
-{
-    vn_prophet_problem *q = &l->q;
-    bool fine = true;
-    q->row = vn_arena_array(&l->arena, (size_t)T + 1, sizeof *q->row);
-    q->t = numbers(l, T, &fine);
-    q->y = numbers(l, T, &fine);
-    q->cap = numbers(l, T, &fine);
-    q->change = numbers(l, S, &fine);
-    q->prior = numbers(l, K, &fine);
-    q->multiplicative = vn_arena_array(&l->arena, (size_t)K + 1, sizeof *q->multiplicative);
-    q->active = vn_arena_array(&l->arena, (size_t)l->spec->n_seasons + 1, sizeof *q->active);
-    l->column = vn_arena_array(&l->arena, (size_t)K + 1, sizeof *l->column);
-    return fine && q->row && q->multiplicative && q->active && l->column;
+    int S = vn_prophet_changes_max(s);
+    fit->number = numbers(arena, VN_FIT_NUMBERS, &fine);
+    fit->change = numbers(arena, S, &fine);
+    fit->delta = numbers(arena, S, &fine);
+    fit->beta = numbers(arena, s->n_columns, &fine);
+    fit->moment = numbers(arena, 2 * s->n_regressors, &fine);
+    return fine;
 }
 
 vn_status vn_prophet_lane_open(const vn_prophet_spec *spec, int64_t T, int64_t samples,
                                vn_prophet_lane *l)
 {
-    int K = spec->n_columns, S = vn_prophet_changes_max(spec);
     *l = (vn_prophet_lane){ .spec = spec };
-    bool fine = open_room(l, K, S) && open_problem(l, T, K, S);
-    l->fit.number = numbers(l, VN_FIT_NUMBERS, &fine);
-    l->fit.change = numbers(l, S, &fine);
-    l->fit.delta = numbers(l, S, &fine);
-    l->fit.beta = numbers(l, K, &fine);
-    l->fit.moment = numbers(l, 2 * spec->n_regressors, &fine);
-    l->x = numbers(l, K, &fine);
-    l->parts = numbers(l, spec->n_components + 1, &fine);
+    bool fine = true;
+    l->row = vn_arena_array(&l->arena, (size_t)T + 1, sizeof *l->row);
+    l->x = numbers(&l->arena, spec->n_columns, &fine);
+    l->parts = numbers(&l->arena, spec->n_components + 1, &fine);
     if (samples) {
-        l->shift = numbers(l, samples, &fine);
-        l->slope = numbers(l, samples, &fine);
-        l->rise = numbers(l, samples, &fine);
-        l->sample = numbers(l, samples, &fine);
+        l->shift = numbers(&l->arena, samples, &fine);
+        l->slope = numbers(&l->arena, samples, &fine);
+        l->rise = numbers(&l->arena, samples, &fine);
+        l->sample = numbers(&l->arena, samples, &fine);
     }
-    if (fine) return VN_OK;
+    if (fine && l->row) return VN_OK;
     vn_prophet_lane_close(l);
     return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
 }
@@ -101,35 +75,57 @@ void vn_prophet_lane_close(vn_prophet_lane *l)
 
 /* ---- posing ---- */
 
-static double stamp_at(const vn_prophet_problem *q, int64_t t)
+/* A series on its way into a slot. */
+typedef struct posing {
+    const vn_prophet_spec *spec;
+    const vn_panel *panel;
+    int64_t series, T;
+    int32_t *row; /* [T] of the series */
+    const vn_prophet_slot *slot;
+    int width, S;
+} posing;
+
+/* Row n of those observed. */
+static double *row_of(const posing *q, int64_t n)
 {
-    return (double)vn_panel_stamp(q->panel, q->series, t);
+    return q->slot->rows + n * q->width;
+}
+
+static double time_of(const posing *q, int64_t n)
+{
+    return row_of(q, n)[VN_PROPHET_T];
+}
+
+static double target_of(const posing *q, int64_t n)
+{
+    return row_of(q, n)[VN_PROPHET_Y];
 }
 
 /* The observed rows before the cut, their times, and the step between the nearest two. */
-static double take_rows(vn_prophet_problem *q, int64_t cut, double *number)
+static double take_rows(posing *q, int64_t cut, double *number)
 {
     const float *mask = q->panel->mask + q->panel->indptr[q->series];
     double nearest = INFINITY, before = 0;
     q->T = 0;
     for (int64_t t = 0; t < cut; t++) {
         if (mask[t] == 0) continue;
-        double stamp = stamp_at(q, t);
+        double stamp = (double)vn_panel_stamp(q->panel, q->series, t);
         if (q->T) nearest = fmin(nearest, stamp - before);
-        before = q->t[q->T] = stamp;
+        before = row_of(q, q->T)[VN_PROPHET_T] = stamp;
         q->row[q->T++] = (int32_t)t;
     }
     if (!q->T) return nearest;
-    double start = q->t[0], span = before - start;
+    double start = time_of(q, 0), span = before - start;
     number[VN_FIT_START] = start;
     number[VN_FIT_SPAN] = span > 0 ? span : 1;
     number[VN_FIT_STEP] = q->T > 1 ? 1 / (double)(q->T - 1) : 1;
-    for (int64_t n = 0; n < q->T; n++) q->t[n] = (q->t[n] - start) / number[VN_FIT_SPAN];
+    for (int64_t n = 0; n < q->T; n++)
+        row_of(q, n)[VN_PROPHET_T] = (time_of(q, n) - start) / number[VN_FIT_SPAN];
     return nearest;
 }
 
 /* Scale of the target, and the scaled target and capacity. */
-static vn_status take_scale(vn_prophet_problem *q, double *number, bool *constant)
+static vn_status take_scale(const posing *q, double *number, bool *constant)
 {
     const vn_prophet_spec *s = q->spec;
     const vn_panel *p = q->panel;
@@ -148,15 +144,17 @@ static vn_status take_scale(vn_prophet_problem *q, double *number, bool *constan
     double scale = !minmax ? size : s->floor.given ? cap - least : hi - lo;
     number[VN_FIT_SCALE] = scale = scale != 0 ? scale : 1;
     number[VN_FIT_FLOOR] = minmax && !s->floor.given ? lo : 0;
-    *constant = lo == hi;
+    *constant = lo == hi && !logistic; /* a capacity may still bend its trend */
     for (int64_t n = 0; n < q->T; n++) {
         int64_t t = q->row[n];
+        double *to = row_of(q, n);
         double f = vn_prophet_level_at(&s->floor, p, q->series, t, number[VN_FIT_FLOOR]);
-        q->y[n] = (vn_panel_y(p, first + t) - f) / scale;
+        to[VN_PROPHET_Y] = (vn_panel_y(p, first + t) - f) / scale;
+        to[VN_PROPHET_CAP] = 0;
         if (!logistic) continue;
         double above = vn_prophet_level_at(&s->cap, p, q->series, t, 0);
         VN_TRY(vn_prophet_room_below(p, q->series, t, above, f));
-        q->cap[n] = (above - f) / scale;
+        to[VN_PROPHET_CAP] = (above - f) / scale;
     }
     return VN_OK;
 }
@@ -178,31 +176,9 @@ static bool acts(const vn_prophet_season *v, double span, double nearest)
     return true;
 }
 
-/* Which seasonalities this series has, and the columns that remain. */
-static void take_columns(vn_prophet_lane *l, double span, double nearest)
-{
-    vn_prophet_problem *q = &l->q;
-    const vn_prophet_spec *s = q->spec;
-    int c = 0;
-    q->K = 0;
-    q->linear = s->o->growth != VN_GROWTH_LOGISTIC;
-    for (int i = 0; i < s->n_seasons; i++) {
-        q->active[i] = acts(&s->season[i], span, nearest);
-        for (int j = 0; j < 2 * s->season[i].order; j++, c++)
-            if (q->active[i]) l->column[q->K++] = c;
-    }
-    while (c < s->n_columns) l->column[q->K++] = c++;
-    for (int k = 0; k < q->K; k++) {
-        const vn_prophet_column *v = &s->column[l->column[k]];
-        q->prior[k] = v->prior;
-        q->multiplicative[k] = v->multiplicative;
-        q->linear &= !v->multiplicative;
-    }
-}
-
 /* Mean and deviation (of a sample) of a regressor; 0 and 1 where it stays as it is: told to,
  * binary, or constant. */
-static void take_moment(const vn_prophet_problem *q, const vn_prophet_regressor *g, double *moment)
+static void take_moment(const posing *q, const vn_prophet_regressor *g, double *moment)
 {
     double v, first = 0, sum = 0, squares = 0, known = 0;
     bool constant = true, binary = true;
@@ -225,35 +201,37 @@ static void take_moment(const vn_prophet_problem *q, const vn_prophet_regressor 
     moment[1] = sqrt(squares / (known - 1));
 }
 
-static void take_changes(vn_prophet_problem *q, const double *number)
+static void take_changes(posing *q, const double *number)
 {
     const vn_prophet_spec *s = q->spec;
+    double *change = q->slot->change;
     int n = (int)s->o->n_changepoints, rows = (int)floor((double)q->T * s->o->changepoint_range);
     q->S = 0;
     if (s->o->growth == VN_GROWTH_FLAT) return;
     for (int i = 0; i < s->n_changepoints; i++) { /* outside the history they say nothing of it */
         double t = ((double)s->changepoint[i] - number[VN_FIT_START]) / number[VN_FIT_SPAN];
-        if (t >= 0 && t < 1) q->change[q->S++] = t;
+        if (t >= 0 && t < 1) change[q->S++] = t;
     }
     if (!s->n_changepoints && n + 1 > rows) n = rows - 1;
     for (int i = 1; !s->n_changepoints && i <= n; i++)
-        q->change[q->S++] = q->t[(int)rint(i == n ? rows - 1 : i * ((double)(rows - 1) / n))];
-    if (q->S == 0) q->change[q->S++] = 0; /* Prophet's: one more rate, from the start on */
+        change[q->S++] = time_of(q, (int)rint(i == n ? rows - 1 : i * ((double)(rows - 1) / n)));
+    if (q->S == 0) change[q->S++] = 0; /* Prophet's: one more rate, from the start on */
 }
 
 /* The trend through the first and the last point. */
-static void begin(const vn_prophet_problem *q, double *theta)
+static void begin(const posing *q)
 {
     int64_t last = q->T - 1;
-    double y0 = q->y[0], y1 = q->y[last], T = q->t[last] - q->t[0];
-    memset(theta, 0, (size_t)q->p * sizeof *theta);
+    double y0 = target_of(q, 0), y1 = target_of(q, last), T = time_of(q, last) - time_of(q, 0);
+    double *theta = q->slot->start;
+    memset(theta, 0, (size_t)vn_prophet_coefficients(q->spec) * sizeof *theta);
     if (q->spec->o->growth == VN_GROWTH_LINEAR) {
         theta[0] = T > 0 ? (y1 - y0) / T : 0;
         theta[1] = y0;
     } else if (q->spec->o->growth == VN_GROWTH_FLAT) {
-        for (int64_t n = 0; n < q->T; n++) theta[1] += q->y[n] / (double)q->T;
+        for (int64_t n = 0; n < q->T; n++) theta[1] += target_of(q, n) / (double)q->T;
     } else {
-        double c0 = q->cap[0], c1 = q->cap[last];
+        double c0 = row_of(q, 0)[VN_PROPHET_CAP], c1 = row_of(q, last)[VN_PROPHET_CAP];
         double r0 = c0 / fmax(0.01 * c0, fmin(0.99 * c0, y0));
         double r1 = c1 / fmax(0.01 * c1, fmin(0.99 * c1, y1));
         if (fabs(r0 - r1) <= 0.01) r0 *= 1.05;
@@ -263,122 +241,95 @@ static void begin(const vn_prophet_problem *q, double *theta)
     }
 }
 
-vn_status vn_prophet_pose(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t cut,
-                          vn_prophet_fit *out, bool *constant)
+/* All of a problem but its rows, which are there already. */
+static void take_rest(posing *q, double nearest, vn_prophet_fit *out)
 {
-    vn_prophet_problem *q = &l->q;
-    q->spec = l->spec;
-    q->panel = panel;
-    q->series = i;
-    q->tau = l->spec->o->changepoint_prior_scale;
-    double nearest = take_rows(q, cut, out->number);
-    if (q->T < 1)
+    const vn_prophet_spec *s = q->spec;
+    int32_t *where = q->slot->where;
+    double span = q->T > 1 ? out->number[VN_FIT_SPAN] : 0;
+    for (int k = 0; k < s->n_regressors; k++) take_moment(q, &s->regressor[k], out->moment + 2 * k);
+    for (int64_t n = 0; n < q->T; n++)
+        vn_prophet_inputs(s, q->panel, q->series, q->row[n], out->moment,
+                          row_of(q, n) + VN_PROPHET_BASE);
+    take_changes(q, out->number);
+    where[VN_PROPHET_COUNT] = (int32_t)q->T;
+    where[VN_PROPHET_CHANGES] = q->S;
+    for (int k = 0; k < s->n_seasons; k++)
+        where[VN_PROPHET_ACTIVE + k] = acts(&s->season[k], span, nearest);
+    begin(q);
+    out->number[VN_FIT_CHANGES] = q->S;
+    for (int j = 0; j < vn_prophet_changes_max(s); j++)
+        out->change[j] = j < q->S ? q->slot->change[j] : 0;
+}
+
+vn_status vn_prophet_pose(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t cut,
+                          const vn_prophet_slot *slot, vn_prophet_fit *out, bool *constant)
+{
+    posing q = { l->spec, panel, i, 0, l->row, slot, vn_prophet_width(l->spec), 0 };
+    double nearest = take_rows(&q, cut, out->number);
+    if (q.T < 1)
         return VN_FAIL(VN_E_DATA,
                        "series \"%s\" has no observed value in its first %" PRId64 " rows",
                        panel->id[i], cut);
-    if (q->T < 2 && l->spec->o->growth == VN_GROWTH_LOGISTIC)
+    if (q.T < 2 && l->spec->o->growth == VN_GROWTH_LOGISTIC)
         return VN_FAIL(VN_E_DATA, "series \"%s\" has one observed value; logistic growth needs two",
                        panel->id[i]);
     VN_TRY(vn_prophet_conditions(l->spec, panel, i, 0, cut));
-    VN_TRY(take_scale(q, out->number, constant));
-    take_columns(l, q->T > 1 ? out->number[VN_FIT_SPAN] : 0, nearest);
-    q->moment = out->moment;
-    for (int k = 0; k < l->spec->n_regressors; k++)
-        take_moment(q, &l->spec->regressor[k], out->moment + 2 * k);
-    take_changes(q, out->number);
-    q->p = 2 + q->K + q->S;
-    begin(q, l->theta);
+    VN_TRY(take_scale(&q, out->number, constant));
+    take_rest(&q, nearest, out);
     return VN_OK;
 }
 
-/* ---- fitting ---- */
+/* ---- starts and fits ---- */
 
-static void write_fit(const vn_prophet_lane *l, vn_prophet_result result, vn_prophet_fit *out)
+void vn_prophet_begin(const vn_prophet_spec *s, const vn_prophet_slot *slot,
+                      const vn_prophet_fit *warm)
 {
-    const vn_prophet_problem *q = &l->q;
-    int most = vn_prophet_changes_max(l->spec);
-    const double *beta = l->theta + 2, *delta = beta + q->K;
-    out->number[VN_FIT_K] = l->theta[0];
-    out->number[VN_FIT_M] = l->theta[1];
-    out->number[VN_FIT_SIGMA] = result.sigma;
-    out->number[VN_FIT_CHANGES] = q->S;
-    out->number[VN_FIT_OBJECTIVE] = result.objective;
-    out->number[VN_FIT_ITERATIONS] = result.iterations;
-    for (int j = 0; j < most; j++) {
-        out->change[j] = j < q->S ? q->change[j] : 0;
-        out->delta[j] = j < q->S ? delta[j] : 0;
-    }
-    memset(out->beta, 0, (size_t)l->spec->n_columns * sizeof *out->beta);
-    for (int k = 0; k < q->K; k++) out->beta[l->column[k]] = beta[k];
+    int S = slot->where[VN_PROPHET_CHANGES];
+    double *beta = slot->start + 2, *delta = beta + s->n_columns;
+    if ((int)warm->number[VN_FIT_CHANGES] != S) return;
+    slot->start[0] = warm->number[VN_FIT_K];
+    slot->start[1] = warm->number[VN_FIT_M];
+    memcpy(beta, warm->beta, (size_t)s->n_columns * sizeof *beta);
+    memcpy(delta, warm->delta, (size_t)S * sizeof *delta);
 }
 
-/* Start where another fit ended, if it has as many changepoints; else the usual start stays. */
-static void begin_from(vn_prophet_lane *l, const vn_prophet_fit *warm)
+bool vn_prophet_same(const vn_prophet_spec *s, const vn_prophet_fit *a, const vn_prophet_fit *b)
 {
-    const vn_prophet_problem *q = &l->q;
-    if (!warm || (int)warm->number[VN_FIT_CHANGES] != q->S) return;
-    l->theta[0] = warm->number[VN_FIT_K];
-    l->theta[1] = warm->number[VN_FIT_M];
-    for (int k = 0; k < q->K; k++) l->theta[2 + k] = warm->beta[l->column[k]];
-    for (int j = 0; j < q->S; j++) l->theta[2 + q->K + j] = warm->delta[j];
-}
-
-/* The same rows, scale, changepoints and regressors, as far as the numbers of a fit tell. */
-static bool same_problem(const vn_prophet_lane *l, const vn_prophet_fit *a, const vn_prophet_fit *b)
-{
-    static const int what[] = { VN_FIT_START, VN_FIT_SPAN, VN_FIT_SCALE, VN_FIT_FLOOR,
-                                VN_FIT_STEP };
-    const vn_prophet_problem *q = &l->q;
-    bool same = (int)a->number[VN_FIT_CHANGES] == q->S;
+    static const int what[] = { VN_FIT_START, VN_FIT_SPAN, VN_FIT_SCALE,
+                                VN_FIT_FLOOR, VN_FIT_STEP, VN_FIT_CHANGES };
+    bool same = true;
     for (size_t k = 0; k < sizeof what / sizeof *what; k++)
         same &= a->number[what[k]] == b->number[what[k]];
-    for (int j = 0; same && j < q->S; j++) same &= a->change[j] == q->change[j];
-    for (int k = 0; k < 2 * l->spec->n_regressors; k++) same &= a->moment[k] == b->moment[k];
+    for (int j = 0; same && j < (int)b->number[VN_FIT_CHANGES]; j++)
+        same &= a->change[j] == b->change[j];
+    for (int k = 0; k < 2 * s->n_regressors; k++) same &= a->moment[k] == b->moment[k];
     return same;
 }
 
-static void copy_fit(const vn_prophet_lane *l, const vn_prophet_fit *from, vn_prophet_fit *to)
+void vn_prophet_copy(const vn_prophet_spec *s, const vn_prophet_fit *from, vn_prophet_fit *to)
 {
-    size_t S = (size_t)vn_prophet_changes_max(l->spec), real = sizeof(double);
+    size_t S = (size_t)vn_prophet_changes_max(s), real = sizeof(double);
     memcpy(to->number, from->number, VN_FIT_NUMBERS * real);
     memcpy(to->change, from->change, S * real);
     memcpy(to->delta, from->delta, S * real);
-    memcpy(to->beta, from->beta, (size_t)l->spec->n_columns * real);
-    memcpy(to->moment, from->moment, 2 * (size_t)l->spec->n_regressors * real);
+    memcpy(to->beta, from->beta, (size_t)s->n_columns * real);
+    memcpy(to->moment, from->moment, 2 * (size_t)s->n_regressors * real);
 }
 
-vn_status vn_prophet_keep_series(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t cut,
-                                 const vn_prophet_fit *known, vn_prophet_fit *out, bool *kept)
+void vn_prophet_hold(const vn_prophet_spec *s, const double *theta, vn_prophet_fit *out)
 {
-    const vn_prophet_problem *q = &l->q;
-    bool constant = false;
-    *kept = false;
-    VN_TRY(vn_prophet_pose(l, panel, i, cut, out, &constant));
-    if (!same_problem(l, known, out)) return VN_OK;
-    if (constant && q->spec->o->growth != VN_GROWTH_LOGISTIC) return VN_OK; /* nothing to solve */
-    begin_from(l, known);
-    double rss = vn_prophet_pass(q, l->theta, &l->room, NULL, NULL);
-    double sigma = vn_prophet_sigma(q, rss);
-    *kept = sigma == known->number[VN_FIT_SIGMA] &&
-            vn_prophet_value(q, l->theta, rss, sigma) == known->number[VN_FIT_OBJECTIVE];
-    if (*kept) copy_fit(l, known, out);
-    return VN_OK;
+    const double *beta = theta + 2, *delta = beta + s->n_columns;
+    out->number[VN_FIT_K] = theta[0];
+    out->number[VN_FIT_M] = theta[1];
+    memcpy(out->beta, beta, (size_t)s->n_columns * sizeof *beta);
+    memcpy(out->delta, delta, (size_t)vn_prophet_changes_max(s) * sizeof *delta);
 }
 
-vn_status vn_prophet_fit_series(vn_prophet_lane *l, const vn_panel *panel, int64_t i, int64_t cut,
-                                const vn_prophet_fit *warm, vn_prophet_fit *out)
+void vn_prophet_take(const vn_prophet_spec *s, const vn_prophet_slot *slot, vn_prophet_fit *out)
 {
-    const vn_prophet_problem *q = &l->q;
-    bool constant = false;
-    vn_prophet_result result = { 1e-9, 0, 0 };
-    VN_TRY(vn_prophet_pose(l, panel, i, cut, out, &constant));
-    if (!constant || q->spec->o->growth == VN_GROWTH_LOGISTIC) {
-        begin_from(l, warm);
-        result = vn_prophet_newton(q, &l->room, l->theta);
-    }
-    if (!isfinite(result.objective))
-        return VN_FAIL(VN_E_NUMERIC, "series \"%s\" has no finite fit: are its features finite?",
-                       panel->id[i]);
-    write_fit(l, result, out);
-    return VN_OK;
+    vn_prophet_hold(s, slot->theta, out);
+    out->number[VN_FIT_SIGMA] = slot->fit[VN_PROPHET_SIGMA];
+    out->number[VN_FIT_OBJECTIVE] = slot->fit[VN_PROPHET_OBJECTIVE];
+    out->number[VN_FIT_ITERATIONS] = slot->fit[VN_PROPHET_STEPS];
 }

@@ -1,8 +1,10 @@
-/* Fitting one series and looking ahead with it, inside one lane's memory. */
+/* Posing the problem of one series, taking its fit, and looking ahead with it, inside one lane's
+ * memory. What lies between is the op `prophet` (solve.h). */
 #ifndef VN_HOST_PROPHET_SERIES_H
 #define VN_HOST_PROPHET_SERIES_H
 
-#include "host/prophet/problem.h"
+#include "device/prophet.h"
+#include "host/prophet/spec.h"
 #include "host/train/solver.h"
 
 /* The numbers of a fitted series, one row of the table a model file holds. */
@@ -31,38 +33,54 @@ typedef struct vn_prophet_fit {
 typedef struct vn_prophet_lane {
     vn_arena arena;
     const vn_prophet_spec *spec;
-    vn_prophet_problem q;
-    vn_prophet_room room;
-    double *theta;                         /* [p] */
-    int *column;                           /* [K] of the spec, of each column in use */
-    vn_prophet_fit fit;                    /* room for a fit that nobody keeps */
+    int32_t *row;                          /* [T] rows observed */
     double *x;                             /* [columns] */
     double *parts;                         /* [components + 1] trend, then each component */
     double *shift, *slope, *rise, *sample; /* [samples] of the simulation; NULL: none wanted */
 } vn_prophet_lane;
 
-/* Changepoints of a series at most. */
+/* Where the op's numbers of a series lie. */
+typedef struct vn_prophet_slot {
+    double *rows;   /* [T, vn_prophet_width] */
+    int32_t *where; /* [VN_PROPHET_ACTIVE + seasons]; its first row is set */
+    double *change; /* [S] */
+    double *start;  /* [2 + columns + S] */
+    const double *theta, *fit;
+} vn_prophet_slot;
+
+/* Changepoints of a series at most; numbers of a row; coefficients. */
 int vn_prophet_changes_max(const vn_prophet_spec *spec);
+int vn_prophet_width(const vn_prophet_spec *spec);
+int vn_prophet_coefficients(const vn_prophet_spec *spec);
 
 /* For series of T rows at most; samples: paths of a simulation, 0: none. */
 vn_status vn_prophet_lane_open(const vn_prophet_spec *spec, int64_t T, int64_t samples,
                                vn_prophet_lane *lane);
 void vn_prophet_lane_close(vn_prophet_lane *lane);
 
-/* Fit the rows [0, cut) of series i. `warm` (may be NULL) is a fit to start from. Allocates
- * nothing. DATA if there is nothing to fit. */
-vn_status vn_prophet_fit_series(vn_prophet_lane *lane, const vn_panel *panel, int64_t i,
-                                int64_t cut, const vn_prophet_fit *warm, vn_prophet_fit *out);
+/* Room for one fit in an arena; false if there is no memory. */
+bool vn_prophet_fit_open(const vn_prophet_spec *spec, vn_arena *arena, vn_prophet_fit *fit);
 
-/* Whether `known` is what fitting these rows gives: the problem is the same, and so is, to the bit,
- * the objective at its numbers. Then *out becomes it. */
-vn_status vn_prophet_keep_series(vn_prophet_lane *lane, const vn_panel *panel, int64_t i,
-                                 int64_t cut, const vn_prophet_fit *known, vn_prophet_fit *out,
-                                 bool *kept);
-
-/* The problem of these rows and its starting theta, without solving it: for tests. */
+/* The problem of the rows [0, cut) of series i, with the usual start, into the slot; scales,
+ * moments and changepoints into *out. *constant: the target is, and there is nothing to solve.
+ * Allocates nothing. DATA if there is nothing to fit. */
 vn_status vn_prophet_pose(vn_prophet_lane *lane, const vn_panel *panel, int64_t i, int64_t cut,
-                          vn_prophet_fit *out, bool *constant);
+                          const vn_prophet_slot *slot, vn_prophet_fit *out, bool *constant);
+
+/* Start where another fit ended, if it has as many changepoints; else the start stays. */
+void vn_prophet_begin(const vn_prophet_spec *spec, const vn_prophet_slot *slot,
+                      const vn_prophet_fit *warm);
+
+/* Whether `known` is of the problem that was posed into *posed, as far as its numbers tell. */
+bool vn_prophet_same(const vn_prophet_spec *spec, const vn_prophet_fit *known,
+                     const vn_prophet_fit *posed);
+void vn_prophet_copy(const vn_prophet_spec *spec, const vn_prophet_fit *from, vn_prophet_fit *to);
+
+/* Coefficients, a slot's start or result, into a fit. */
+void vn_prophet_hold(const vn_prophet_spec *spec, const double *theta, vn_prophet_fit *out);
+
+/* What was found, into the fit of a series that was posed into it. */
+void vn_prophet_take(const vn_prophet_spec *spec, const vn_prophet_slot *slot, vn_prophet_fit *out);
 
 /* DATA unless the rows [from, to) of series i, the history or what is to come, can be forecast:
  * conditions of 0 or 1, a capacity above the floor. */

@@ -2,6 +2,7 @@
 #ifndef VN_HOST_PROPHET_SPEC_H
 #define VN_HOST_PROPHET_SPEC_H
 
+#include "device/kernel.h"
 #include "host/data/panel.h"
 #include "models/prophet.h"
 
@@ -91,11 +92,14 @@ void vn_prophet_spec_close(vn_prophet_spec *spec);
 vn_status vn_prophet_holidays(vn_prophet_spec *spec, const char *name, const char *text,
                               double **prior);
 
-/* The columns [n_columns] of row t of series i. `moment` [regressors, 2]: their mean and deviation.
- * `active` [n_seasons]: seasons that are not are left out, the others move together; NULL: all. The
- * number of columns written. */
-int vn_prophet_features(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i, int64_t t,
-                        const double *moment, const bool *active, double *x);
+/* The columns [n_columns] of row t of series i. `moment` [regressors, 2]: their mean and deviation. */
+void vn_prophet_features(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i, int64_t t,
+                         const double *moment, double *x);
+
+/* What they are made from, as a fit stores it: x [2 seasons + holidays + regressors], sine and
+ * cosine of each seasonality's first harmonic, then the other columns. */
+void vn_prophet_inputs(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i, int64_t t,
+                       const double *moment, double *x);
 
 /* A regressor's number at row t of series i, not standardised; false where its past does not reach
  * so far back. */

@@ -6,6 +6,7 @@
 #define VN_HOST_TRAIN_SOLVER_H
 
 #include "base/team.h"
+#include "device/device.h"
 #include "host/train/fitted.h"
 
 /* Columns of a forecast beside the point forecast: "lo-80", "trend". Zeroed: none. */
@@ -26,19 +27,19 @@ typedef struct vn_solver_wish {
 } vn_solver_wish;
 
 typedef struct vn_solver {
-    /* Fit the rows before the test part. `init` (may be NULL): a fitted model to start from. A
+    /* Fit the rows before the test part: the team prepares, `dev` computes. `init` (may be NULL): a fitted model to start from. A
      * step of the hooks' stop and checkpoint is a series: a solver asks stop between series and
      * then fails, with those that are done in the checkpoint. A checkpoint is the model file of
      * these series, and any model file one to resume from: series whose rows it was fitted to stay
      * as they are. */
-    vn_status (*fit)(vn_fitted *m, const vn_panel *panel, vn_team *team, const vn_fitted *init,
-                     const vn_fit_hooks *hooks, vn_fit_report *report);
+    vn_status (*fit)(vn_fitted *m, const vn_panel *panel, vn_team *team, vn_device *dev,
+                     const vn_fitted *init, const vn_fit_hooks *hooks, vn_fit_report *report);
     /* y [N, H]: the h rows after the last of every series; y_rest (NULL where the panel has none)
      * what f32 loses of them. */
     vn_status (*forecast)(const vn_fitted *m, const vn_panel *panel, vn_team *team,
                           const vn_solver_wish *wish, float *y, float *y_rest, vn_columns *columns);
     /* Refit on the rows before the cut of each pair (series, cut), and forecast: out [n, H]. */
-    vn_status (*roll)(const vn_fitted *m, const vn_panel *panel, vn_team *team,
+    vn_status (*roll)(const vn_fitted *m, const vn_panel *panel, vn_team *team, vn_device *dev,
                       const int32_t *pairs, int64_t n, double *out);
     /* Every row of one series and the h behind it: all columns with `components`, yhat first;
      * value [n_past + h] each. */

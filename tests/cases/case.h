@@ -49,7 +49,9 @@ typedef struct vn_case {
 /* F32(5, 33): a real input of that shape. F32_OF(numbers, 3): with these doubles. */
 #define F32(...) VN_CASE_TENSOR(VN_F32, NULL, __VA_ARGS__)
 #define F32_OF(numbers, ...) VN_CASE_TENSOR(VN_F32, numbers, __VA_ARGS__)
-/* The same in 16 bits, whatever the real type. */
+/* The same in f64, and in 16 bits, whatever the real type. */
+#define F64(...) VN_CASE_TENSOR(VN_F64, NULL, __VA_ARGS__)
+#define F64_OF(numbers, ...) VN_CASE_TENSOR(VN_F64, numbers, __VA_ARGS__)
 #define BF16(...) VN_CASE_TENSOR(VN_BF16, NULL, __VA_ARGS__)
 #define F16(...) VN_CASE_TENSOR(VN_F16, NULL, __VA_ARGS__)
 #define BF16_OF(numbers, ...) VN_CASE_TENSOR(VN_BF16, numbers, __VA_ARGS__)

@@ -136,6 +136,36 @@ check "DeepAR draws" "$vane" forecast t.csv -m on.vane $gpu -o a.csv -q
 check "DeepAR draws in another order" env EMU_SEED=99 "$vane" forecast t.csv -m on.vane $gpu -o b.csv -q
 check "DeepAR draws the same bits" cmp a.csv b.csv
 
+# ---- Prophet, which has no graph: its fits are the device's, forecasts the host's ----
+awk 'BEGIN { print "unique_id,ds,y"
+    for (s = 0; s < 5; s++) for (i = 0; i < 100 + 7 * s; i++)
+        printf "s%d,2024-%02d-%02d,%.3f\n", s, 1 + int(i / 28), 1 + i % 28,
+            s == 4 ? 7 : 10 + s + i / 20 + sin(0.9 * i) + (i * 7919 % 101) / 101
+    }' > d.csv
+for growth in linear logistic; do
+    options="--model prophet --h 7 --test_size 14 --freq D --n_changepoints 6 --growth $growth -q"
+    case $growth in
+    linear) options="$options --seasonality_mode multiplicative" ;;
+    logistic) options="$options --cap 40" ;;
+    esac
+    check "Prophet, $growth, trains on the CPU" "$vane" train d.csv $options -o p.cpu.vane
+    check "Prophet, $growth, trains on the device" "$vane" train d.csv $options $gpu -o p.gpu.vane
+    check "Prophet again, in another order" env EMU_SEED=7 "$vane" train d.csv $options $gpu -o again.vane
+    check "Prophet's bits again" cmp p.gpu.vane again.vane
+    for on in cpu gpu; do
+        check "Prophet of the $on forecasts" "$vane" forecast d.csv --freq D -m p.$on.vane -o $on.csv -q
+    done
+    check "Prophet trained on both forecasts alike" near cpu.csv gpu.csv 3 1e-6
+    check "Prophet is refitted on the CPU" "$vane" evaluate d.csv --freq D -m p.cpu.vane -o a.txt -q
+    check "Prophet is refitted on the device" "$vane" evaluate d.csv --freq D -m p.cpu.vane $gpu -o b.txt -q
+    scores a.txt > a.csv
+    scores b.txt > b.csv
+    check "Prophet scores alike" near a.csv b.csv 2 1e-6
+    check "Prophet from a model of its own" "$vane" train d.csv $options $gpu --init p.cpu.vane -o warm.vane
+    check "Prophet on from a file" "$vane" train d.csv $options $gpu --resume p.gpu.vane -o on.vane
+    check "Prophet's bits of a resumed run" cmp p.gpu.vane on.vane
+done
+
 # ---- windows in the device's memory: the host's forecast, and no copy between host and device ----
 if [ -n "$infer" ]; then
     for model in linear nhits nbeats; do

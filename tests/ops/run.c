@@ -28,6 +28,7 @@ static bool has_numbers(const vn_tensor *t)
 /* x as the type holds it. */
 static double rounded(vn_dtype type, double x)
 {
+    if (type == VN_F64) return x;
     if (!vn_is_low(type)) return (double)(float)x;
     return (double)vn_low_value(type, vn_low_of(type, (float)x));
 }
@@ -71,10 +72,10 @@ void vn_op_call(const vn_op_case *oc, vn_dtype real, vn_call *call)
     for (int i = 0; i < info->n_in; i++) {
         call->in[i] = oc->c->in[i];
         call->in[i].data = NULL;
-        if (is_real(&call->in[i]) && call->in[i].rank)
-            call->in[i].dtype = real;
-        else if (is_real(&call->in[i]))
+        if (is_real(&call->in[i]) && !call->in[i].rank)
             call->in[i] = (vn_tensor){ 0 };
+        else if (call->in[i].dtype == VN_F32)
+            call->in[i].dtype = real;
     }
     for (int o = 0; o < info->n_out; o++) call->out[o] = (vn_tensor){ .dtype = real, .rank = -1 };
 }

@@ -90,14 +90,101 @@ vn_panel *vn_bench_days(int n, int rows)
     return p;
 }
 
+void vn_bench_pose(const vn_prophet_spec *spec, const vn_panel *panel, int64_t i, int64_t cut,
+                   vn_bench_posed *x)
+{
+    *x = (vn_bench_posed){ .spec = spec };
+    vn_arena *a = &x->arena;
+    int C = spec->n_columns, S = vn_prophet_changes_max(spec), all = vn_prophet_coefficients(spec);
+    int32_t *order = vn_arena_array(a, (size_t)spec->n_seasons + 1, sizeof *order);
+    int32_t *multiplicative = vn_arena_array(a, (size_t)C + 1, sizeof *multiplicative);
+    double *prior = vn_arena_array(a, (size_t)C + 1, sizeof *prior);
+    for (int s = 0; s < spec->n_seasons; s++) order[s] = spec->season[s].order;
+    for (int c = 0; c < C; c++) {
+        prior[c] = spec->column[c].prior;
+        multiplicative[c] = spec->column[c].multiplicative;
+    }
+    int width = vn_prophet_width(spec);
+    x->slot.rows = vn_arena_array(a, (size_t)(cut * width), sizeof(double));
+    x->slot.where =
+        vn_arena_array(a, (size_t)(VN_PROPHET_ACTIVE + spec->n_seasons), sizeof(int32_t));
+    x->slot.where[VN_PROPHET_FIRST] = 0;
+    x->slot.change = vn_arena_array(a, (size_t)S + 1, sizeof(double));
+    x->slot.start = vn_arena_array(a, (size_t)all, sizeof(double));
+    double *theta = vn_arena_array(a, (size_t)all, sizeof *theta);
+    double *fit = vn_arena_array(a, VN_PROPHET_FIT, sizeof *fit);
+    x->slot.theta = theta;
+    x->slot.fit = fit;
+    x->batch = (vn_prophet_batch){ .rows = x->slot.rows,
+                                   .prior = prior,
+                                   .change = x->slot.change,
+                                   .start = x->slot.start,
+                                   .where = x->slot.where,
+                                   .order = order,
+                                   .multiplicative = multiplicative,
+                                   .theta = theta,
+                                   .fit = fit,
+                                   .series = 1,
+                                   .width = width,
+                                   .seasons = spec->n_seasons,
+                                   .columns = C,
+                                   .changes = S,
+                                   .growth = (int)spec->o->growth,
+                                   .steps = 200,
+                                   .tau = spec->o->changepoint_prior_scale };
+    double *block =
+        vn_arena_array(a, vn_prophet_room_bytes(&x->batch) / sizeof *block, sizeof *block);
+    vn_prophet_furnish(all, S, block, &x->room);
+    ck_assert(vn_prophet_fit_open(spec, a, &x->fit));
+    ck_assert_int_eq(vn_prophet_lane_open(spec, cut, 0, &x->lane), VN_OK);
+    vn_bench_pose_again(x, panel, i, cut);
+}
+
+void vn_bench_pose_again(vn_bench_posed *x, const vn_panel *panel, int64_t i, int64_t cut)
+{
+    ck_assert_msg(!vn_prophet_pose(&x->lane, panel, i, cut, &x->slot, &x->fit, &x->constant), "%s",
+                  vn_last_message());
+    x->q = vn_prophet_problem_of(&x->batch, 0);
+    vn_prophet_take_columns(&x->q, &x->room);
+    vn_prophet_gather(&x->q, &x->room, x->slot.start);
+}
+
+void vn_bench_unpose(vn_bench_posed *x)
+{
+    vn_prophet_lane_close(&x->lane);
+    vn_arena_close(&x->arena);
+}
+
+void vn_bench_solve(vn_bench_posed *x, const vn_prophet_fit *warm)
+{
+    if (warm) vn_prophet_begin(x->spec, &x->slot, warm);
+    vn_prophet_series(&x->batch, 0, x->room.gram); /* where its block begins */
+    vn_prophet_take(x->spec, &x->slot, &x->fit);
+}
+
+vn_status vn_bench_device(int threads, vn_device **dev)
+{
+    const vn_device_config config = { .threads = threads };
+    return vn_device_open("cpu", 0, &config, dev);
+}
+
 vn_status vn_bench_fit(vn_fitted *m, const vn_panel *panel, int threads)
+{
+    vn_device *dev;
+    VN_TRY(vn_bench_device(threads, &dev));
+    vn_status st = vn_bench_fit_on(dev, m, panel, threads, &(vn_fit_hooks){ .stop = NULL });
+    vn_device_close(dev);
+    return st;
+}
+
+vn_status vn_bench_fit_on(vn_device *dev, vn_fitted *m, const vn_panel *panel, int threads,
+                          const vn_fit_hooks *hooks)
 {
     vn_team *team;
     vn_fit_report report;
-    const vn_fit_hooks hooks = { .stop = NULL };
     VN_TRY(vn_fitted_adopt(m, panel));
     VN_TRY(vn_team_open(threads, &team));
-    vn_status st = vn_solver_of(m->def)->fit(m, panel, team, NULL, &hooks, &report);
+    vn_status st = vn_solver_of(m->def)->fit(m, panel, team, dev, NULL, hooks, &report);
     vn_team_close(team);
     return st;
 }
@@ -107,4 +194,14 @@ vn_fitted *vn_bench_fitted(const char *options, const vn_panel *panel)
     vn_fitted *m = vn_bench_model(options);
     ck_assert_msg(!vn_bench_fit(m, panel, 1), "%s", vn_last_message());
     return m;
+}
+
+vn_status vn_bench_roll(const vn_fitted *m, const vn_panel *panel, const int32_t *pairs, int64_t n,
+                        double *out)
+{
+    vn_device *dev;
+    VN_TRY(vn_bench_device(1, &dev));
+    vn_status st = vn_solver_of(m->def)->roll(m, panel, NULL, dev, pairs, n, out);
+    vn_device_close(dev);
+    return st;
 }

@@ -16,7 +16,7 @@ typedef struct golden {
     vn_fitted *m;
     vn_panel *panel;
     vn_prophet_table *table; /* of one series, its numbers prophet's */
-    vn_prophet_lane lane;
+    vn_bench_posed posed;
     vn_names futr, parts;
     int64_t rows, T; /* all, and up to the last observed */
 } golden;
@@ -69,7 +69,6 @@ static void open_panel(golden *g)
 static void open_golden(golden *g, const char *name)
 {
     char path[512];
-    bool constant;
     *g = (golden){ .file = NULL };
     snprintf(path, sizeof path, "%s/tests/golden/prophet_%s.safetensors", VANE_SOURCE_DIR, name);
     ck_assert_msg(!vn_safetensors_read(path, &g->file), "%s", vn_last_message());
@@ -78,18 +77,17 @@ static void open_golden(golden *g, const char *name)
     g->m = vn_bench_model(text(g, "options"));
     ck_assert_int_eq(vn_fitted_adopt(g->m, g->panel), VN_OK);
     const char *holidays = text(g, "holidays");
-    ck_assert_msg(
-        !vn_prophet_table_open(g->m->hparams, g->panel, 1, 7, *holidays ? holidays : NULL, &g->table),
-        "%s", vn_last_message());
-    ck_assert_int_eq(vn_prophet_lane_open(&g->table->spec, g->rows, 0, &g->lane), VN_OK);
+    ck_assert_msg(!vn_prophet_table_open(g->m->hparams, g->panel, 1, 7, *holidays ? holidays : NULL,
+                                         &g->table),
+                  "%s", vn_last_message());
     vn_prophet_fit fit = vn_prophet_row(g->table, 0);
-    ck_assert_msg(!vn_prophet_pose(&g->lane, g->panel, 0, g->T, &fit, &constant), "%s",
-                  vn_last_message());
+    vn_bench_pose(&g->table->spec, g->panel, 0, g->T, &g->posed);
+    vn_prophet_copy(&g->table->spec, &g->posed.fit, &fit);
 }
 
 static void close_golden(golden *g)
 {
-    vn_prophet_lane_close(&g->lane);
+    vn_bench_unpose(&g->posed);
     vn_prophet_table_close(g->table);
     vn_panel_close(g->panel);
     vn_fitted_close(g->m);
@@ -106,16 +104,23 @@ START_TEST(the_design_matrix_is_prophets)
     open_golden(&g, cases[_i]);
     const double *rows = find(&g, "rows", &n), *X = find(&g, "X", NULL),
                  *prior = find(&g, "prior", &K);
-    ck_assert_int_eq(g.lane.q.K, K);
-    for (int k = 0; k < K; k++) ck_assert_double_eq(g.lane.q.prior[k], prior[k]);
+    const vn_prophet_spec *spec = &g.table->spec;
+    const vn_prophet_problem *q = &g.posed.q;
+    ck_assert_int_eq(q->K, K);
+    for (int k = 0; k < K; k++)
+        ck_assert_double_eq(spec->column[g.posed.room.column[k]].prior, prior[k]);
     for (int64_t r = 0; r < n; r++) {
-        ck_assert_int_eq(vn_prophet_features(&g.table->spec, g.panel, 0, (int64_t)rows[r],
-                                             g.lane.q.moment, g.lane.q.active, x),
-                         K);
-        for (int64_t k = 0; k < K; k++)
+        double row[128], whole[128];
+        vn_prophet_inputs(spec, g.panel, 0, (int64_t)rows[r], g.posed.fit.moment,
+                          row + VN_PROPHET_BASE);
+        vn_prophet_columns(q, row, x);
+        vn_prophet_features(spec, g.panel, 0, (int64_t)rows[r], g.posed.fit.moment, whole);
+        for (int64_t k = 0; k < K; k++) {
             ck_assert_msg(fabs(x[k] - X[r * K + k]) < 1e-9,
                           "row %g, column %d: %.12g, prophet %.12g", rows[r], (int)k, x[k],
                           X[r * K + k]);
+            ck_assert_double_eq(x[k], whole[g.posed.room.column[k]]); /* as a forecast has it */
+        }
     }
     close_golden(&g);
 }
@@ -127,10 +132,10 @@ START_TEST(changepoints_and_scales_are_prophets)
     int64_t n;
     open_golden(&g, cases[_i]);
     const double *change = find(&g, "changepoints", &n), *scale = find(&g, "scale", NULL);
-    if (g.lane.q.S) /* flat growth needs none */
-        ck_assert_int_eq(g.lane.q.S, n);
-    for (int j = 0; j < g.lane.q.S; j++)
-        ck_assert_double_eq_tol(g.lane.q.change[j], change[j], 1e-12);
+    const vn_prophet_problem *q = &g.posed.q;
+    if (q->S) /* flat growth needs none */
+        ck_assert_int_eq(q->S, n);
+    for (int j = 0; j < q->S; j++) ck_assert_double_eq_tol(q->change[j], change[j], 1e-12);
     ck_assert_double_eq_tol(vn_prophet_row(g.table, 0).number[VN_FIT_SCALE], scale[0],
                             1e-9 * scale[0]);
     ck_assert_double_eq_tol(vn_prophet_row(g.table, 0).number[VN_FIT_FLOOR], scale[1],
@@ -145,11 +150,11 @@ START_TEST(the_objective_is_prophets)
     double theta[128];
     int64_t n;
     open_golden(&g, cases[_i]);
-    const vn_prophet_problem *q = &g.lane.q;
+    const vn_prophet_problem *q = &g.posed.q;
     const double *drawn = find(&g, "theta", &n), want = *find(&g, "theta.objective", NULL);
     memcpy(theta, drawn, (size_t)q->p * sizeof *theta);
-    double rss = vn_prophet_pass(q, theta, &g.lane.room, NULL, NULL);
-    double got = vn_prophet_value(q, theta, rss, 0.1);
+    double rss = vn_prophet_pass(q, &g.posed.room, theta, false);
+    double got = vn_prophet_value(q, &g.posed.room, theta, rss, 0.1);
     for (int64_t j = q->p; j < n; j++)
         got += fabs(drawn[j]) / q->tau; /* flat: rates that do nothing */
     ck_assert_msg(fabs(got - want) <= 1e-9 * fabs(want), "%.12g, prophet %.12g", got, want);
@@ -160,13 +165,13 @@ END_TEST
 /* Prophet's coefficients in our table. */
 static vn_prophet_fit take_fit(golden *g)
 {
-    const vn_prophet_problem *q = &g->lane.q;
+    const vn_prophet_problem *q = &g->posed.q;
     vn_prophet_fit f = vn_prophet_row(g->table, 0);
     const double *beta = find(g, "beta", NULL), *delta = find(g, "delta", NULL);
     f.number[VN_FIT_K] = *find(g, "k", NULL);
     f.number[VN_FIT_M] = *find(g, "m", NULL);
     f.number[VN_FIT_CHANGES] = q->S;
-    for (int k = 0; k < q->K; k++) f.beta[g->lane.column[k]] = beta[k];
+    for (int k = 0; k < q->K; k++) f.beta[g->posed.room.column[k]] = beta[k];
     for (int j = 0; j < q->S; j++) {
         f.change[j] = q->change[j];
         f.delta[j] = delta[j];
@@ -185,15 +190,16 @@ START_TEST(forecast_and_components_of_its_coefficients_are_prophets)
     const double *trend = find(&g, "trend", NULL), *parts = find(&g, "parts", NULL);
     double size = f.number[VN_FIT_SCALE];
     for (int64_t r = 0; r < n; r++) {
-        double y = vn_prophet_at(s, g.panel, 0, (int64_t)rows[r], &f, g.lane.x, g.lane.parts);
+        double y =
+            vn_prophet_at(s, g.panel, 0, (int64_t)rows[r], &f, g.posed.lane.x, g.posed.lane.parts);
         ck_assert_double_eq_tol(y, yhat[r], 1e-7 * size);
-        ck_assert_double_eq_tol(g.lane.parts[0], trend[r], 1e-7 * size);
+        ck_assert_double_eq_tol(g.posed.lane.parts[0], trend[r], 1e-7 * size);
         for (int c = 0; c < s->n_components; c++) {
             int64_t at = vn_names_find(&g.parts, s->component[c], strlen(s->component[c]));
             if (at < 0) /* a seasonality this series is too short for */
-                ck_assert_double_eq(g.lane.parts[1 + c], 0);
+                ck_assert_double_eq(g.posed.lane.parts[1 + c], 0);
             else
-                ck_assert_double_eq_tol(g.lane.parts[1 + c], parts[at * n + r], 1e-7 * size);
+                ck_assert_double_eq_tol(g.posed.lane.parts[1 + c], parts[at * n + r], 1e-7 * size);
         }
     }
     close_golden(&g);
@@ -209,17 +215,19 @@ START_TEST(the_fit_is_at_least_as_good_as_prophets)
     double mean = 0, squares = 0, off = 0;
     open_golden(&g, cases[_i]);
     double want = *find(&g, "objective", NULL);
-    vn_prophet_fit *f = &g.lane.fit;
-    ck_assert_msg(!vn_prophet_fit_series(&g.lane, g.panel, 0, g.T, NULL, f), "%s",
-                  vn_last_message());
+    const vn_prophet_fit *f = &g.posed.fit;
+    vn_bench_solve(&g.posed, NULL);
     ck_assert_msg(f->number[VN_FIT_OBJECTIVE] <= want + 1e-6, "%.9g, prophet %.9g",
                   f->number[VN_FIT_OBJECTIVE], want);
     const double *rows = find(&g, "rows", &n), *yhat = find(&g, "yhat", NULL);
-    for (int64_t t = 0; t < g.lane.q.T; t++) mean += g.lane.q.y[t] / (double)g.lane.q.T;
-    for (int64_t t = 0; t < g.lane.q.T; t++)
-        squares += (g.lane.q.y[t] - mean) * (g.lane.q.y[t] - mean) / (double)g.lane.q.T;
+    const vn_prophet_problem *q = &g.posed.q;
+    const double *y0 = q->row + VN_PROPHET_Y;
+    for (int64_t t = 0; t < q->T; t++) mean += y0[t * q->width] / (double)q->T;
+    for (int64_t t = 0; t < q->T; t++)
+        squares += (y0[t * q->width] - mean) * (y0[t * q->width] - mean) / (double)q->T;
     for (int64_t r = 0; r < n; r++) {
-        double y = vn_prophet_at(&g.table->spec, g.panel, 0, (int64_t)rows[r], f, g.lane.x, NULL);
+        double y =
+            vn_prophet_at(&g.table->spec, g.panel, 0, (int64_t)rows[r], f, g.posed.lane.x, NULL);
         off += (y - yhat[r]) * (y - yhat[r]) / (double)n;
     }
     double share = sqrt(off) / (sqrt(squares) * f->number[VN_FIT_SCALE]);

@@ -154,7 +154,7 @@ START_TEST(rolling_refits_on_the_rows_before_each_origin)
     double out[21];
     vn_panel *p = vn_bench_days(2, 400), *part = vn_bench_days(2, 400);
     vn_fitted *m = vn_bench_fitted("", p);
-    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pairs, 3, out), VN_OK);
+    ck_assert_int_eq(vn_bench_roll(m, p, pairs, 3, out), VN_OK);
     part->n_past[0] = 380; /* as if the rest had not happened */
     vn_fitted *shorter = vn_bench_fitted("", part);
     float y[14];
@@ -280,9 +280,9 @@ START_TEST(past_features_are_not_read_ahead)
     vn_fitted *m = vn_bench_fitted("n_changepoints=0", p);
     const int32_t pair[] = { 0, 200 };
     double before[7], after[7];
-    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, before), VN_OK);
+    ck_assert_int_eq(vn_bench_roll(m, p, pair, 1, before), VN_OK);
     for (int t = 200; t < KINDS_T; t++) p->hist[t] = 1e6f;
-    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, after), VN_OK);
+    ck_assert_int_eq(vn_bench_roll(m, p, pair, 1, after), VN_OK);
     ck_assert(!memcmp(before, after, sizeof before));
     vn_fitted_close(m);
     vn_panel_close(p);
@@ -323,11 +323,12 @@ START_TEST(holidays_act_on_the_days_of_their_window)
     ck_assert_int_eq(s.n_holiday_columns, 4); /* feast-1, feast+0, feast+1, "a, b"+0 */
     const int day[] = { 57, 58, 59, 60, 61, 124, 150, 151, 152 };
     const int on[] = { -1, 0, 1, 2, -1, 3, 0, 1, 2 };
-    bool none[8] = { false };
+    ck_assert_int_le(2 * s.n_seasons + 4, 8);
     for (int i = 0; i < 9; i++) {
-        ck_assert_int_eq(vn_prophet_features(&s, p, 0, day[i], NULL, none, x), 4);
+        vn_prophet_inputs(&s, p, 0, day[i], NULL, x);
         for (int k = 0; k < 4; k++)
-            ck_assert_msg(x[k] == (k == on[i]), "day %d, column %d: %g", day[i], k, x[k]);
+            ck_assert_msg(x[2 * s.n_seasons + k] == (k == on[i]), "day %d, column %d: %g", day[i],
+                          k, x[2 * s.n_seasons + k]);
     }
     vn_prophet_spec_close(&s);
     vn_panel_close(p);
@@ -399,7 +400,7 @@ START_TEST(the_tables_of_its_tests_score_as_prophet_does)
     ck_assert_msg(!vn_bench_fit(m, p, 1), "%s", vn_last_message());
     p->n_past[0] = all;
     const int32_t pair[] = { 0, (int32_t)row[0] + 1 };
-    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, out), VN_OK);
+    ck_assert_int_eq(vn_bench_roll(m, p, pair, 1, out), VN_OK);
     for (int k = 0; k < 30; k++) sum += pow(out[k] - vn_panel_y(p, row[1 + k]), 2);
     ck_assert_double_eq_tol(sqrt(sum / 30), c->rmse, 0.01 * c->rmse);
     ck_assert_double_le(sqrt(sum / 30), c->published * (1 + c->above));

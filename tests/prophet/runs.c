@@ -31,12 +31,10 @@ static void note(void *ctx, vn_log_level level, const char *text)
 
 static vn_status fit(vn_fitted *m, const vn_panel *p, const vn_fit_hooks *hooks)
 {
-    vn_team *team;
-    vn_fit_report report;
-    VN_TRY(vn_fitted_adopt(m, p));
-    VN_TRY(vn_team_open(2, &team));
-    vn_status st = vn_solver_of(m->def)->fit(m, p, team, NULL, hooks, &report);
-    vn_team_close(team);
+    vn_device *dev;
+    VN_TRY(vn_bench_device(2, &dev));
+    vn_status st = vn_bench_fit_on(dev, m, p, 2, hooks);
+    vn_device_close(dev);
     return st;
 }
 
@@ -174,7 +172,7 @@ START_TEST(a_capacity_to_come_is_checked)
     const char *message = "series \"s\" at 2018-03-05: the capacity 0 is not above the floor 0";
     ck_assert_int_eq(look_ahead(m, p, &w), VN_E_DATA);
     ck_assert_msg(strstr(vn_last_message(), message), "%s", vn_last_message());
-    ck_assert_int_eq(vn_solver_of(m->def)->roll(m, p, NULL, pair, 1, out), VN_E_DATA);
+    ck_assert_int_eq(vn_bench_roll(m, p, pair, 1, out), VN_E_DATA);
     ck_assert_msg(strstr(vn_last_message(), message), "%s", vn_last_message());
     ck_assert_int_eq(vn_solver_of(m->def)->explain(m, p, 0, &c), VN_E_DATA);
     vn_fitted_close(m);
