@@ -124,7 +124,6 @@ vn_status vn_prophet_slice_open(const vn_prophet_spec *spec, vn_device *dev, int
     fill(c);
     VN_TRY_DONE(vn_stream_open(dev, &c->stream));
     VN_TRY_DONE(record(c, &c->fit, &c->solve));
-    VN_TRY_DONE(record(c, &c->look, &c->judge));
 done:
     if (st) vn_prophet_slice_close(c);
     return st;
@@ -161,6 +160,7 @@ void vn_prophet_slice_drop(vn_prophet_slice *c, int64_t i)
 
 vn_status vn_prophet_slice_run(vn_prophet_slice *c, int64_t rows, bool judge)
 {
+    if (judge && !c->judge) VN_TRY(record(c, &c->look, &c->judge));
     size_t in = c->at[1], used = (size_t)(rows * c->call.in[0].dim[1]) * sizeof(double);
     if (!c->shared)
         VN_TRY(vn_stream_copy(c->stream, c->mem + in, c->host + in, c->at[0] + used - in,
