@@ -143,4 +143,6 @@ static vn_cost cost_sumto(const vn_call *c)
 }
 
 const vn_op_def vn_op_broadcast = { .infer = infer_broadcast, .grad = grad_broadcast };
-const vn_op_def vn_op_sumto = { .infer = infer_sumto, .grad = grad_sumto, .cost = cost_sumto };
+const vn_op_def vn_op_sumto = {
+    .infer = infer_sumto, .grad = grad_sumto, .cost = cost_sumto, .sums = 1
+};

@@ -41,9 +41,11 @@ static vn_cost cost_layernorm(const vn_call *c)
     return vn_cost_moved(c, 8 * (double)vn_count(&c->in[0]));
 }
 
-const vn_op_def vn_op_layernorm = {
-    .infer = infer_layernorm, .grad = grad_layernorm, .cost = cost_layernorm, .saved = 6
-};
+const vn_op_def vn_op_layernorm = { .infer = infer_layernorm,
+                                    .grad = grad_layernorm,
+                                    .cost = cost_layernorm,
+                                    .saved = 6,
+                                    .sums = 1 << 1 };
 
 static vn_status infer_layernorm_grad(vn_call *c)
 {

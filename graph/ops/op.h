@@ -28,6 +28,10 @@ typedef struct vn_op_def {
     /* Bit i: output i is kept for the gradient rule alone. It depends on the inputs, but its own
      * gradient is taken to be absent. */
     uint32_t saved;
+    /* Bit i: output i is sums or means over elements of in[0]. They may cancel to nothing but rounding,
+     * as the gradient of a bias of attention's keys does: two devices agree on such a number within a
+     * share of its terms, not of itself (vn_plan_compare). */
+    uint32_t sums;
     /* In-place outputs: 1 + the input that output i overwrites; 0: storage of its own. */
     int inplace[VN_MAX_OUT];
 } vn_op_def;

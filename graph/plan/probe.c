@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "device/low.h"
+#include "graph/ops/op.h"
 #include "graph/plan/internal.h"
 
 static size_t bytes_of(const vn_tensor *t) { return (size_t)vn_count(t) * vn_dtype_bytes(t->dtype); }
@@ -77,15 +78,13 @@ vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n)
     return VN_OK;
 }
 
-/* The largest magnitude of what a step adds up, before it runs; 0 for steps that are no sums. Sums and
- * means may cancel to nothing but rounding, as the gradient of a bias of attention's keys does: they
- * are held against their terms. */
+/* The largest magnitude of what a step adds up, before it runs; 0 for steps that are no sums. */
 static vn_status largest_term(vn_plan *plan, int k, double *largest)
 {
     const vn_call *c = &plan->steps[k].call;
     vn_status st = VN_OK;
     *largest = 0;
-    if (c->op != VN_OP_SUMTO && c->op != VN_OP_LAYERNORM) return VN_OK;
+    if (!vn_op_def_of(c->op)->sums) return VN_OK;
     void *x = fetch(plan, &c->in[0], &st);
     for (int64_t i = 0; x && i < vn_count(&c->in[0]); i++)
         *largest = fmax(*largest, fabs(element(&c->in[0], x, i)));
@@ -114,11 +113,11 @@ static vn_status compare_step(vn_plan *a, vn_plan *b, int k, double rel, double 
     *same = true;
     for (int i = 0; i < a->steps[k].call.n_out && *same; i++) {
         const vn_tensor *ta = &a->steps[k].call.out[i], *tb = &b->steps[k].call.out[i];
-        bool mean = a->steps[k].call.op == VN_OP_SUMTO || i == 1; /* layernorm's other outputs are none */
+        bool sum = vn_op_def_of(a->steps[k].call.op)->sums >> i & 1;
         vn_status st = VN_OK;
         void *x = fetch(a, ta, &st), *y = NULL;
         if (!st) y = fetch(b, tb, &st);
-        if (!st && x && y) *same = difference(ta, x, tb, y, mean ? terms : 0) <= rel;
+        if (!st && x && y) *same = difference(ta, x, tb, y, sum ? terms : 0) <= rel;
         vn_free(x);
         vn_free(y);
         if (st) return vn_trail(st, __FILE__, __LINE__);

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -218,6 +219,59 @@ START_TEST(weights_that_a_run_changes_are_not_kept)
     ck_assert_float_gt(fabsf(*(const float *)vn_plan_read(k.plan, y) - first), 0.5f);
     kit_close(&k);
 }
+
+/* Terms of up to 1e3 whose sum cancels to some 1e-3: y is made of them by an op that says it sums, or by
+ * a product with ones, which does not. Plan b is of another level; one of its terms is `error` larger. */
+enum { TERMS = 4096 };
+
+static void fill_cancelling(float *terms)
+{
+    for (int i = 0; i < TERMS; i += 2) {
+        terms[i] = 1000 * sinf((float)i);
+        terms[(i + TERMS / 2 + 1) % TERMS] = -terms[i];
+    }
+    terms[0] += 1e-3f;
+}
+
+static void compare_cancelling(bool sums, float error, char *where, size_t n)
+{
+    kit k;
+    vn_init init = { VN_INIT_CONSTANT, 1 };
+    kit_open(&k, VN_F32);
+    vn_val x = vn_param(k.g, "x", VN_DIMS(1, TERMS), init);
+    vn_val ones = vn_param(k.g, "ones", VN_DIMS(1, TERMS), init);
+    vn_val y = sums ? vn_sumto(k.g, x, VN_DIMS(1, 1)) : vn_linear(k.g, x, ones, 0, VN_UNARY_NONE);
+    vn_output(k.g, vn_affine(k.g, y, 1, 0));
+    kit_plan(&k);
+    int64_t at = k.params->entry[vn_params_find(k.params, "x")].offset;
+    fill_cancelling((float *)k.home[VN_HOME_PARAM] + at);
+    float *other = malloc(k.block_bytes);
+    memcpy(other, k.home[VN_HOME_PARAM], k.block_bytes);
+    other[at + 77] += error;
+    vn_device *plain;
+    vn_device_config level = { .threads = 1, .level = "ref" };
+    ck_assert_int_eq(vn_device_open("cpu", 0, &level, &plain), VN_OK);
+    vn_plan_config config = { .dev = plain, .seed = 1, .version = &k.params->version };
+    config.home[VN_HOME_PARAM] = other;
+    vn_plan *b;
+    ck_assert_msg(vn_plan_make(k.g, &config, &b) == VN_OK, "%s", vn_last_message());
+    ck_assert_int_eq(vn_plan_compare(k.plan, b, 1e-6, where, n), VN_OK);
+    vn_plan_close(b);
+    vn_device_close(plain);
+    free(other);
+    kit_close(&k);
+}
+
+START_TEST(what_sums_is_compared_by_the_size_of_its_terms)
+{
+    char where[128];
+    compare_cancelling(true, 0, where, sizeof where);
+    ck_assert_str_eq(where, "");
+    compare_cancelling(false, 0, where, sizeof where);
+    ck_assert_msg(strstr(where, "(linear)") != NULL, "'%s'", where);
+    compare_cancelling(true, 0.01f, where, sizeof where);
+    ck_assert_msg(strstr(where, "(sumto)") != NULL, "'%s'", where);
+}
 END_TEST
 
 START_TEST(the_dump_shows_kernels_places_and_reasons)
@@ -311,6 +365,8 @@ Suite *vn_suite_plan(void)
     tcase_add_test(t, comparing_two_plans_names_the_first_step_that_differs);
     tcase_add_test(t, weights_are_packed_once_a_version);
     tcase_add_test(t, weights_that_a_run_changes_are_not_kept);
+
+    tcase_add_test(t, what_sums_is_compared_by_the_size_of_its_terms);
     tcase_add_test(t, the_dump_shows_kernels_places_and_reasons);
     tcase_add_test(t, the_profile_has_a_line_with_a_time_for_every_step);
     tcase_add_test(t, planning_survives_every_failed_allocation);
