@@ -132,12 +132,20 @@ typedef struct vn_call {
     const vn_run *run;
 } vn_call;
 
+/* Is this a product whose factors in f32 are rounded? */
+static inline bool vn_rounds(const vn_call *c)
+{
+    if (c->op == VN_OP_LINEAR) return ((const vn_attr_linear *)c->attr)->tf32;
+    return c->op == VN_OP_MATMUL && ((const vn_attr_matmul *)c->attr)->tf32;
+}
+
 /* Why a call with other numbers than f32 is not for a fast kernel; NULL if all are f32. An absent
  * tensor is all zeros, which reads as f32. */
 static inline bool vn_other_real(vn_dtype t) { return t == VN_F64 || vn_is_low(t); }
 
 static inline const char *vn_not_f32(const vn_call *c)
 {
+    if (vn_rounds(c)) return "factors are rounded to tf32";
     for (int i = 0; i < c->n_in; i++)
         if (vn_other_real(c->in[i].dtype)) return "numbers are not f32";
     for (int i = 0; i < c->n_out; i++)

@@ -62,6 +62,13 @@ VN_SHARED uint16_t vn_f16_of(float x)
     return (uint16_t)(sign | (vn_bits_of(vn_of_bits(size) + 0.5f) - 0x3f000000u));
 }
 
+/* What matrix units make of an f32 factor: 10 bits of fraction, to nearest, ties away from 0. */
+VN_SHARED float vn_tf32_of(float x)
+{
+    uint32_t u = vn_bits_of(x);
+    return (u & 0x7f800000u) == 0x7f800000u ? x : vn_of_bits((u + 0x1000u) & ~0x1fffu);
+}
+
 /* A number of one of the two types. */
 VN_SHARED float vn_low_value(vn_dtype t, uint16_t x)
 {

@@ -264,12 +264,17 @@ static void close_device(vn_device *base)
     vn_free(base);
 }
 
+/* Every precision of products: none is computed. */
+static const char *const caps[] = { "bf16", "tf32", NULL };
+enum { N_CAPS = sizeof caps / sizeof *caps - 1 };
+
 static void info(const vn_device *dev, vn_device_info *out)
 {
     (void)dev;
     snprintf(out->name, sizeof out->name, "null");
     snprintf(out->level, sizeof out->level, "null");
     out->lanes = 1;
+    out->caps = ~(~(uint64_t)0 << N_CAPS);
 }
 
 static vn_status alloc(vn_device *base, vn_mem kind, size_t bytes, void **block)
@@ -296,6 +301,7 @@ static const vn_backend backend = {
     .abi = VN_BACKEND_ABI,
     .name = "null",
     .kernels = lists,
+    .caps = caps,
     .count = count,
     .open = open_device,
     .close = close_device,

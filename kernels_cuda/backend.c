@@ -104,7 +104,7 @@ static int count(void)
 
 static uint64_t caps_of(int sm)
 {
-    return (sm >= 80 ? VN_CUDA_SM80 : 0) | (sm >= 90 ? VN_CUDA_SM90 : 0) |
+    return (sm >= 80 ? VN_CUDA_SM80 | VN_CUDA_BF16 | VN_CUDA_TF32 : 0) | (sm >= 90 ? VN_CUDA_SM90 : 0) |
            (sm >= 100 ? VN_CUDA_SM100 : 0) | (sm >= 120 ? VN_CUDA_SM120 : 0);
 }
 

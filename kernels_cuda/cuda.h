@@ -9,7 +9,10 @@
 #define VN_CUDA_SM90 ((uint64_t)1 << 1)
 #define VN_CUDA_SM100 ((uint64_t)1 << 2)
 #define VN_CUDA_SM120 ((uint64_t)1 << 3)
-#define VN_CUDA_LT ((uint64_t)1 << 4) /* cuBLASLt was found */
+/* Precisions of products, all of them from sm_80 on: what `--precision` asks a device for. */
+#define VN_CUDA_BF16 ((uint64_t)1 << 4)
+#define VN_CUDA_TF32 ((uint64_t)1 << 5)
+#define VN_CUDA_LT ((uint64_t)1 << 6) /* cuBLASLt was found */
 
 /* The names of the bits, NULL-ended. */
 extern const char *const vn_cuda_cap_names[];

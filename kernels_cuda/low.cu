@@ -1,5 +1,5 @@
-/* Products whose factors are of 16 bits, or one of them: bf16, f16 and f32 in any mix, summed in
- * f32.
+/* Products whose factors are of 16 bits, or one of them: bf16, f16 and f32 in any mix, f32 also rounded
+ * to tf32; summed in f32.
  *
  * A block of 16 x 16 threads makes as many results from slabs of 16 of both factors in shared
  * memory, widened to f32 on the way: each factor is read ceil(n / 16) or ceil(m / 16) times, and a
@@ -19,10 +19,14 @@ struct factor {
     const void *p;
     vn_dtype type;
     int64_t line, depth, group;
+    bool rounds; /* f32 to tf32 */
     __device__ float at(int64_t group_, int64_t i, int64_t k) const
     {
         int64_t at = group_ * group + i * line + k * depth;
-        if (type == VN_F32) return ((const float *)p)[at];
+        if (type == VN_F32) {
+            float x = ((const float *)p)[at];
+            return rounds ? vn_tf32_of(x) : x;
+        }
         return vn_low_value(type, ((const uint16_t *)p)[at]);
     }
 };
@@ -67,8 +71,9 @@ static product layer(const vn_call *c)
 {
     const vn_tensor *x = &c->in[0], *w = &c->in[1];
     int64_t n = w->dim[0], k = w->dim[1];
-    return product{ { x->data, x->dtype, k, 1, 0 },
-                    { w->data, w->dtype, k, 1, 0 },
+    bool rounds = vn_rounds(c);
+    return product{ { x->data, x->dtype, k, 1, 0, rounds },
+                    { w->data, w->dtype, k, 1, 0, rounds },
                     1,
                     vn_count(x) / k,
                     n,
@@ -84,9 +89,10 @@ static product matrices(const vn_call *c)
     const vn_tensor *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
     int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1];
     int64_t k = a->dim[a->rank - (attr->ta ? 2 : 1)];
+    bool rounds = vn_rounds(c);
     return product{
-        { a->data, a->dtype, attr->ta ? 1 : k, attr->ta ? m : 1, a->rank == 3 ? m * k : 0 },
-        { b->data, b->dtype, attr->tb ? k : 1, attr->tb ? 1 : n, b->rank == 3 ? k * n : 0 },
+        { a->data, a->dtype, attr->ta ? 1 : k, attr->ta ? m : 1, a->rank == 3 ? m * k : 0, rounds },
+        { b->data, b->dtype, attr->tb ? k : 1, attr->tb ? 1 : n, b->rank == 3 ? k * n : 0, rounds },
         y->rank == 3 ? y->dim[0] : 1,
         m,
         n,

@@ -14,7 +14,7 @@ typedef struct pass {
 
 const char *vn_precision_name(vn_precision precision)
 {
-    static const char *const names[] = { "f32", "bf16", "fp16" };
+    static const char *const names[] = { "f32", "tf32", "bf16", "fp16" };
     return names[precision];
 }
 
@@ -70,11 +70,26 @@ static void lower_node(pass *p, vn_node n)
     if (low && !p->g->status) check(p->g, &n);
 }
 
+/* Attributes belong to their node alone. */
+static void round_factors(vn_graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++) {
+        vn_node *n = &g->nodes[i];
+        if (depth_of(g, n) < VN_LOW_DEPTH) continue;
+        if (n->op == VN_OP_LINEAR) ((vn_attr_linear *)(uintptr_t)n->attr)->tf32 = 1;
+        if (n->op == VN_OP_MATMUL) ((vn_attr_matmul *)(uintptr_t)n->attr)->tf32 = 1;
+    }
+}
+
 vn_status vn_graph_lower(vn_graph *g, vn_precision precision)
 {
     if (g->status) return vn_graph_finish(g);
     if (precision == VN_PRECISION_F32) return VN_OK;
     if (g->real != VN_F32) return VN_FAIL(VN_E_BUG, "a reference graph stays in f64");
+    if (precision == VN_PRECISION_TF32) {
+        round_factors(g);
+        return vn_graph_finish(g);
+    }
     pass p = { .g = g, .type = precision == VN_PRECISION_BF16 ? VN_BF16 : VN_F16 };
     vn_node *nodes;
     int n;

@@ -7,14 +7,16 @@
 /* What products are computed in; everything else is f32. F32 is strict. */
 typedef enum vn_precision {
     VN_PRECISION_F32,
+    VN_PRECISION_TF32,
     VN_PRECISION_BF16,
     VN_PRECISION_FP16,
 } vn_precision;
 
-/* "f32", "bf16", "fp16". */
+/* "f32", "tf32", "bf16", "fp16". */
 const char *vn_precision_name(vn_precision precision);
 
-/* Give every product of an f32 graph factors of 16 bits: a value that products read is cast once,
+/* TF32: every product of an f32 graph rounds its factors as it reads them, no node is added.
+ * BF16, FP16: give every product factors of 16 bits: a value that products read is cast once,
  * before the first of them, whole parameters included, and views are made of the result. Sums,
  * outputs, gradients and whatever else reads the value stay f32, so parameters keep their master
  * copy and residual streams, softmax, statistics and losses their precision. Products over fewer

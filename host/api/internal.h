@@ -121,6 +121,8 @@ vn_status vn_forecast_fits(const vn_fitted *m, const vn_panel *p, const vn_log *
 /* In what the products of a model are computed on this device: the option precision, `auto` settled.
  */
 vn_precision vn_config_precision(const vane_config *config, const vn_device *dev);
+/* Refuses a precision that the device does not have. */
+vn_status vn_check_precision(const vane_config *config, const vn_device *dev);
 
 /* `own`, a copy of m (borrowing all it points to) that computes in the precision the config asks for,
  * and draws as many paths as the caller sets num_samples to. `dev`: NULL for a model without a graph. */

@@ -23,7 +23,11 @@ vn_status vn_config_device(const vane_config *config, vn_device **dev)
     vn_device_config c = { (int)config->run.threads, config->run.cpu.s, config->run.plugins.s,
                            vn_config_products(config) };
     VN_TRY(vn_device_open(config->run.device.s, 0, &c, dev));
-    return VN_OK;
+    vn_status st = vn_check_precision(config, *dev);
+    if (!st) return VN_OK;
+    vn_device_close(*dev);
+    *dev = NULL;
+    return vn_trail(st, __FILE__, __LINE__);
 }
 
 static vn_status scale_targets(const vn_panel *panel, int64_t scaler, vn_split split, vn_scaled *s)
@@ -406,10 +410,22 @@ const char *vane_model_option(vane_model *model, const char *name)
 
 vn_precision vn_config_precision(const vane_config *config, const vn_device *dev)
 {
-    static const vn_precision asked[] = { VN_PRECISION_F32, VN_PRECISION_BF16, VN_PRECISION_FP16 };
+    /* In the order of run.def. */
+    static const vn_precision asked[] = { VN_PRECISION_F32, VN_PRECISION_TF32, VN_PRECISION_BF16,
+                                          VN_PRECISION_FP16 };
     enum { AUTO = sizeof asked / sizeof *asked };
     if (config->run.precision != AUTO) return asked[config->run.precision];
     return vn_device_has(dev, "bf16") ? VN_PRECISION_BF16 : VN_PRECISION_F32;
+}
+
+vn_status vn_check_precision(const vane_config *config, const vn_device *dev)
+{
+    vn_device_info info;
+    if (vn_config_precision(config, dev) != VN_PRECISION_TF32 || vn_device_has(dev, "tf32"))
+        return VN_OK;
+    vn_device_about(dev, &info);
+    return VN_FAIL(VN_E_UNSUPPORTED,
+                   "precision tf32 is that of a GPU's products: %s has f32, bf16 and fp16", info.name);
 }
 
 const vn_fitted *vn_fitted_on(const vane_config *config, const vn_device *dev, const vn_fitted *m,

@@ -20,8 +20,8 @@ static vn_scratch scratch(const vn_call *c)
 
 static const char *unfit(const vn_call *c)
 {
-    if (c->in[0].dtype != VN_F32 || c->in[1].dtype != VN_F32) return "numbers are not f32";
-    return vn_linear_unfit(c);
+    const char *why = vn_not_f32(c);
+    return why ? why : vn_linear_unfit(c);
 }
 
 static size_t keep(const vn_call *c)

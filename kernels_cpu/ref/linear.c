@@ -13,7 +13,8 @@ static void linear(const vn_call *c, vn_stream *s)
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double sum = b ? (double)b[j] : 0;
-            for (int64_t l = 0; l < k; l++) sum += (double)vn_ref_stored(x, i * k + l) * (double)vn_ref_stored(w, j * k + l);
+            for (int64_t l = 0; l < k; l++)
+                sum += vn_ref_factor(x, i * k + l, a->tf32) * vn_ref_factor(w, j * k + l, a->tf32);
             y[i * n + j] = VN_SCALAR(vn_unary_value)(a->act, (vn_real)sum);
         }
 }
@@ -27,8 +28,8 @@ static void product(const vn_call *c, int64_t a, int64_t b, vn_real *y, const in
         for (int64_t j = 0; j < n; j++) {
             double sum = 0;
             for (int64_t l = 0; l < k; l++)
-                sum += (double)vn_ref_stored(&c->in[0], a + (attr->ta ? l * m + i : i * k + l)) *
-                       (double)vn_ref_stored(&c->in[1], b + (attr->tb ? j * k + l : l * n + j));
+                sum += vn_ref_factor(&c->in[0], a + (attr->ta ? l * m + i : i * k + l), attr->tf32) *
+                       vn_ref_factor(&c->in[1], b + (attr->tb ? j * k + l : l * n + j), attr->tf32);
             y[i * n + j] = (vn_real)sum;
         }
 }

@@ -35,6 +35,13 @@ static inline vn_real vn_ref_stored(const vn_tensor *t, int64_t i)
     return ((const vn_real *)t->data)[i];
 }
 
+/* The same of a factor of a product, which may be rounded to tf32. */
+static inline double vn_ref_factor(const vn_tensor *t, int64_t i, bool rounds)
+{
+    vn_real x = vn_ref_stored(t, i);
+    return (double)(rounds ? (vn_real)vn_tf32_of((float)x) : x);
+}
+
 /* True on the lane that does the work of a reference kernel. */
 static inline bool vn_ref_lane(vn_stream *s) { return vn_cpu_lane(s)->rank == 0; }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define ACT(NAME) VN_ATTR(linear, VN_UNARY_##NAME)
+#define ROUNDED(NAME) VN_ATTR(linear, VN_UNARY_##NAME, 1)
 #define RAGGED F32(17, 31), F32(33, 31), F32(33)
 
 const vn_case vn_cases_linear[] = {
@@ -97,6 +98,17 @@ const vn_case vn_cases_linear[] = {
       ACT(NONE),
       .reduce = 2,
       .want = { NUMBERS(257) } },
+    { "tf32", { F32(5, 7), F32(3, 7), F32(3) }, ROUNDED(RELU), .reduce = 7 },
+    { "tf32, one row", { F32(1, 97), F32(67, 97) }, ROUNDED(NONE), .reduce = 97 },
+    { "tf32, over one tile each way",
+      { F32(131, 259), F32(67, 259), F32(67) },
+      ROUNDED(TANH),
+      .reduce = 259 },
+    { "factors are rounded to tf32, ties away from 0, sums are not",
+      { F32_OF(NUMBERS(2049, 2047, -2049, 4095), 2, 2), F32_OF(NUMBERS(1, 1, 0x1p-12, 4098), 2, 2) },
+      ROUNDED(NONE),
+      .reduce = 2,
+      .want = { NUMBERS(4097, 8392700.50048828125, 2046, 16793599.49951171875) } }, /* 2050, 2047, -2050, 4096; 4098 is 4100 */
     { "bf16 layer of a block",
       { BF16(256, 512), BF16(512, 512), F32(512) },
       ACT(RELU),
@@ -125,7 +137,7 @@ const vn_case vn_cases_linear[] = {
     { 0 },
 };
 
-#define T(ta, tb) VN_ATTR(matmul, ta, tb)
+#define T(...) VN_ATTR(matmul, __VA_ARGS__)
 
 const vn_case vn_cases_matmul[] = {
     { "one element", { F32(1, 1), F32(1, 1) }, T(0, 0), .diff = 3, .reduce = 1 },
@@ -185,6 +197,9 @@ const vn_case vn_cases_matmul[] = {
     { "f16, over one tile each way", { F16(131, 259), F16(259, 67) }, T(0, 0), .reduce = 259 },
     { "bf16 weight gradient", { BF16(2059, 31), BF16(2059, 67) }, T(1, 0), .reduce = 2059 },
     { "f16 weight gradient", { F16(1059, 31), F16(1059, 67) }, T(1, 0), .reduce = 1059 },
+    { "tf32", { F32(17, 31), F32(31, 33) }, T(0, 0, 1), .reduce = 31 },
+    { "tf32, both transposed, batched", { F32(3, 7, 5), F32(3, 9, 7) }, T(1, 1, 1), .reduce = 7 },
+    { "tf32 weight gradient", { F32(1059, 31), F32(1059, 67) }, T(1, 0, 1), .reduce = 1059 },
     { "bf16 gradient of a block",
       { BF16(256, 512), BF16(256, 512) },
       T(1, 0),

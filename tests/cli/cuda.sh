@@ -166,6 +166,17 @@ for growth in linear logistic; do
     check "Prophet's bits of a resumed run" cmp p.gpu.vane on.vane
 done
 
+# ---- precisions: what the device's capability grants ----
+"$vane" plan t.csv --model nhits --h 24 --input_size 48 $gpu --precision auto > plan.txt 2> /dev/null
+check "auto is bf16 on a GPU" grep -q "products in bf16" plan.txt
+"$vane" plan t.csv --model nhits --h 24 --input_size 48 $gpu > plan.txt 2> /dev/null
+check "without a wish it is strict f32" grep -q "products in f32" plan.txt
+check "training in tf32" "$vane" train t.csv --model nhits $quick $gpu --precision tf32 -o tf32.vane
+check "a forecast in tf32" "$vane" forecast t.csv -m nhits.cpu.vane $gpu --precision tf32 -o a.csv -q
+"$vane" forecast t.csv -m nhits.cpu.vane $gpu -o b.csv -q
+check "tf32 rounds" test -n "$(cmp a.csv b.csv)"
+check "tf32 is near f32" near a.csv b.csv 3 1e-2
+
 # ---- windows in the device's memory: the host's forecast, and no copy between host and device ----
 if [ -n "$infer" ]; then
     for model in linear nhits nbeats; do

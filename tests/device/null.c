@@ -48,6 +48,16 @@ START_TEST(nothing_happens_before_somebody_waits)
 }
 END_TEST
 
+START_TEST(it_has_every_precision)
+{
+    rig r = open_rig();
+    ck_assert(vn_device_has(r.dev, "bf16"));
+    ck_assert(vn_device_has(r.dev, "tf32"));
+    ck_assert(!vn_device_has(r.dev, "int3"));
+    close_rig(&r);
+}
+END_TEST
+
 START_TEST(a_stream_that_waits_for_another_sees_what_it_did)
 {
     rig r = open_rig();
@@ -170,6 +180,7 @@ Suite *vn_suite_null(void)
     int n = 0;
     while (vn_models()[n]) n++;
     tcase_add_test(c, nothing_happens_before_somebody_waits);
+    tcase_add_test(c, it_has_every_precision);
     tcase_add_test(c, a_stream_that_waits_for_another_sees_what_it_did);
     tcase_add_loop_test(c, every_node_of_a_training_step_reads_what_the_graph_says, 0, n);
     suite_add_tcase(s, c);

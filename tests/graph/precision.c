@@ -81,6 +81,29 @@ START_TEST(deep_products_read_16_bits_and_nothing_else_does)
 }
 END_TEST
 
+/* No node more, and the shallow products stay strict. */
+START_TEST(tf32_is_a_property_of_deep_products)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    build_training(&k);
+    int before = k.g->n_nodes, rounded = 0, strict = 0;
+    lower(&k, VN_PRECISION_TF32);
+    ck_assert_int_eq(k.g->n_nodes, before);
+    for (int i = 0; i < k.g->n_nodes; i++) {
+        const vn_node *n = &k.g->nodes[i];
+        bool linear = n->op == VN_OP_LINEAR;
+        if (!linear && n->op != VN_OP_MATMUL) continue;
+        int64_t tf32 = linear ? ((const vn_attr_linear *)n->attr)->tf32
+                              : ((const vn_attr_matmul *)n->attr)->tf32;
+        tf32 ? rounded++ : strict++;
+    }
+    ck_assert_int_eq(rounded, 3); /* both layers, and the gradient of the second one's input */
+    ck_assert_int_eq(strict, 2);
+    kit_close(&k);
+}
+END_TEST
+
 /* Forward and back read one cast of the second weight; x, its weight, h and dy have one each. */
 START_TEST(a_value_is_cast_once)
 {
@@ -379,6 +402,7 @@ Suite *vn_suite_precision(void)
     TCase *tc = tcase_create("pass");
     tcase_add_test(tc, f32_changes_nothing);
     tcase_add_test(tc, deep_products_read_16_bits_and_nothing_else_does);
+    tcase_add_test(tc, tf32_is_a_property_of_deep_products);
     tcase_add_test(tc, a_value_is_cast_once);
     tcase_add_test(tc, parameters_and_gradients_stay_f32);
     tcase_add_loop_test(tc, factors_are_rounded_sums_are_not, 0, 2);
