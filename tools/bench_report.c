@@ -161,6 +161,37 @@ static vane_status put_kept(const report *r)
     return VANE_OK;
 }
 
+/* ---- products in bf16 against f32 ---- */
+
+/* In turn, twice: what slows the machine down meets both. */
+static vane_status put_precision(const report *r)
+{
+    static const struct {
+        const char *name;
+        int64_t n;
+    } works[] = { { "nhits_train", 32 },      { "nhits_train", 1024 },
+                  { "nhits_infer", 1024 },    { "tcn_nixtla_train", 32 },
+                  { "lstm128_train", 32 },    { "transformer_nixtla_train", 32 } };
+    char a[32], b[32];
+    printf("\n| us | windows | f32 | bf16 | f32 / bf16 |\n| --- | ---: | ---: | ---: | ---: |\n");
+    for (size_t i = 0; i < sizeof works / sizeof *works && !talk_signal(); i++) {
+        double us[2] = { 0, 0 };
+        for (int k = 0; k < 4; k++) {
+            char name[64];
+            vane_bench_row row;
+            snprintf(name, sizeof name, "%s%s", works[i].name, k % 2 ? "_bf16" : "");
+            vane_bench_wish w = wish_of(r, name, works[i].n, NULL);
+            vane_status st = take(r, &w, &row);
+            if (st) return st;
+            if (us[k % 2] <= 0 || row.fastest_us < us[k % 2]) us[k % 2] = row.fastest_us;
+        }
+        printf("| %s | %lld | %s | %s | %.2f |\n", works[i].name, (long long)works[i].n,
+               us_text(us[0], a), us_text(us[1], b), us[0] / us[1]);
+        fflush(stdout);
+    }
+    return VANE_OK;
+}
+
 /* ---- all ---- */
 
 static vane_status put_steps(const report *r)
@@ -178,6 +209,7 @@ static const struct {
     { "figures", "Beside a reference machine", put_figures },
     { "levels", "Plain loops against instruction sets, one thread", put_levels },
     { "kept", "Kept between runs, and cold", put_kept },
+    { "precision", "Products in bf16 against f32", put_precision },
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };
 
@@ -196,7 +228,7 @@ static int check_sections(const args *a)
         for (int k = 0; k < N_SECTIONS; k++) known |= !strcmp(a->file[i], sections[k].name);
         if (!known)
             return usage_error(a->command,
-                               "no section \"%s\"; expected phases, figures, levels or kept",
+                               "no section \"%s\"; expected phases, figures, levels, kept or precision",
                                a->file[i]);
     }
     return -1;

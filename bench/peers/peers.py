@@ -12,6 +12,7 @@ takes some hours, most of it for compiling. Models: forecasts and training steps
 
 import argparse
 import atexit
+import contextlib
 import io
 import json
 import logging
@@ -66,7 +67,14 @@ def whole():
     return lambda: nf.predict()
 
 
-def forecast(name, rows, mode):
+def lowered(low):
+    """How PyTorch multiplies in bf16: products and what autocast counts among them."""
+    return torch.autocast("cpu", torch.bfloat16) if low else contextlib.nullcontext()
+
+
+def forecast(name, rows, mode, low=False):
+    if low and mode in ("whole", "onnx", "trace"):
+        return None
     if mode == "whole":
         return whole() if name == "nhits" and rows == 1 else None
     network, y = NETWORKS[name]().eval(), random(rows, LENGTH, 1)
@@ -79,13 +87,13 @@ def forecast(name, rows, mode):
         network = torch.compile(network, dynamic=False)
 
     def run():
-        with torch.inference_mode():
+        with torch.inference_mode(), lowered(low):
             network(y)
 
     return run
 
 
-def step(name, rows, mode):
+def step(name, rows, mode, low=False):
     if mode in ("trace", "onnx", "whole"):
         return None
     network, y, target = NETWORKS[name]().train(), random(rows, LENGTH, 1), random(rows, HORIZON, 1)
@@ -95,7 +103,9 @@ def step(name, rows, mode):
 
     def run():
         optimizer.zero_grad(set_to_none=True)
-        (network(y) - target).abs().mean().backward()
+        with lowered(low):
+            loss = (network(y) - target).abs().mean()
+        loss.backward()
         optimizer.step()
 
     return run
@@ -181,10 +191,10 @@ def prepared(row, mode):
     """A call that does the work of a row of `vane bench` once; None where there is no such variant."""
     name, size, kind = row["workload"], row["size"], row["kind"]
     if kind in ("infer", "train"):
-        network = name.removesuffix("_" + kind)
+        low, network = name.endswith("_bf16"), name.removesuffix("_bf16").removesuffix("_" + kind)
         if network not in NETWORKS:
             return None
-        return (forecast if kind == "infer" else step)(network, size, mode)
+        return (forecast if kind == "infer" else step)(network, size, mode, low)
     if kind == "losses":
         return loss(name, size, mode)
     if kind == "loader":

@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh --peers                     once: PyTorch, onnxruntime, neuralforecast into .venv
 #   bench/peers/run.sh nhits_infer quantile9   WORKLOAD and options: see bench/peers/peers.py
+#   bench/peers/run.sh nhits_train_bf16        products in bf16, PyTorch's under autocast
 #
 # VANE names the program (default build/release/vane), PYTHON the interpreter (default .venv/bin/python).
 set -euo pipefail

@@ -105,7 +105,8 @@ static vn_status settle(const vane_config *config, const vane_bench_wish *wish, 
     vn_device_about(o->site.dev, &o->about);
     o->site.folder = wish->folder && *wish->folder ? wish->folder : "/tmp";
     o->site.threads = o->about.lanes;
-    o->site.precision = vn_config_precision(config, o->site.dev);
+    VN_TRY(vn_check_precision(config, o->site.dev));
+    o->site.precision = o->w->precision ? o->w->precision : vn_config_precision(config, o->site.dev);
     size_t n = strlen(o->backend);
     if (o->site.precision != VN_PRECISION_F32) /* figures of another precision are not compared */
         snprintf(o->backend + n, sizeof o->backend - n, "+%s", vn_precision_name(o->site.precision));
@@ -133,6 +134,7 @@ static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *i
 {
     *reduced = 0;
     if (!o->about.host_memory || strcmp(o->device, "cpu")) return 0;
+    if (o->site.precision != VN_PRECISION_F32) return 0; /* the peak is that of f32 */
     double peak = vn_peak_flops(o->site.threads);
     if (bench->peak_threads != o->site.threads || peak > bench->peak) bench->peak = peak;
     bench->peak_threads = o->site.threads;

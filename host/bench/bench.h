@@ -38,6 +38,7 @@ struct vn_workload {
     const void *what;  /* of open */
     double peer_us[3]; /* PyTorch 1.13's fastest variant on two cores of a Zen 4 at its first sizes;
                           0: none */
+    vn_precision precision; /* that it is about; F32: as the caller says */
 };
 
 /* Workload i of the table; NULL past the end. */

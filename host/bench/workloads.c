@@ -118,15 +118,24 @@ enum { DECODED = LENGTH / 2 + HORIZON };
             p1, p2, p3                                                                             \
         }                                                                                          \
     }
+/* The same with products in bf16, which `vane bench report precision` holds against it. */
+#define LOW(name, group, sizes, ...)                                                               \
+    {                                                                                              \
+        name "_" group "_bf16", group, "products in bf16", 'b', sizes, vn_bench_open_model,        \
+            &(const vn_bench_model){ __VA_ARGS__ }, { 0 }, VN_PRECISION_BF16                       \
+    }
 #define FORECAST LENGTH, HORIZON, false
 #define STEP LENGTH, HORIZON, true
 
 static const vn_workload models[] = {
     INFER("nhits", infer_sizes, 479, 2730, 35498, "nhits", NHITS, FORECAST, STACKS),
     TRAIN("nhits", train_sizes, 16176, 148054, 0, "nhits", NHITS, STEP, STACKS),
+    LOW("nhits", "infer", infer_sizes, "nhits", NHITS, FORECAST, STACKS),
+    LOW("nhits", "train", train_sizes, "nhits", NHITS, STEP, STACKS),
     INFER("lstm128", one_and_32, 5193, 51799, 0, "lstm-attention", LSTM("128"), FORECAST,
           RNN(4, 5, 128)),
     TRAIN("lstm128", only_32, 190359, 0, 0, "lstm-attention", LSTM("128"), STEP, RNN(4, 5, 128)),
+    LOW("lstm128", "train", only_32, "lstm-attention", LSTM("128"), STEP, RNN(4, 5, 128)),
     INFER("lstm200", only_32, 80754, 0, 0, "lstm-attention", LSTM("200"), FORECAST, RNN(4, 5, 200)),
     TRAIN("lstm200", only_32, 290022, 0, 0, "lstm-attention", LSTM("200"), STEP, RNN(4, 5, 200)),
     INFER("attention", only_32, 0, 0, 0, "lstm-attention", ATTENTION, FORECAST),
@@ -137,11 +146,13 @@ static const vn_workload models[] = {
     TRAIN("gru200", only_32, 0, 0, 0, "gru", GRU("200"), STEP, RNN(3, 4, 200)),
     INFER("tcn_nixtla", one_and_32, 900, 13786, 0, "tcn", TCN, FORECAST, { .macs = TCN_MACS }),
     TRAIN("tcn_nixtla", only_32, 43886, 0, 0, "tcn", TCN, STEP, { .macs = TCN_MACS }),
+    LOW("tcn_nixtla", "train", only_32, "tcn", TCN, STEP, { .macs = TCN_MACS }),
     INFER("tcn", only_32, 0, 0, 0, "tcn", DEFAULTS, FORECAST),
     TRAIN("tcn", only_32, 0, 0, 0, "tcn", DEFAULTS, STEP),
     INFER("transformer_nixtla", one_and_32, 3163, 77533, 0, "transformer", COMPAT, FORECAST,
           ATTEND),
     TRAIN("transformer_nixtla", only_32, 375919, 0, 0, "transformer", COMPAT, STEP, ATTEND),
+    LOW("transformer_nixtla", "train", only_32, "transformer", COMPAT, STEP, ATTEND),
     INFER("transformer", only_32, 0, 0, 0, "transformer", DEFAULTS, FORECAST, ATTEND),
     TRAIN("transformer", only_32, 0, 0, 0, "transformer", DEFAULTS, STEP, ATTEND),
     INFER("deepar_paths1000", only_16, 0, 0, 0, "deepar", DEEPAR, 216, 48, false),
