@@ -3,7 +3,8 @@
 file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/*.c)
 file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/*.cu)
 file(GLOB emu_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/*.cpp)
-list(FILTER emu_sources EXCLUDE REGEX "/check\\.cpp$")
+file(GLOB ptx_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/ptx_*.cpp)
+list(FILTER emu_sources EXCLUDE REGEX "/(check|cublaslt|ptx_.*)\\.cpp$")
 
 # ---- nvcc ----
 
@@ -31,41 +32,54 @@ endif()
 
 include(${CMAKE_CURRENT_LIST_DIR}/cublaslt.cmake)
 
-# One plug-in: `flags` for the kernels, more sources for the emulation itself.
-function(vane_emulated folder flags)
-    set(name vane_cuda_${folder})
-    add_library(${name}_kernels OBJECT ${cuda_kernels})
-    set_source_files_properties(${cuda_kernels} PROPERTIES LANGUAGE CXX)
-    target_compile_options(${name}_kernels PRIVATE -x c++ -g -Wno-unknown-pragmas ${flags})
+# Kernel files `kernels` as a host compiler with `flags` sees them. Their names are visible, by which the
+# interpreter finds their PTX.
+function(vane_host_kernels name flags)
+    add_library(${name} OBJECT ${ARGN})
+    set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
+    target_compile_options(${name} PRIVATE -x c++ -g -Wno-unknown-pragmas ${flags})
+    target_include_directories(${name} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
+    target_compile_features(${name} PRIVATE cxx_std_17)
+endfunction()
+
+function(vane_emulation target link)
+    target_include_directories(${target} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
+    target_compile_features(${target} PRIVATE cxx_std_17)
+    target_compile_options(${target} PRIVATE ${link})
+    target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
+    target_link_options(${target} PRIVATE ${link})
+    set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden)
+endfunction()
+
+# One execution, the plug-in in `folder`. `flags`: for the kernels; `link`: for the emulation and the
+# linker; then what the emulation has besides.
+function(vane_plugin folder flags link)
+    set(plugin vane_cuda_${folder})
+    vane_host_kernels(${plugin}_kernels "${flags}" ${cuda_kernels})
     # SHARED: programs that use the GPU beside Vane (examples) are linked with it, as with CUDA's runtime.
-    add_library(${name} SHARED ${cuda_sources} ${emu_sources} ${ARGN}
-                               $<TARGET_OBJECTS:${name}_kernels>)
-    foreach(target ${name}_kernels ${name})
-        target_include_directories(${target} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
-        target_compile_features(${target} PRIVATE cxx_std_17)
-    endforeach()
-    set_target_properties(${name}_kernels ${name} PROPERTIES CXX_VISIBILITY_PRESET hidden)
-    set_target_properties(${name} PROPERTIES OUTPUT_NAME vane_cuda
+    add_library(${plugin} SHARED ${cuda_sources} ${emu_sources} ${ARGN} $<TARGET_OBJECTS:${plugin}_kernels>)
+    vane_emulation(${plugin} "${link}")
+    set_target_properties(${plugin} PROPERTIES OUTPUT_NAME vane_cuda
                           LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
-    target_link_libraries(${name} PRIVATE ${CMAKE_DL_LIBS})
-    vane_cublaslt(${name} ${folder})
+    vane_cublaslt(${plugin} ${folder})
+endfunction()
+
+# Every way of products on the execution in `folder`.
+function(vane_products_test folder)
     add_test(NAME ${folder}-products COMMAND ${CMAKE_SOURCE_DIR}/tests/emu/products.sh
                                              $<TARGET_FILE:vane_tests> ${CMAKE_BINARY_DIR}/${folder})
+endfunction()
 
-    # Kernels that are wrong on purpose: what the emulation must notice.
+# The same, the kernels that are wrong on purpose, and the tests of both.
+function(vane_emulated folder flags link)
+    vane_plugin(${folder} "${flags}" "${link}" ${ARGN})
     set(faults vane_faults_${folder})
-    add_library(${faults}_kernels OBJECT tests/emu/faults.cu)
-    set_source_files_properties(tests/emu/faults.cu PROPERTIES LANGUAGE CXX)
-    target_compile_options(${faults}_kernels PRIVATE -x c++ -g -Wno-unknown-pragmas ${flags})
+    vane_host_kernels(${faults}_kernels "${flags}" tests/emu/faults.cu)
+    target_compile_definitions(${faults}_kernels PRIVATE VN_EXECUTION="${folder}")
     add_executable(${faults} ${emu_sources} ${ARGN} $<TARGET_OBJECTS:${faults}_kernels>)
-    if(ARGN)
-        target_compile_definitions(${faults}_kernels PRIVATE VN_EMU_CHECK=1)
-    endif()
-    foreach(target ${faults}_kernels ${faults})
-        target_include_directories(${target} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
-        target_compile_features(${target} PRIVATE cxx_std_17)
-    endforeach()
-    target_link_libraries(${faults} PRIVATE ${CMAKE_DL_LIBS})
+    vane_emulation(${faults} "${link}")
+    set_target_properties(${faults} PROPERTIES ENABLE_EXPORTS ON
+                          RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
     add_test(NAME ${folder}-faults COMMAND ${faults})
     add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct fit_device
              prophet_device)
@@ -73,9 +87,48 @@ function(vane_emulated folder flags)
         "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder}")
 endfunction()
 
+# With the address sanitizer, whose library must be the first of a process that is built without.
+function(vane_emulated_asan folder)
+    execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libasan.so
+                    OUTPUT_VARIABLE asan OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR NOT IS_ABSOLUTE ${asan})
+        message(STATUS "g++'s address sanitizer is not found: no test of kernels with it (emu-asan)")
+        return()
+    endif()
+    vane_emulated(${folder} "-fsanitize=address;-O1" "-fsanitize=address")
+    set_property(TEST ${folder}-ops APPEND PROPERTY ENVIRONMENT
+                 "LD_PRELOAD=${asan};ASAN_OPTIONS=detect_leaks=0")
+endfunction()
+
+# What nvcc makes of the kernels, interpreted. The host compiles them too, for their addresses and names.
+function(vane_interpreted folder)
+    find_program(VANE_NVCC nvcc HINTS /usr/local/cuda/bin)
+    if(NOT VANE_NVCC)
+        message(STATUS "nvcc is not found: what it makes of the kernels is not tested (emu-ptx)")
+        return()
+    endif()
+    set(texts)
+    foreach(kernels ${cuda_kernels} ${CMAKE_SOURCE_DIR}/tests/emu/faults.cu)
+        get_filename_component(name ${kernels} NAME_WE)
+        set(text ${CMAKE_BINARY_DIR}/${folder}/ptx/${name}.ptx)
+        add_custom_command(OUTPUT ${text}
+            COMMAND ${VANE_NVCC} -std=c++17 -O3 -lineinfo -arch=compute_80 -I${CMAKE_SOURCE_DIR}
+                    -MD -MF ${text}.d -ptx ${kernels} -o ${text}
+            DEPENDS ${kernels} DEPFILE ${text}.d VERBATIM)
+        list(APPEND texts ${text})
+    endforeach()
+    add_custom_target(vane_cuda_${folder}_texts DEPENDS ${texts})
+    set_source_files_properties(${ptx_sources} PROPERTIES COMPILE_OPTIONS
+        "-O3;-march=native;-fno-strict-aliasing")
+    vane_emulated(${folder} "-O0;-fvisibility=default" "" ${ptx_sources})
+    add_dependencies(vane_cuda_${folder} vane_cuda_${folder}_texts)
+    add_dependencies(vane_faults_${folder} vane_cuda_${folder}_texts)
+endfunction()
+
 if(VANE_CUDA_EMU)
     enable_language(CXX)
-    vane_emulated(emu "")
+    vane_emulated(emu "" "")
+    vane_products_test(emu)
     add_executable(gpu_infer_emu examples/gpu_infer.c)
     target_include_directories(gpu_infer_emu BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/include)
     target_link_libraries(gpu_infer_emu PRIVATE vane vane_cuda_emu m)
@@ -83,7 +136,10 @@ if(VANE_CUDA_EMU)
                                   ${CMAKE_BINARY_DIR}/emu $<TARGET_FILE:gpu_infer_emu>)
     add_test(NAME emu-gpu-check COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/gpu_check.sh ${CMAKE_SOURCE_DIR}
                                         ${CMAKE_BINARY_DIR})
-    if(NOT VANE_SANITIZE) # the race check takes the place of the thread sanitizer's library
-        vane_emulated(emu-check "-fsanitize=thread" kernels_cuda/emu/check.cpp)
+    if(NOT VANE_SANITIZE) # which these take the place of
+        vane_emulated_asan(emu-asan)
+        vane_emulated(emu-check "-fsanitize=thread" "" kernels_cuda/emu/check.cpp)
+        vane_products_test(emu-check)
+        vane_interpreted(emu-ptx)
     endif()
 endif()

@@ -8,8 +8,8 @@
  *   -fsanitize=address     and accesses outside global and shared memory
  *   -fsanitize=thread      with emu/check.cpp in place of the sanitizer's own library: races within
  *                          a block and between blocks, uninitialised reads, bounds
- *   EMU_PTX=folder         the PTX that nvcc made of the kernels, interpreted, instead of the
- * host's compilation of them
+ *   emu/ptx_*.cpp          the PTX that nvcc made of the kernels, interpreted, instead of what
+ *                          the host's compiler made
  *
  * Leaves out time, occupancy and the weak memory model; sums of tensor cores are plain f32 here. */
 #ifndef VN_EMU_EMU_H
@@ -22,6 +22,7 @@
 #include <memory>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 #include "kernels_cuda/emu/include/cuda_runtime_api.h"
 
@@ -132,7 +133,9 @@ struct Launch {
     dim3 grid, block;
     size_t shared;
     std::function<void()> body;
-    bool together; /* its blocks run at the same time, and may wait for one another */
+    bool together;      /* its blocks run at the same time, and may wait for one another */
+    const void *kernel; /* its address, and those of its arguments, which `body` keeps */
+    std::vector<const void *> args;
 };
 void enqueue(cudaStream_t stream, Launch launch);
 
@@ -141,8 +144,9 @@ void launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block, size_
             cudaStream_t stream, bool together, A... a)
 {
     auto values = std::make_shared<std::tuple<P...>>(static_cast<P>(a)...);
+    auto addresses = [](const P &...v) { return std::vector<const void *>{ &v... }; };
     enqueue(stream, { name, grid, block, shared, [kernel, values] { std::apply(kernel, *values); },
-                      together });
+                      together, (const void *)kernel, std::apply(addresses, *values) });
 }
 
 } // namespace emu

@@ -119,6 +119,8 @@ bool memory_give(void *p);
 void memory_about(size_t *free_bytes, size_t *total);
 /* The allocation that holds p, or ends or begins within `slack` bytes of it; NULL if none. */
 const Allocation *memory_near(const void *p, size_t slack);
+/* How often an allocation came or went. */
+uint64_t memory_changes();
 /* Forget the shared variables of the block that had this one's place before. */
 void shared_open(Block *b, size_t dynamic_bytes);
 /* On the address sanitizer's map. */
@@ -133,6 +135,8 @@ uint64_t error_count();
 /* ---- launch.cpp ---- */
 
 void run_launch(const Launch &l);
+/* What runs the blocks of a launch, in the order given; NULL: fibers. Set by ptx_run.cpp. */
+extern void (*interpreter)(const Launch &l, const std::vector<unsigned> &order);
 
 /* ---- check.cpp, only in the check build ---- */
 

@@ -12,6 +12,7 @@ std::vector<Block> &blocks = *new std::vector<Block>(TOGETHER_MAX);
 size_t n_blocks;
 Block *block_now;
 Hooks *hooks;
+void (*interpreter)(const Launch &l, const std::vector<unsigned> &order);
 
 namespace
 {
@@ -96,6 +97,10 @@ void run_launch(const Launch &l)
     }
     if (hooks) hooks->launch_begin();
     std::vector<unsigned> order = block_order((size_t)l.grid.x * l.grid.y * l.grid.z);
+    if (interpreter) {
+        interpreter(l, order);
+        return;
+    }
     size_t each = l.together ? order.size() : 1;
     for (size_t i = 0; i < order.size(); i += each)
         if (!run_blocks(l, &order[i], each)) return;

@@ -20,6 +20,7 @@ namespace
 constexpr size_t PAGE = 4096, RED_ZONE = 64, ALIGN = 256; /* ALIGN is cudaMalloc's */
 [[maybe_unused]] size_t heap_top = PAGE;                  /* not under the address sanitizer */
 size_t in_use;
+uint64_t changes;
 std::vector<Allocation> &allocations = *new std::vector<Allocation>;
 
 size_t round_up(size_t n, size_t to)
@@ -119,6 +120,7 @@ void *memory_take(size_t bytes, bool pinned)
     memset(p, 0xff, bytes);
     if (!pinned) in_use += bytes;
     if (hooks && !pinned) hooks->range(p, bytes, RANGE_UNWRITTEN);
+    changes++;
     allocations.push_back({ p, bytes, true, pinned, (int)allocations.size() });
     return p;
 }
@@ -128,6 +130,7 @@ bool memory_give(void *p)
     for (Allocation &a : allocations) {
         if (a.data != p || !a.live) continue;
         a.live = false;
+        changes++;
         if (a.pinned) {
             free(p);
             return true;
@@ -153,6 +156,11 @@ const Allocation *memory_near(const void *p, size_t slack)
     for (const Allocation &a : allocations)
         if (at + slack >= a.data && at < a.data + a.bytes + slack && (!found || a.live)) found = &a;
     return found;
+}
+
+uint64_t memory_changes()
+{
+    return changes;
 }
 
 void shared_open(Block *b, size_t dynamic_bytes)
