@@ -1,5 +1,6 @@
 /* Launches of interpreted kernels: blocks one after the other, or all of a launch whose blocks wait
  * for one another; warps in random turns. */
+#include <algorithm>
 #include <climits>
 #include <dlfcn.h>
 
@@ -170,8 +171,8 @@ bool run_teams(Machine &m, std::vector<Team> &teams, size_t n, bool together)
         else if (!open_barriers(m, teams, n))
             break;
         if (together) open_barriers(m, teams, n);
-        in_vain = m.moved ? 0 : in_vain + given;
-        if (in_vain > IN_VAIN_MOST && together) {
+        in_vain = m.moved ? 0 : in_vain + std::min(given, TURN_MOST);
+        if (in_vain > IN_VAIN_MOST) {
             fault(m, m.kernel->code[0], 1, "blocks wait for one another in vain");
             return false;
         }

@@ -220,13 +220,17 @@ unsigned random_bits()
     return state;
 }
 
+/* Of the value and the seed alone: a GPU gives the same for the same argument, too. */
 float jitter(float value, int ulps)
 {
     static const bool on = getenv("EMU_ULP") != nullptr;
+    static const uint32_t seed = seed_of_environment();
     if (!on || !(std::abs(value) < 3e38f) || value == 0) return value;
     int32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    bits += (int32_t)(random_bits() % (unsigned)(2 * ulps + 1)) - ulps;
+    uint32_t mixed = ((uint32_t)bits ^ seed) * 0x9e3779b1u;
+    mixed = (mixed ^ mixed >> 15) * 0x85ebca6bu;
+    bits += (int32_t)((mixed >> 16) % (unsigned)(2 * ulps + 1)) - ulps;
     memcpy(&value, &bits, sizeof bits);
     return value;
 }
