@@ -26,6 +26,7 @@ struct Machine;
 struct Instruction;
 using Step = void (*)(Machine &m, const Instruction &i);
 
+enum Atomic { ATOMIC_ADD, ATOMIC_WRAP }; /* wrap: 0 follows the operand */
 enum Space : uint8_t { GENERIC, GLOBAL, SHARED, LOCAL, PARAM };
 
 /* An operand is the place of its 32 lanes in the warp's registers, or ~place among the constants.

@@ -266,8 +266,9 @@ void add_atomic(Machine &m, const Instruction &i)
     for (uint32_t left = m.mask; left; left &= left - 1) {
         int l = __builtin_ctz(left);
         auto *p = (uint32_t *)a.p[l];
+        auto by = lane<uint32_t>(m.from(i.a[1]), l);
         old[l] = *p;
-        *p += lane<uint32_t>(m.from(i.a[1]), l);
+        *p = i.mode == ATOMIC_ADD ? *p + by : *p >= by ? 0 : *p + 1;
     }
     keep(m.to(i.d[0]), m.mask, old);
 }

@@ -454,10 +454,11 @@ bool Reader::special_form(Instruction &i, const Words &op, const Words &o)
         i.step = barrier;
     } else if (whole == "membar.gl" || whole == "fence.acq_rel.gpu") {
         i.step = nothing;
-    } else if (whole == "atom.global.add.u32") {
+    } else if (whole == "atom.global.add.u32" || whole == "atom.global.inc.u32") {
         i.space = GLOBAL;
         i.width = 4;
         i.parts = 1;
+        i.mode = op[2] == "inc" ? ATOMIC_WRAP : ATOMIC_ADD;
         i.step = add_atomic;
         to(i, o[0], 4);
         address(i, o[1]);

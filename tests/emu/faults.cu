@@ -1,6 +1,7 @@
-/* Does the emulated GPU notice? Every kernel and call sequence here but those "as they should be" is wrong on
- * purpose. Each runs in processes of its own: the builds named in its line must notice it under all
- * of 3 seeds, or at least one of 20 where chance has a part, and the right ones never. */
+/* Does the emulated GPU notice? Every kernel and call sequence here but those "as they should be"
+ * is wrong on purpose. Each runs in processes of its own: the builds named in its line must notice
+ * it under all of 3 seeds, or at least one of 20 where chance has a part, and the right ones never.
+ */
 #include "kernels_cuda/common.cuh"
 
 #include <cstdio>
@@ -511,7 +512,7 @@ static const struct {
     { "the last block is told before all is written", run_last_early, CHECK, true },
     { "the last block is told without a fence", run_last_unfenced, CHECK, true },
     { "the last block reads without a fence", run_last_unseen, CHECK, true },
-    { "the last block does not wait to be told", run_last_unwaited, ALL, false },
+    { "the last block does not wait to be told", run_last_unwaited, PLAIN | ASAN | CHECK, false },
     { "blocks that do not meet before they write", run_around_overwritten, ALL, false },
     { "blocks that meet without one of them", run_around_few, ALL & ~PTX, true },
     { "what blocks make that meet without one of them", run_around_few_sums, ALL, false },
