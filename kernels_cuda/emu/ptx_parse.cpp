@@ -521,6 +521,13 @@ void Reader::read_body(size_t at)
         s = trimmed(begun + trimmed(s.substr(0, s.find("//"))));
         begun = starts(s, "call") && s.back() != ';' ? s : "";
         if (!begun.empty()) continue;
+        if (starts(s, "{ ")) { /* a block within a line, of one conversion */
+            depth++;
+            s = trimmed(s.substr(1));
+        } else if (s.size() > 2 && s.compare(s.size() - 2, 2, " }") == 0) {
+            depth--;
+            s = trimmed(s.substr(0, s.size() - 1));
+        }
         if (starts(s, ".loc\t")) {
             sscanf(s.c_str() + 4, "%d %d", &file, &source);
         } else if (s == "{" || s == "}") {
