@@ -12,7 +12,11 @@
 enum { THREADS = 128, ROWS = 32 };
 
 #define VN_TOGETHER __device__ __forceinline__
+#ifdef VN_INLINED /* the interpreter of PTX knows no calls */
+#define VN_APART static __device__ __forceinline__
+#else
 #define VN_APART static __device__ __attribute__((noinline))
+#endif
 #define VN_LANES THREADS
 #define VN_LANE ((int)threadIdx.x)
 #define VN_MEET() __syncthreads()
