@@ -15,7 +15,7 @@ vane_unit(vane_ref_f64 "VN_REAL=f64" "" ${ref_sources})
 
 file(GLOB simd_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cpu/simd/*.c
      ${CMAKE_SOURCE_DIR}/kernels_cpu/gemm/*.c)
-set(gemm_names low.c low_kernels.c activate.c)
+set(gemm_names low.c low_kernels.c low_conv1d.c low_conv1d_grad.c activate.c)
 set(baseline "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set(baseline "-march=x86-64") # generic stays generic under VANE_NATIVE

@@ -1,4 +1,4 @@
-/* Products whose factors are of 16 bits, or one of them: bf16, f16 and f32 in any mix, f32 also rounded
+/* Products and convolutions whose factors are of 16 bits, or one of them: bf16, f16 and f32 in any mix, f32 also rounded
  * to tf32; summed in f32.
  *
  * A block of 16 x 16 threads makes as many results from slabs of 16 of both factors in shared
@@ -31,14 +31,51 @@ struct factor {
     }
 };
 
-struct product {
-    factor a, b;
+/* What a convolution reads as the factor x: row (b, t), depth (tap, input). Turned round for the
+ * gradient of its weights: column (input, tap), depth (b, t). */
+struct taps {
+    const void *p;
+    vn_dtype type;
+    int64_t len, width, kernel, dilation, pad, wrap;
+    bool turned;
+    __device__ float at(int64_t, int64_t line, int64_t depth) const
+    {
+        int64_t row = turned ? depth : line, n = turned ? line : depth, t = row % len;
+        int64_t j = turned ? n % kernel : n / width, i = turned ? n / kernel : n % width;
+        int64_t from = t + j * dilation - pad;
+        if (wrap) from = (from % len + len) % len;
+        if (from < 0 || from >= len) return 0;
+        int64_t where = (row - t + from) * width + i;
+        if (type == VN_F32) return ((const float *)p)[where];
+        return vn_low_value(type, ((const uint16_t *)p)[where]);
+    }
+};
+
+/* Its weights: column (output), depth (tap, input). */
+struct tap_weights {
+    const void *p;
+    vn_dtype type;
+    int64_t n_in, n_out, kernel;
+    bool transposed;
+    __device__ float at(int64_t, int64_t o, int64_t depth) const
+    {
+        int64_t j = depth / n_in, i = depth % n_in, where = (o * n_in + i) * kernel + j;
+        if (transposed) where = (i * n_out + o) * kernel + kernel - 1 - j;
+        if (type == VN_F32) return ((const float *)p)[where];
+        return vn_low_value(type, ((const uint16_t *)p)[where]);
+    }
+};
+
+template <class A, class B> struct product {
+    A a;
+    B b;
     int64_t groups, m, n, k, act;
     const float *bias;
     float *y;
 };
 
-__global__ void __launch_bounds__(SIDE *SIDE) vn_mixed_product_kernel(product g)
+template <class A, class B>
+__global__ void __launch_bounds__(SIDE *SIDE) vn_mixed_product_kernel(product<A, B> g)
 {
     VN_SHARED_VAR(float, a, [SIDE][SIDE + 1]);
     VN_SHARED_VAR(float, b, [SIDE][SIDE + 1]);
@@ -59,20 +96,20 @@ __global__ void __launch_bounds__(SIDE *SIDE) vn_mixed_product_kernel(product g)
     g.y[(group * g.m + i) * g.n + j] = vn_unary_value_f32(g.act, g.bias ? sum + g.bias[j] : sum);
 }
 
-static void launch(const product &g, vn_stream *s)
+template <class A, class B> static void launch(const product<A, B> &g, vn_stream *s)
 {
     int64_t tiles = (g.m + SIDE - 1) / SIDE * ((g.n + SIDE - 1) / SIDE);
     if (!g.y) return;
-    VN_LAUNCH(vn_mixed_product_kernel, dim3((unsigned)tiles, (unsigned)g.groups), dim3(SIDE * SIDE),
+    VN_LAUNCH((vn_mixed_product_kernel<A, B>), dim3((unsigned)tiles, (unsigned)g.groups), dim3(SIDE * SIDE),
               0, s, g);
 }
 
-static product layer(const vn_call *c)
+static product<factor, factor> layer(const vn_call *c)
 {
     const vn_tensor *x = &c->in[0], *w = &c->in[1];
     int64_t n = w->dim[0], k = w->dim[1];
     bool rounds = vn_rounds(c);
-    return product{ { x->data, x->dtype, k, 1, 0, rounds },
+    return product<factor, factor>{ { x->data, x->dtype, k, 1, 0, rounds },
                     { w->data, w->dtype, k, 1, 0, rounds },
                     1,
                     vn_count(x) / k,
@@ -83,14 +120,14 @@ static product layer(const vn_call *c)
                     (float *)c->out[0].data };
 }
 
-static product matrices(const vn_call *c)
+static product<factor, factor> matrices(const vn_call *c)
 {
     const vn_attr_matmul *attr = (const vn_attr_matmul *)c->attr;
     const vn_tensor *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
     int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1];
     int64_t k = a->dim[a->rank - (attr->ta ? 2 : 1)];
     bool rounds = vn_rounds(c);
-    return product{
+    return product<factor, factor>{
         { a->data, a->dtype, attr->ta ? 1 : k, attr->ta ? m : 1, a->rank == 3 ? m * k : 0, rounds },
         { b->data, b->dtype, attr->tb ? k : 1, attr->tb ? 1 : n, b->rank == 3 ? k * n : 0, rounds },
         y->rank == 3 ? y->dim[0] : 1,
@@ -113,6 +150,30 @@ static void matmul(const vn_call *c, vn_stream *s)
     launch(matrices(c), s);
 }
 
+static void conv1d(const vn_call *c, vn_stream *s)
+{
+    const vn_attr_conv *attr = (const vn_attr_conv *)c->attr;
+    const vn_tensor *x = &c->in[0], *w = &c->in[1];
+    int64_t n_in = x->dim[2], n_out = c->out[0].dim[2], k = w->dim[2];
+    taps a = { x->data, x->dtype, x->dim[1], n_in, k, attr->dilation, attr->pad, attr->wrap, false };
+    tap_weights b = { w->data, w->dtype, n_in, n_out, k, attr->transposed != 0 };
+    product<taps, tap_weights> g = { a, b, 1, x->dim[0] * x->dim[1], n_out, n_in * k, attr->act,
+                                     (const float *)c->in[2].data, (float *)c->out[0].data };
+    launch(g, s);
+}
+
+static void conv1d_grad(const vn_call *c, vn_stream *s)
+{
+    const vn_attr_conv_grad *attr = (const vn_attr_conv_grad *)c->attr;
+    const vn_tensor *dy = &c->in[0], *x = &c->in[1];
+    int64_t k = attr->kernel, n_in = x->dim[2], n_out = dy->dim[2];
+    factor a = { dy->data, dy->dtype, 1, n_out, 0, false };
+    taps b = { x->data, x->dtype, x->dim[1], n_in, k, attr->dilation, attr->pad, attr->wrap, true };
+    product<factor, taps> g = { a, b, 1, n_out, n_in * k, x->dim[0] * x->dim[1], VN_UNARY_NONE,
+                                NULL, (float *)c->out[0].data };
+    launch(g, s);
+}
+
 static const char *unfit(const vn_call *c)
 {
     if (c->out[0].dtype != VN_F32) return "sums are not f32";
@@ -128,3 +189,5 @@ static const char *matmul_unfit(const vn_call *c)
 
 VN_CUDA_KERNEL(linear_mixed_tiles) = { "linear_mixed_tiles", 0, unfit, NULL, linear };
 VN_CUDA_KERNEL(matmul_mixed_tiles) = { "matmul_mixed_tiles", 0, matmul_unfit, NULL, matmul };
+VN_CUDA_KERNEL(conv1d_mixed_tiles) = { "conv1d_mixed_tiles", 0, unfit, NULL, conv1d };
+VN_CUDA_KERNEL(conv1d_grad_mixed_tiles) = { "conv1d_grad_mixed_tiles", 0, unfit, NULL, conv1d_grad };

@@ -16,8 +16,8 @@ static vn_status need_taps(int64_t kernel, int64_t dilation, int64_t pad, int64_
 static vn_status infer_conv1d(vn_call *c)
 {
     const vn_attr_conv *a = c->attr;
-    VN_TRY(vn_need(c, 0, "x", 3, 3));
-    VN_TRY(vn_need(c, 1, "w", 3, 3));
+    VN_TRY(vn_need_stored(c, 0, "x", 3, 3));
+    VN_TRY(vn_need_stored(c, 1, "w", 3, 3));
     VN_TRY(vn_need_range("act", a->act, 0, VN_UNARY_COUNT - 1));
     VN_TRY(vn_need_range("transposed", a->transposed, 0, 1));
     if (!vn_unary_from_y(a->act))
@@ -34,6 +34,7 @@ static vn_status infer_conv1d(vn_call *c)
     VN_TRY(vn_need_shape(c, 2, "b", &bias, "w"));
     vn_tensor y = *x;
     y.dim[2] = n_out;
+    y.dtype = vn_sum_type(c);
     vn_out_like(c, 0, &y);
     return VN_OK;
 }
@@ -76,8 +77,8 @@ const vn_op_def vn_op_conv1d = { .infer = infer_conv1d, .grad = grad_conv1d, .co
 static vn_status infer_conv1d_grad(vn_call *c)
 {
     const vn_attr_conv_grad *a = c->attr;
-    VN_TRY(vn_need(c, 0, "dy", 3, 3));
-    VN_TRY(vn_need(c, 1, "x", 3, 3));
+    VN_TRY(vn_need_stored(c, 0, "dy", 3, 3));
+    VN_TRY(vn_need_stored(c, 1, "x", 3, 3));
     VN_TRY(vn_need_range("kernel", a->kernel, 1, INT32_MAX));
     VN_TRY(need_taps(a->kernel, a->dilation, a->pad, a->wrap));
     const vn_tensor *dy = &c->in[0], *x = &c->in[1];
@@ -85,7 +86,9 @@ static vn_status infer_conv1d_grad(vn_call *c)
         return VN_FAIL(VN_E_SHAPE, "dy is %s but x is %s; the first two axes must match",
                        VN_SHAPE(dy), VN_SHAPE(x));
     int64_t dim[] = { dy->dim[2], x->dim[2], a->kernel };
+    vn_dtype type = vn_sum_type(c);
     vn_out_shape(c, 0, 3, dim);
+    c->out[0].dtype = type;
     return VN_OK;
 }
 

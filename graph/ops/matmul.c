@@ -3,14 +3,6 @@
 
 #include <inttypes.h>
 
-/* Sums have the type of a real factor; of two low ones, the graph's real type. */
-static vn_dtype sum_type(const vn_call *c)
-{
-    for (int i = 0; i < 2; i++)
-        if (!vn_is_low(c->in[i].dtype)) return c->in[i].dtype;
-    return c->out[0].dtype;
-}
-
 static vn_status infer_linear(vn_call *c)
 {
     VN_TRY(vn_need_stored(c, 0, "x", 1, VN_MAX_RANK));
@@ -30,7 +22,7 @@ static vn_status infer_linear(vn_call *c)
     VN_TRY(vn_need_shape(c, 2, "b", &bias, "w"));
     vn_tensor y = *x;
     y.dim[y.rank - 1] = w->dim[0];
-    y.dtype = sum_type(c);
+    y.dtype = vn_sum_type(c);
     vn_out_like(c, 0, &y);
     return VN_OK;
 }
@@ -94,7 +86,7 @@ static vn_status infer_matmul(vn_call *c)
     int64_t dim[3] = { a->rank == 3 ? a->dim[0] : b->dim[0] };
     dim[lead] = p[attr->ta ? 1 : 0];
     dim[lead + 1] = q[attr->tb ? 0 : 1];
-    vn_dtype type = sum_type(c);
+    vn_dtype type = vn_sum_type(c);
     vn_out_shape(c, 0, rank, dim);
     c->out[0].dtype = type;
     return VN_OK;

@@ -68,6 +68,13 @@ vn_status vn_need_shape(const vn_call *c, int i, const char *name, const vn_tens
     return VN_OK;
 }
 
+vn_dtype vn_sum_type(const vn_call *c)
+{
+    for (int i = 0; i < 2; i++)
+        if (!vn_is_low(c->in[i].dtype)) return c->in[i].dtype;
+    return c->out[0].dtype;
+}
+
 void vn_out_like(vn_call *c, int i, const vn_tensor *t)
 {
     c->out[i] = *t;

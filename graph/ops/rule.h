@@ -21,6 +21,9 @@ vn_status vn_need(const vn_call *c, int i, const char *name, int lo, int hi);
 
 /* The same for one that may also be of 16 bits: a factor of a product, what a view shows. */
 vn_status vn_need_stored(const vn_call *c, int i, const char *name, int lo, int hi);
+/* The type of sums of products of in[0] and in[1]: that of a real factor; of two low ones, the graph's
+ * real type. Before the shape of out[0] is set. */
+vn_dtype vn_sum_type(const vn_call *c);
 
 /* Input i, if given, has the shape of `want`, which belongs to what `of` names. */
 vn_status vn_need_shape(const vn_call *c, int i, const char *name, const vn_tensor *want,

@@ -18,11 +18,13 @@ const char *vn_precision_name(vn_precision precision)
     return names[precision];
 }
 
-/* The inner dimension of a product; 0 of a node that is none. */
+/* The inner dimension of a product, whose factors are in[0] and in[1]; 0 of a node that is none. */
 static int64_t depth_of(const vn_graph *g, const vn_node *n)
 {
-    if (n->op != VN_OP_LINEAR && n->op != VN_OP_MATMUL) return 0;
     const vn_tensor *a = &g->values[n->in[0]].t;
+    if (n->op == VN_OP_CONV1D) return a->dim[2] * g->values[n->in[1]].t.dim[2];
+    if (n->op == VN_OP_CONV1D_GRAD) return a->dim[0] * a->dim[1];
+    if (n->op != VN_OP_LINEAR && n->op != VN_OP_MATMUL) return 0;
     bool ta = n->op == VN_OP_MATMUL && ((const vn_attr_matmul *)n->attr)->ta;
     return a->dim[a->rank - (ta ? 2 : 1)];
 }

@@ -15,8 +15,8 @@ typedef enum vn_precision {
 /* "f32", "tf32", "bf16", "fp16". */
 const char *vn_precision_name(vn_precision precision);
 
-/* TF32: every product of an f32 graph rounds its factors as it reads them, no node is added.
- * BF16, FP16: give every product factors of 16 bits: a value that products read is cast once,
+/* TF32: every linear and matmul of an f32 graph rounds its factors as it reads them, no node is added.
+ * BF16, FP16: give every product, convolutions and their gradients included, factors of 16 bits: a value that products read is cast once,
  * before the first of them, whole parameters included, and views are made of the result. Sums,
  * outputs, gradients and whatever else reads the value stay f32, so parameters keep their master
  * copy and residual streams, softmax, statistics and losses their precision. Products over fewer

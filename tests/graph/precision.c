@@ -104,6 +104,34 @@ START_TEST(tf32_is_a_property_of_deep_products)
 }
 END_TEST
 
+/* Forward, back to x and to the weights; x, w and dy are cast once each. */
+START_TEST(convolutions_are_products_too)
+{
+    kit k;
+    kit_open(&k, VN_F32);
+    vn_init init = { VN_INIT_UNIFORM, 0.3 };
+    vn_attr_conv attr = { .dilation = 2, .pad = 4, .act = VN_UNARY_RELU };
+    vn_val x = vn_param(k.g, "x", VN_DIMS(2, 17, 8), init);
+    vn_val w = vn_param(k.g, "w", VN_DIMS(6, 8, 3), init);
+    vn_val y = vn_emit1(k.g, VN_OP_CONV1D, (vn_val[]){ x, w, 0 }, 3, &attr);
+    vn_val sum = vn_sumto(k.g, vn_mul(k.g, y, y), VN_DIMS(1, 1, 1));
+    vn_gradients(k.g, vn_reshape(k.g, sum, VN_DIMS(1)), NULL, 0, NULL);
+    lower(&k, VN_PRECISION_BF16);
+    int low = 0;
+    for (int i = 0; i < k.g->n_nodes; i++) {
+        const vn_node *n = &k.g->nodes[i];
+        if (n->op != VN_OP_CONV1D && n->op != VN_OP_CONV1D_GRAD) continue;
+        for (int j = 0; j < 2; j++) low += vn_is_low(type_of(k.g, n->in[j]));
+        ck_assert_int_eq(type_of(k.g, n->out[0]), VN_F32);
+    }
+    ck_assert_int_eq(low, 3 * 2);
+    ck_assert_int_eq(count(k.g, VN_OP_CAST), 3);
+    kit_plan(&k);
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    kit_close(&k);
+}
+END_TEST
+
 /* Forward and back read one cast of the second weight; x, its weight, h and dy have one each. */
 START_TEST(a_value_is_cast_once)
 {
@@ -403,6 +431,7 @@ Suite *vn_suite_precision(void)
     tcase_add_test(tc, f32_changes_nothing);
     tcase_add_test(tc, deep_products_read_16_bits_and_nothing_else_does);
     tcase_add_test(tc, tf32_is_a_property_of_deep_products);
+    tcase_add_test(tc, convolutions_are_products_too);
     tcase_add_test(tc, a_value_is_cast_once);
     tcase_add_test(tc, parameters_and_gradients_stay_f32);
     tcase_add_loop_test(tc, factors_are_rounded_sums_are_not, 0, 2);

@@ -31,7 +31,7 @@ static double learnt(const char *model, vn_precision precision)
 /* A sine of amplitude 5 on a level of 10. */
 START_TEST(bf16_and_fp16_learn_what_f32_learns)
 {
-    static const char *const models[] = { "nhits", "linear", "transformer", "gru" };
+    static const char *const models[] = { "nhits", "linear", "transformer", "gru", "tcn" };
     static const vn_precision precisions[] = { VN_PRECISION_BF16, VN_PRECISION_FP16 };
     double f32 = learnt(models[_i], VN_PRECISION_F32);
     for (int i = 0; i < 2; i++) {
@@ -155,7 +155,7 @@ Suite *vn_suite_mixed(void)
     Suite *s = suite_create("mixed");
     TCase *tc = tcase_create("training");
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, bf16_and_fp16_learn_what_f32_learns, 0, 4);
+    tcase_add_loop_test(tc, bf16_and_fp16_learn_what_f32_learns, 0, 5);
     tcase_add_test(tc, a_model_forecasts_in_any_precision);
     tcase_add_test(tc, bf16_gives_the_same_bits_for_any_number_of_threads);
     tcase_add_loop_test(tc, a_run_resumes_bitwise_in_its_own_precision_alone, 0, 2);
