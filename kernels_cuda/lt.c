@@ -119,7 +119,9 @@ static bool describe(const vn_lt *lt, const vn_product *p, bool epilogue, vn_lt_
     int32_t first = p->b_k == 1 ? VN_CUBLAS_OP_T : VN_CUBLAS_OP_N;
     int32_t second = p->a_k == 1 ? VN_CUBLAS_OP_N : VN_CUBLAS_OP_T, bias_type = VN_CUDA_R_32F;
     uint32_t after = epilogue_of(p, epilogue);
-    if (lt->cublasLtMatmulDescCreate(&c->desc, VN_CUBLAS_COMPUTE_32F, VN_CUDA_R_32F)) return false;
+    cublasComputeType_t compute =
+        p->tf32 ? VN_CUBLAS_COMPUTE_32F_FAST_TF32 : VN_CUBLAS_COMPUTE_32F;
+    if (lt->cublasLtMatmulDescCreate(&c->desc, compute, VN_CUDA_R_32F)) return false;
     if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first)) return false;
     if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second)) return false;
     if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_EPILOGUE, &after, sizeof after)) return false;

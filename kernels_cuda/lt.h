@@ -16,6 +16,7 @@ typedef struct vn_product {
     float *y;
     float *sums; /* [m], the sums of a over k, or NULL; only where there is no bias or activation */
     vn_dtype type;
+    bool tf32; /* factors in f32 are rounded */
 } vn_product;
 
 typedef struct vn_lt {

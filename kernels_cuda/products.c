@@ -118,6 +118,7 @@ static bool product_of(const vn_step *step, int n_steps, vn_product *p)
     if ((t != VN_F32 && !vn_is_low(t)) || c->in[1].dtype != t || c->out[0].dtype != VN_F32)
         return false;
     p->type = t;
+    p->tf32 = vn_rounds(c); /* another kernel, so another key */
     p->a = c->in[0].data;
     p->b = c->in[1].data;
     p->y = c->out[0].data;

@@ -206,7 +206,7 @@ float rounded(float v, unsigned compute)
     if (compute != VN_CUBLAS_COMPUTE_32F_FAST_TF32) return v;
     uint32_t bits;
     memcpy(&bits, &v, sizeof bits);
-    bits = (bits + 0xfffu + (bits >> 13 & 1)) & ~0x1fffu;
+    bits = (bits + 0x1000u) & ~0x1fffu; /* as cvt.rna: ties away from 0 */
     memcpy(&v, &bits, sizeof v);
     return v;
 }
