@@ -115,7 +115,7 @@ function(vane_interpreted folder)
         get_filename_component(name ${kernels} NAME_WE)
         set(text ${CMAKE_BINARY_DIR}/${folder}/ptx/${name}.ptx)
         add_custom_command(OUTPUT ${text}
-            COMMAND ${VANE_NVCC} -std=c++17 -O3 -lineinfo -arch=compute_80 -DVN_INLINED -I${CMAKE_SOURCE_DIR}
+            COMMAND ${VANE_NVCC} -std=c++17 -O3 -lineinfo -arch=compute_80 -I${CMAKE_SOURCE_DIR}
                     -MD -MF ${text}.d -ptx ${kernels} -o ${text}
             DEPENDS ${kernels} DEPFILE ${text}.d VERBATIM)
         list(APPEND texts ${text})

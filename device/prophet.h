@@ -30,7 +30,6 @@
 #endif
 #ifndef VN_LANES
 #define VN_TOGETHER static inline /* functions that all lanes call together */
-#define VN_APART static inline    /* those of them that a GPU calls instead of inlining */
 #define VN_LANES 1
 #define VN_LANE 0
 #define VN_MEET() ((void)0)

@@ -14,7 +14,7 @@
 /* Eliminate the first m unknowns of n (Gauss on the triangle, no square roots): what is left of A
  * below them is the system of the others. inverse [m]: of the pivots. One below 1e-13 of its
  * diagonal holds its unknown at (nearly) nothing: the data do not determine it. */
-VN_APART void vn_prophet_eliminate(int n, int m, double *A, double *whole, double *inverse)
+VN_TOGETHER void vn_prophet_eliminate(int n, int m, double *A, double *whole, double *inverse)
 {
     for (int i = VN_LANE; i < m; i += VN_LANES) whole[i] = vn_prophet_upper(A, n, i)[i];
     for (int k = 0; k < m; k++) {

@@ -82,7 +82,7 @@ VN_TOGETHER void vn_prophet_reduce(const vn_prophet_problem *q, vn_prophet_room 
 }
 
 /* The exact minimum of the model for this sigma into r->theta, which is also the start of delta. */
-VN_APART void vn_prophet_minimise(const vn_prophet_problem *q, vn_prophet_room *r, double sigma)
+VN_TOGETHER void vn_prophet_minimise(const vn_prophet_problem *q, vn_prophet_room *r, double sigma)
 {
     int p = q->p, u = p - q->S;
     vn_prophet_reduce(q, r, sigma);

@@ -5,18 +5,13 @@
  * bytes each. The minimum is the rows once. What bounds it is neither that nor arithmetic (p^2 / 2
  * products a row) but the chain of small eliminations, each as many barriers as unknowns, so that
  * a multiprocessor wants several blocks at once: the room of a block, 8 (p^2 / 2 + 33 p + 2 S^2)
- * bytes, is shared memory where it fits (34 KB of Prophet's defaults: six blocks), and else lies in
+ * bytes, is shared memory where it fits (34 KB of Prophet's defaults), and else lies in
  * scratch, one for each block that the device can run at a time. */
 #include "kernels_cuda/common.cuh"
 
-enum { THREADS = 128, ROWS = 32 };
+enum { THREADS = 128, ROWS = 32, BLOCKS = 4 }; /* of a multiprocessor, at least */
 
 #define VN_TOGETHER __device__ __forceinline__
-#ifdef VN_INLINED /* the interpreter of PTX knows no calls */
-#define VN_APART static __device__ __forceinline__
-#else
-#define VN_APART static __device__ __attribute__((noinline))
-#endif
 #define VN_LANES THREADS
 #define VN_LANE ((int)threadIdx.x)
 #define VN_MEET() __syncthreads()
@@ -29,7 +24,7 @@ extern "C" {
 }
 
 /* `room`: one for each block, `size` doubles; NULL: in shared memory. */
-__global__ void __launch_bounds__(THREADS)
+__global__ void __launch_bounds__(THREADS, BLOCKS)
     vn_prophet_kernel(vn_prophet_batch call, double *room, int64_t size)
 {
     VN_SHARED_DYNAMIC(double, shared);
@@ -51,7 +46,7 @@ static bool fits(size_t bytes)
 /* Blocks: one for each series, or as many as rooms are worth having. */
 static int64_t blocks_of(const vn_prophet_batch *b, bool shared)
 {
-    int64_t most = shared ? INT32_MAX : 4 * vn_device_number(cudaDevAttrMultiProcessorCount);
+    int64_t most = shared ? INT32_MAX : BLOCKS * vn_device_number(cudaDevAttrMultiProcessorCount);
     return b->series < most ? b->series : most;
 }
 
