@@ -17,6 +17,9 @@ static int64_t panels_of(const vn_gemm *g)
     return (g->n + VN_TILE_COLS - 1) / VN_TILE_COLS;
 }
 
+/* Columns at a time: two vectors, which a panel is, or has before its third. */
+enum { PAIR_COLS = 2 * VF_N };
+
 /* One row of x times two vectors of columns: four chains of k each, eight sums that hide the
  * latency of a multiply-add on two ports. `cols` columns exist. */
 VF_INLINE void row_of_one(const float *x, int64_t depth, const float *b, int64_t b_k, int64_t cols,
@@ -24,7 +27,7 @@ VF_INLINE void row_of_one(const float *x, int64_t depth, const float *b, int64_t
 {
     vf p0 = vf_zero(), p1 = p0, p2 = p0, p3 = p0, q0 = p0, q1 = p0, q2 = p0, q3 = p0;
     int64_t k = 0;
-    if (cols == VN_TILE_COLS) {
+    if (cols == PAIR_COLS) {
         for (; k + 4 <= depth; k += 4, b += 4 * b_k) {
             vf x0 = vf_set(x[k]), x1 = vf_set(x[k + 1]), x2 = vf_set(x[k + 2]),
                x3 = vf_set(x[k + 3]);
@@ -51,7 +54,7 @@ VF_INLINE void row_of_two(const float *x, int64_t a_row, int64_t depth, const fl
     vf p0 = vf_zero(), p1 = p0, q0 = p0, q1 = p0, r0 = p0, r1 = p0, s0 = p0, s1 = p0;
     const float *y = x + a_row;
     int64_t k = 0;
-    if (cols == VN_TILE_COLS) {
+    if (cols == PAIR_COLS) {
         for (; k + 2 <= depth; k += 2, b += 2 * b_k) {
             vf u = vf_load(b), v = vf_load(b + VF_N);
             vf w = vf_load(b + b_k), z = vf_load(b + b_k + VF_N);
@@ -87,12 +90,11 @@ static void put(const vn_gemm *g, int64_t row, int64_t col, int64_t cols, const 
     if (g->act != VN_UNARY_NONE && g->act != VN_UNARY_RELU) VN_SIMD(gemm_activate)(g->act, c, cols);
 }
 
-/* All rows times a panel's columns, from kept panels or from rows of B. */
-static void run_panel(const vn_gemm *g, int64_t panel)
+/* All rows times the columns [col, col + cols), at most PAIR_COLS, of which `there` can be read at b. */
+static void run_columns(const vn_gemm *g, int64_t col, int64_t cols, const float *b, int64_t b_k,
+                        int64_t there)
 {
-    int64_t col = panel * VN_TILE_COLS, cols = vn_least(g->n - col, VN_TILE_COLS), row = 0;
-    const float *b = g->kept ? g->kept + col * g->k : g->b + col;
-    int64_t b_k = g->kept ? VN_TILE_COLS : g->b_k, there = g->kept ? VN_TILE_COLS : cols;
+    int64_t row = 0;
     vf out[4];
     for (; row + 2 <= g->m; row += 2) {
         row_of_two(g->a + row * g->a_row, g->a_row, g->k, b, b_k, there, out);
@@ -102,6 +104,19 @@ static void run_panel(const vn_gemm *g, int64_t panel)
     if (row == g->m) return;
     row_of_one(g->a + row * g->a_row, g->k, b, b_k, there, out);
     put(g, row, col, cols, out);
+}
+
+/* All rows times a panel's columns, from kept panels or from rows of B. */
+static void run_panel(const vn_gemm *g, int64_t panel)
+{
+    int64_t first = panel * VN_TILE_COLS, n = vn_least(g->n - first, VN_TILE_COLS);
+    const float *b = g->kept ? g->kept + first * g->k : g->b + first;
+    int64_t b_k = g->kept ? VN_TILE_COLS : g->b_k;
+    for (int64_t at = 0; at < n; at += PAIR_COLS) {
+        int64_t cols = vn_least(n - at, PAIR_COLS);
+        int64_t there = g->kept ? vn_least(VN_TILE_COLS - at, PAIR_COLS) : cols;
+        run_columns(g, first + at, cols, b + at, b_k, there);
+    }
 }
 
 /* Columns [col, col + DOTS) of B, the last ones repeated where it ends, with one row of x. Each sum
