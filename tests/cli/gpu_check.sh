@@ -44,7 +44,7 @@ if command -v python3 > /dev/null; then
 fi
 
 if [ -n "$build" ]; then
-    expect 0 "determinism nhits: the same bits ok" "$check" --emulated "$build" --out "$dir/emu" \
+    expect 0 "determinism nhits by own: the same bits ok" "$check" --emulated "$build" --out "$dir/emu" \
         --raw "$dir/raw" determinism build
     expect 0 "emulated: built before" cat "$dir"/emu/*.md
     expect 0 "device	-	emulated" cat "$dir/raw"
