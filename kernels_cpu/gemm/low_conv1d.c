@@ -65,8 +65,8 @@ VF_INLINE void pack_panel(vn_dtype type, const conv *v, int64_t panel, float *ou
         for (int64_t d = 0; d < PER_WORD && i + d < v->n_in; d++)
             weights_of(v, i + d, j, col, cols, line[d]);
         int64_t next = PER_WORD == 2 && i + 1 < v->n_in ? VN_TILE_COLS : 0;
-        for (int half = 0; half < 2; half++, out += VF_N)
-            vf_store(out, low_across(type, line[0] + half * VF_N, next, VF_N));
+        for (int at = 0; at < VN_TILE_COLS; at += VF_N, out += VF_N)
+            vf_store(out, low_across(type, line[0] + at, next, VF_N));
     }
 }
 
