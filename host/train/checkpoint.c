@@ -3,6 +3,7 @@
 #include "host/train/checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "host/train/checksum.h"
@@ -31,6 +32,15 @@ static numbers numbers_of(const vn_fit_state *s, int members)
         memcpy(n.scaling + i * N_SCALING, scaling, sizeof scaling);
     }
     return n;
+}
+
+/* Whether the factor of an fp16 loss and its counts are some a run can have after `step` steps. */
+static bool plausible(const double scaling[N_SCALING], int64_t step)
+{
+    double good = scaling[1], left_out = scaling[2];
+    return isfinite(scaling[0]) && scaling[0] > 0 && good >= 0 && left_out >= 0 &&
+           good <= (double)step && left_out <= (double)step && good == floor(good) &&
+           left_out == floor(left_out);
 }
 
 static vn_fit_state state_of(const numbers *n, int members)
@@ -167,6 +177,11 @@ static vn_status take_all(const vn_safetensors *file, const vn_fitted *m, vn_fit
     VN_TRY(take(file, "block.best", VN_F32, n, m->params->block));
     if (b->mean) VN_TRY(take(file, "block.mean", VN_F32, n, b->mean));
     if (scales(m)) VN_TRY(take(file, "run.scaling", VN_F64, members * N_SCALING, num.scaling));
+    for (int i = 0; scales(m) && i < members; i++)
+        if (!plausible(num.scaling + i * N_SCALING, num.counts[0]))
+            return VN_FAIL(VN_E_MODEL, "\"%s\": run.scaling holds %g, %g, %g: not a state a run can have",
+                           file->path, num.scaling[i * N_SCALING], num.scaling[i * N_SCALING + 1],
+                           num.scaling[i * N_SCALING + 2]);
     *s = state_of(&num, members);
     for (int i = 0; i < members; i++)
         if (file->n_tensors != tensors_of(m, b) || s->step < 0 || s->step > m->train.max_steps ||
