@@ -90,10 +90,12 @@ static vn_status need_weights(const vn_params *p, int k, const vn_safetensors *f
 /* Whether a tensor of the file is one of the model's. */
 static bool knows(const vn_params *p, const char *name)
 {
-    int member, used = 0;
-    bool further = sscanf(name, "member%d/%n", &member, &used) == 1 && used;
-    if (further && (member < 1 || member >= p->members)) return false;
-    return vn_params_find(p, further ? name + used : name) >= 0;
+    char front[24];
+    for (int s = 1; s < p->members; s++) {
+        int n = snprintf(front, sizeof front, "member%d/", s);
+        if (!strncmp(name, front, (size_t)n)) return vn_params_find(p, name + n) >= 0;
+    }
+    return vn_params_find(p, name) >= 0;
 }
 
 /* The tensors of the file must be the parameters of the model it describes, all checked before any
@@ -110,7 +112,7 @@ static vn_status take_weights(vn_fitted *m, const vn_safetensors *file, vn_arena
     for (int i = 0; i < file->n_tensors; i++)
         if (!knows(p, file->tensor[i].name))
             return VN_FAIL(VN_E_MODEL, "\"%s\": tensor \"%s\" is none of the model's %d",
-                           file->path, file->tensor[i].name, p->n);
+                           file->path, file->tensor[i].name, p->members * p->n);
     VN_TRY(vn_params_layout(p));
     for (int k = 0; k < p->members * p->n; k++) {
         const vn_param_entry *e = &p->entry[k % p->n];
