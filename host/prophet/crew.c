@@ -53,6 +53,9 @@ vn_status vn_prophet_crew_run(vn_prophet_crew *c, int64_t n, vn_prophet_work wor
     else
         run_lane(c, &(vn_lane){ 0, 1, NULL });
     for (int i = 0; i < c->n_lanes; i++)
-        if (c->status[i]) return work(ctx, &c->lane[i], c->item[i]);
+        if (c->status[i]) { /* once more, for the sentence; if that goes well the others were still left out */
+            vn_status again = work(ctx, &c->lane[i], c->item[i]);
+            return again ? again : vn_trail(c->status[i], __FILE__, __LINE__);
+        }
     return VN_OK;
 }
