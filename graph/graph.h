@@ -20,7 +20,7 @@ typedef enum vn_home {
     VN_HOME_M,     /* first moments, same layout */
     VN_HOME_V,     /* second moments, same layout */
     VN_HOME_MEAN,  /* averages of the parameters over the steps, same layout */
-    VN_HOME_STATE, /* small facts kept from step to step: the bad-step flag */
+    VN_HOME_STATE, /* small facts kept from step to step: the bad-step flag, an fp16 loss's scale */
     VN_HOME_COUNT
 } vn_home;
 

@@ -52,7 +52,7 @@ typedef struct vn_table {
     const char *name; /* of the file, for messages */
     const vn_data_options *options;
     vn_table_format format;
-    const char *looked_to; /* end of the first record, to which the format was told by */
+    const char *looked_to; /* end of what told the format: of the first record behind the header */
     vn_arena arena;  /* column names, missing texts */
     vn_panel *panel; /* being made: ids and feature names go to its arena at once */
     vn_csv csv;      /* the header; every record of a `rows` table */

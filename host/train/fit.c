@@ -6,7 +6,8 @@
  * if the run diverges later; a run that ends well without validation keeps its last weights. With
  * ema_decay the mean of the weights over the steps is what validation looks at and what is kept; the
  * training loss is still that of the weights. The members of an ensemble are trained by one plan, side by side:
- * each learns what it would alone with its seed, and has best weights of its own. After the plans are made nothing allocates; a checkpoint does, while it is written.
+ * each learns what it would alone with its seed, and has best weights of its own; an early stop is common
+ * to all, when none has become better for so long. After the plans are made nothing allocates; a checkpoint does, while it is written.
  *
  * The host does not wait for a step: it runs ahead over the plan's ring and learns the losses later, in
  * their order (a CPU's ring holds one step). What needs the weights of a step, a look at the validation
@@ -507,17 +508,18 @@ static vn_status validate(run *r)
     return judge(r, &sums);
 }
 
-/* Mean over the members, and the latest step that one was kept of; -1: none was. */
+/* Mean over the members that have one, and the latest step that one was kept of; -1: none was. */
 static double best_of(const run *r, int64_t *step)
 {
-    double mean = 0;
+    double sum = 0;
+    int n = 0;
     *step = -1;
     for (int s = 0; s < members(r); s++) {
         const vn_fit_member *at = &r->at.member[s];
-        mean += at->best / members(r);
+        if (!isnan(at->best)) sum += at->best, n++;
         if (at->best_step > *step) *step = at->best_step;
     }
-    return mean;
+    return n ? sum / n : NAN;
 }
 
 static void report(run *r, bool validated)
