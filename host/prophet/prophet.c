@@ -98,8 +98,8 @@ static void report_fit(const vn_prophet_table *t, int64_t N, double start, vn_fi
     report->best_step = report->steps;
 }
 
-/* Series before a look at the hooks. */
-enum { OFTEN = 256 };
+/* Fits of fewer series are over before a look at the progress. */
+enum { MANY = 256 };
 
 static void tell_progress(const vn_fit_hooks *hooks, int64_t n, int64_t N, double start)
 {
@@ -111,7 +111,7 @@ static void tell_progress(const vn_fit_hooks *hooks, int64_t n, int64_t N, doubl
                       .best = NAN,
                       .windows_per_s = rate,
                       .eta_s = (double)(N - n) / rate };
-    if (N > OFTEN && hooks->progress) hooks->progress(hooks->ctx, &p);
+    if (N > MANY && hooks->progress) hooks->progress(hooks->ctx, &p);
 }
 
 /* Asked to stop before the series n: what is done is kept in the checkpoint or nowhere. */
@@ -157,7 +157,7 @@ static vn_status fill_slice(fitting *f, int64_t i, int64_t most, int64_t *end)
 static vn_status fit_all(fitting *f, const vn_fit_hooks *hooks, double start)
 {
     int64_t N = f->panel->n_series, every = hooks->checkpoint ? hooks->checkpoint_steps : 0;
-    int64_t most = every > 0 && every < OFTEN ? every : N;
+    int64_t most = every > 0 ? every : N;
     for (int64_t i = 0, end; i < N; i = end) {
         if (i && hooks->stop && hooks->stop(hooks->ctx)) return stop_at(f->m, f->t, i, hooks);
         VN_TRY(fill_slice(f, i, most, &end));

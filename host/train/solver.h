@@ -27,9 +27,9 @@ typedef struct vn_solver_wish {
 } vn_solver_wish;
 
 typedef struct vn_solver {
-    /* Fit the rows before the test part: the team prepares, `dev` computes. `init` (may be NULL): a fitted model to start from. A
-     * step of the hooks' stop and checkpoint is a series: a solver asks stop between slices of series and
-     * then fails, with those that are done in the checkpoint. A checkpoint is the model file of
+    /* Fit the rows before the test part: the team prepares, `dev` computes. `init` (may be NULL): a
+     * fitted model to start from. A step of the hooks is a series: a solver asks stop between slices of
+     * series and then fails, with those that are done in the checkpoint. A checkpoint is the model file of
      * these series, and any model file one to resume from: series whose rows it was fitted to stay
      * as they are. */
     vn_status (*fit)(vn_fitted *m, const vn_panel *panel, vn_team *team, vn_device *dev,
