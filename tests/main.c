@@ -28,6 +28,7 @@ static int wanted(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* Check's 4 s are less than a busy machine's pauses */
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
         if (wanted(suites[i].name, argc, argv)) srunner_add_suite(runner, suites[i].make());

@@ -13,7 +13,7 @@ cmake --preset aarch64 >/dev/null
 cmake --build --preset aarch64 --target vane_tests vane_command
 suites=("$@")
 ((${#suites[@]})) || suites=(gemm cpu device graph plan precision models models_golden)
-export CK_TIMEOUT_MULTIPLIER=20 VANE_TEST_SMALL=${VANE_TEST_SMALL-1}
+export CK_TIMEOUT_MULTIPLIER=3 VANE_TEST_SMALL=${VANE_TEST_SMALL-1}
 [[ $VANE_TEST_SMALL ]] || unset VANE_TEST_SMALL
 tests=(qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/tests/vane_tests)
 
