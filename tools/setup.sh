@@ -24,7 +24,7 @@ needs=(
 
 if [[ ${1-} == --checks ]]; then
     needs+=("clang clang" "clang-tidy clang-tidy" "cppcheck cppcheck"
-        "valgrind valgrind")
+        "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux libclang-rt-14-dev" "valgrind valgrind")
 elif [[ ${1-} == --aarch64 ]]; then
     needs+=("aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu" "/usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross"
         "qemu-aarch64 qemu-user")
