@@ -55,6 +55,7 @@ vn_recurrent vn_gru(vn_graph *g, const char *name, vn_val x, int64_t n, vn_val h
 
 /* Over the last axis. To leave places out add a large negative number (-1e9) to x there. */
 vn_val vn_softmax(vn_graph *g, vn_val x);
+vn_val vn_sorted(vn_graph *g, vn_val x); /* ascending along the last axis */
 
 /* q [B, Tq, D], k and v [B, Tk, D], mask? [B, Tk] -> [B, Tq, D]; causal: the last query sees every key. */
 vn_val vn_attention(vn_graph *g, vn_val q, vn_val k, vn_val v, vn_val mask, int64_t heads,

@@ -83,6 +83,8 @@ vn_val vn_dense(vn_graph *g, const char *name, vn_val x, int64_t n_out, vn_unary
     return vn_linear(g, x, w, b, act);
 }
 
+vn_val vn_sorted(vn_graph *g, vn_val x) { return vn_emit1(g, VN_OP_SORT, &x, 1, NULL); }
+
 vn_val vn_softmax(vn_graph *g, vn_val x) { return vn_emit1(g, VN_OP_SOFTMAX, &x, 1, NULL); }
 
 vn_val vn_attention(vn_graph *g, vn_val q, vn_val k, vn_val v, vn_val mask, int64_t heads,

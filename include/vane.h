@@ -469,7 +469,6 @@ VANE_API vane_status vane_forecaster_run(vane_forecaster *forecaster, const floa
  * first run makes its plan; later ones on the same stream allocate nothing. On the CPU arrays are the
  * host's, the stream is NULL, and the call returns when `out` is there.
  *
- * UNSUPPORTED: the host makes the forecast of this model (quantiles, mixtures, sample paths).
  * ARGUMENT: something is missing, or the device has no such streams. DEVICE: a copy or launch was
  * refused; what fails later is the stream's to report. */
 VANE_API vane_status vane_forecaster_run_on(vane_forecaster *forecaster, void *stream,

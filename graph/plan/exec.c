@@ -51,7 +51,8 @@ void *vn_plan_address(const vn_plan *plan, vn_val v)
     if (v <= 0 || v >= plan->n_values) return NULL;
     const vn_place *p = &plan->place[v];
     bool moves = p->home == VN_HOME_FEED || p->home == VN_HOME_READ;
-    return moves ? (char *)plan->block[p->home] + p->offset : NULL;
+    if (!moves) return NULL;
+    return (char *)plan->block[p->home] + plan->pitch[p->home] * (size_t)plan->member + p->offset;
 }
 
 vn_status vn_plan_put(vn_plan *plan)

@@ -32,7 +32,7 @@ typedef struct vn_plan_config {
 vn_status vn_plan_make(const vn_graph *g, const vn_plan_config *config, vn_plan **plan);
 void vn_plan_close(vn_plan *plan);
 
-/* The member that feed, read and set_* are about; at first 0. */
+/* The member that feed, read, address and set_* are about; at first 0. */
 void vn_plan_member(vn_plan *plan, int member);
 
 /* Host memory to write an input to before a run, or to read an output from after it. NULL if the
@@ -40,7 +40,7 @@ void vn_plan_member(vn_plan *plan, int member);
 void *vn_plan_feed(vn_plan *plan, vn_val input);
 const void *vn_plan_read(const vn_plan *plan, vn_val output);
 
-/* The device's address of an input or output of member 0; NULL where vn_plan_feed and vn_plan_read give NULL. */
+/* The device's address of an input or output of the chosen member; NULL where vn_plan_feed and vn_plan_read give NULL. */
 void *vn_plan_address(const vn_plan *plan, vn_val v);
 
 /* Queue a run on a stream of the plan's device, of what lies at the inputs' addresses; nothing moves

@@ -155,7 +155,7 @@ vane_status vane_forecaster_run_on(vane_forecaster *f, void *stream, const float
 {
     vn_direct_arrays arrays = { y, mask, hist, futr, stat, out };
     vn_status st = VN_OK;
-    if (!f->direct) st = vn_direct_open(f->m, f->dev, f->n < BATCH ? f->n : BATCH, &f->direct);
+    if (!f->direct) st = vn_direct_open(f->m, f->dev, f->n, f->n < BATCH ? f->n : BATCH, &f->direct);
     if (!st) st = vn_direct_run(f->direct, stream, &arrays, f->n);
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }

@@ -14,12 +14,13 @@ typedef struct vn_direct_arrays {
     float *out;                      /* [n, H] */
 } vn_direct_arrays;
 
-/* `m` and `dev` are borrowed until close. batch: windows a replay of the plan. UNSUPPORTED if the
- * model's forecast is not made on the device. */
-vn_status vn_direct_open(const vn_fitted *m, vn_device *dev, int64_t batch, vn_direct **direct);
+/* `m` and `dev` are borrowed until close. most: windows a run; batch: windows a replay of the plan. */
+vn_status vn_direct_open(const vn_fitted *m, vn_device *dev, int64_t most, int64_t batch,
+                         vn_direct **direct);
 void vn_direct_close(vn_direct *direct);
 
-/* Queue the forecast of n windows. `stream` is the caller's (vn_stream_adopt). Runs are in the
+/* Queue the forecast of n windows: points, made on the device from quantiles, paths, distributions or
+ * the members of an ensemble as the host makes them. `stream` is the caller's (vn_stream_adopt). Runs are in the
  * order of the calls, also over several streams. Allocates nothing while the stream stays the same.
  */
 vn_status vn_direct_run(vn_direct *direct, void *stream, const vn_direct_arrays *a, int64_t n);

@@ -9,7 +9,7 @@
 #include "base/sort.h"
 #include "host/infer/dist.h"
 
-static const double same = 1e-7; /* levels nearer than this are one */
+static const double same = 1e-7; /* levels nearer than this are one, as in vn_head_middle */
 
 /* Where q lies among the levels of the model: a number whose fraction says how far to the next. */
 static double place(const vn_head *head, double q)
@@ -82,12 +82,6 @@ vn_status vn_picks_of(const vn_head *head, const vn_wish *wish, vn_picks *out)
 
 /* ---- their numbers ---- */
 
-/* The level of the point of quantiles: the median, or the middle one. */
-static double middle(const vn_head *head)
-{
-    return place(head, 0.5) >= 0 ? 0.5 : head->q[head->n_q / 2];
-}
-
 static double sorted_at(const vn_head *head, const double *sorted, double q)
 {
     double at = place(head, q), part = at - floor(at);
@@ -105,7 +99,7 @@ static double from_quantiles(const vn_head *head, const float *x, const double *
     for (int64_t i = 0; isnan(sum) && i < head->n_q; i++) sorted[i] = NAN;
     if (!isnan(sum)) qsort(sorted, (size_t)head->n_q, sizeof *sorted, ascending);
     for (int64_t i = 0; i < n_q; i++) out[i] = sorted_at(head, sorted, q[i]);
-    return sorted_at(head, sorted, middle(head));
+    return sorted[vn_head_middle(head)];
 }
 
 /* Quantiles of n drawn values, which are sorted in place: the k-th smallest is expected to have the

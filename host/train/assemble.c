@@ -349,16 +349,14 @@ static void add_valid_loss(work *k, vn_val x, vn_model_graph *out)
 
 static void add_forecast(work *k, vn_val x, vn_model_graph *out)
 {
-    bool dist = k->head.family == VN_FAMILY_DIST;
-    if (k->source == VN_FROM_CALLER) {
-        out->yhat = vn_output(k->g, vn_head_point(&k->frame, dist ? x : unscaled(k, x)));
-        return;
-    }
-    if (k->context) { /* paths, on the scale of the panel */
-        out->yhat = vn_output(k->g, x);
-        return;
-    }
-    out->yhat = vn_output(k->g, dist ? vn_head_parameters(&k->frame, x) : unscaled(k, x));
+    bool dist = k->head.family == VN_FAMILY_DIST, caller = k->source == VN_FROM_CALLER;
+    vn_head paths = { .family = VN_FAMILY_PATHS, .width = k->o->num_samples };
+    vn_val y = x; /* paths are on the scale of the panel */
+    if (k->context) k->frame.head = &paths;
+    else if (!dist) y = unscaled(k, x);
+    else if (!caller) y = vn_head_parameters(&k->frame, x);
+    out->yhat = vn_output(k->g, caller ? vn_head_forecast(&k->frame, y) : y);
+    k->frame.head = &k->head;
 }
 
 /* The line of the option `optimizer`, with PyTorch's constants. */
@@ -429,22 +427,6 @@ static void assemble(work *k, vn_model_graph *out)
     out->den = vn_output(k->g, out->den);
 }
 
-/* A caller's windows are forecast on the device alone, which neither sorts quantiles nor paths. */
-static vn_status check_caller(const work *k)
-{
-    vn_family family = k->head.family;
-    if (k->source != VN_FROM_CALLER) return VN_OK;
-    if (k->context || family == VN_FAMILY_QUANTILES || family == VN_FAMILY_IMPLICIT ||
-        (family == VN_FAMILY_DIST && k->head.comps))
-        return VN_FAIL(VN_E_UNSUPPORTED,
-                       "this %s gives %s for each step, from which the host makes the forecast: it "
-                       "has none on device memory; models trained with a loss of points or one "
-                       "distribution do",
-                       k->m->def->alias, k->context ? "paths" : k->head.comps ? "a mixture" :
-                       "quantiles");
-    return VN_OK;
-}
-
 /* The mean of what the members of an ensemble forecast is a forecast of the same kind. */
 static vn_status check_members(const work *k)
 {
@@ -468,7 +450,6 @@ static vn_status open_graph(const vn_fitted *m, vn_mode mode, int64_t batch, vn_
                .scaler = scalers[m->train.scaler_type],
                .context = m->def->context ? m->def->context(m->hparams) : 0 };
     VN_TRY(vn_head_of(&m->train, &k.head));
-    VN_TRY(check_caller(&k));
     VN_TRY(check_members(&k));
     if (!m->params->closed) m->params->members = (int)m->train.ensemble_size;
     VN_TRY(vn_graph_open(real, m->params, &k.g));

@@ -253,3 +253,39 @@ vn_val vn_head_point(const vn_head_frame *f, vn_val x)
                          "the quantiles lack the median, which valid_loss would measure");
     return vn_slice(f->g, x, 2, at, 1);
 }
+
+int64_t vn_head_middle(const vn_head *head)
+{
+    for (int64_t i = 0; i < head->n_q; i++)
+        if (fabs(head->q[i] - 0.5) < 1e-7) return i;
+    return head->n_q / 2;
+}
+
+/* The mean of a mixture: its components' means by their weights, which add up to 1. */
+static vn_val mixture_mean(const vn_head_frame *f, vn_val x)
+{
+    int64_t comps = f->head->comps, at = vn_dist_about(f->head->kind)->params * comps;
+    vn_val all = vn_head_parameters(f, x);
+    vn_val means = vn_slice(f->g, all, 2, 0, comps), parts = vn_slice(f->g, all, 2, at, comps);
+    return vn_sumto(f->g, vn_mul(f->g, means, parts), VN_DIMS(f->B, f->H, 1));
+}
+
+static vn_val middle_path(const vn_head_frame *f, vn_val x, int64_t n)
+{
+    vn_val sorted = vn_sorted(f->g, x), low = vn_slice(f->g, sorted, 2, (n - 1) / 2, 1);
+    if (n % 2) return low;
+    return vn_affine(f->g, vn_add(f->g, low, vn_slice(f->g, sorted, 2, n / 2, 1)), 0.5, 0);
+}
+
+vn_val vn_head_forecast(const vn_head_frame *f, vn_val x)
+{
+    const vn_head *head = f->head;
+    switch (head->family) {
+    case VN_FAMILY_POINT: return x;
+    case VN_FAMILY_QUANTILES:
+    case VN_FAMILY_IMPLICIT: return vn_slice(f->g, vn_sorted(f->g, x), 2, vn_head_middle(head), 1);
+    case VN_FAMILY_PATHS: return middle_path(f, x, head->width);
+    case VN_FAMILY_DIST: break;
+    }
+    return head->comps ? mixture_mean(f, x) : vn_slice(f->g, vn_head_parameters(f, x), 2, 0, 1);
+}

@@ -77,6 +77,13 @@ void vn_head_loss(const vn_head_frame *f, vn_val x, vn_val *num, vn_val *den);
 /* A point forecast [B, H, 1] for a point loss: the median, or a distribution's first parameter. */
 vn_val vn_head_point(const vn_head_frame *f, vn_val x);
 
+/* The column of sorted quantiles that is the point: the median, or where there is none the middle level. */
+int64_t vn_head_middle(const vn_head *head);
+
+/* What the host makes of a step's numbers as its point, in the graph: [B, H, 1] of x on the panel's scale
+ * (of DIST: from vn_head_apply). The middle of sorted quantiles or paths, the mean of a distribution. */
+vn_val vn_head_forecast(const vn_head_frame *f, vn_val x);
+
 /* The parameters of a distribution on the panel's scale. */
 vn_val vn_head_parameters(const vn_head_frame *f, vn_val x);
 
