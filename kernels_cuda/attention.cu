@@ -15,10 +15,9 @@ enum { THREADS = 128, TILE = 32, KEYS = 8, WIDEST = 256 };
 
 /* What all kernels know. Columns of head h begin at h width in rows of `step` numbers. */
 struct heads {
-    const float *q, *k, *v, *mask;
+    vn_each<const float *> q, k, v, mask;
     int64_t tq, tk, step, heads;
-    int width;
-    bool causal, aligned;
+    int width, causal, aligned;
     float factor; /* 1 / sqrt(width) */
 };
 
@@ -179,7 +178,7 @@ __device__ __forceinline__ void take_keys(const columns<LANES, EACH> &q, const f
 }
 
 template <int LANES, int EACH>
-__global__ void __launch_bounds__(THREADS) vn_attention_kernel(heads h, float *y, float *log_sums)
+__global__ void __launch_bounds__(THREADS) vn_attention_kernel(heads h, vn_each<float *> y, vn_each<float *> log_sums)
 {
     constexpr int WIDTH = LANES * EACH;
     VN_SHARED_DYNAMIC(float, shared);
@@ -211,9 +210,9 @@ __global__ void __launch_bounds__(THREADS) vn_attention_kernel(heads h, float *y
 /* ---- back ---- */
 
 struct back {
-    const float *dy, *y, *log_sums;
-    float *dq, *dk, *dv; /* each may be NULL */
-    float *mean;         /* scratch [B, heads, Tq]: sum(dy y) of a query */
+    vn_each<const float *> dy, y, log_sums;
+    vn_each<float *> dq, dk, dv; /* each may be NULL */
+    vn_each<float *> mean;         /* scratch [B, heads, Tq]: sum(dy y) of a query */
 };
 
 template <int LANES, int EACH>

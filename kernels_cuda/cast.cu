@@ -16,7 +16,7 @@ template <vn_dtype TYPE> __device__ __forceinline__ uint32_t pair_of(float lower
 
 template <vn_dtype TYPE>
 __global__ void __launch_bounds__(THREADS)
-    vn_lower_kernel(const float *x, uint16_t *y, int64_t n, bool aligned)
+    vn_lower_kernel(vn_each<const float *> x, vn_each<uint16_t *> y, int64_t n, bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
     if (aligned && i + EACH <= n) {
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(THREADS)
 
 template <vn_dtype TYPE>
 __global__ void __launch_bounds__(THREADS)
-    vn_widen_kernel(const uint16_t *x, float *y, int64_t n, bool aligned)
+    vn_widen_kernel(vn_each<const uint16_t *> x, vn_each<float *> y, int64_t n, bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
     if (aligned && i + EACH <= n) {
@@ -45,9 +45,12 @@ __global__ void __launch_bounds__(THREADS)
 
 /* Between two types of 16 bits, or f32 as it is: no graph that is trained has these. */
 __global__ void __launch_bounds__(THREADS)
-    vn_recast_kernel(vn_dtype from, const void *x, vn_dtype to, void *y, int64_t n)
+    vn_recast_kernel(vn_dtype from, vn_each<const void *> in, vn_dtype to, vn_each<void *> out,
+                     int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    const void *x = in;
+    void *y = out;
     if (i >= n) return;
     float v = from == VN_F32 ? ((const float *)x)[i] : vn_low_value(from, ((const uint16_t *)x)[i]);
     if (to == VN_F32)

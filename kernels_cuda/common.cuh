@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cuda_runtime.h>
 
@@ -28,49 +29,105 @@ extern "C" {
     extern "C" const vn_kernel vn_##name;                                                          \
     const vn_kernel vn_##name
 
+/* ---- what a member has of its own ---- */
+
+/* A pointer, or a seed, that may be another one for each member of a plan: parameters of kernels, and
+ * fields of structs that are parameters. Members are the last coordinate of a launch's grid, which no
+ * kernel has another use for, and what is theirs lies evenly spaced. The host makes it of member 0's;
+ * read in a kernel it is that of the block's member. Structs with such fields have no padding: words of
+ * arguments are compared. */
+template <class T> struct vn_each {
+    T first;
+    int64_t by; /* bytes of a pointer */
+
+    vn_each() = default;
+    __host__ vn_each(T v) : first(v), by(VN_EACH)
+    {
+#ifndef __CUDACC__
+        if (emu::current) emu::error("a kernel makes what only the host can: a vn_each");
+#endif
+    }
+    __host__ __device__ __forceinline__ operator T() const
+    {
+#if defined(__CUDA_ARCH__)
+        return moved(first, (int64_t)blockIdx.z * by);
+#elif defined(__CUDACC__)
+        return first;
+#else
+        return emu::current && by ? moved(first, (int64_t)blockIdx.z * by) : first;
+#endif
+    }
+
+  private:
+    template <class V> __host__ __device__ __forceinline__ static V *moved(V *p, int64_t bytes)
+    {
+        return (V *)((const char *)p + bytes);
+    }
+    __host__ __device__ __forceinline__ static uint64_t moved(uint64_t seed, int64_t n)
+    {
+        return seed + (uint64_t)n;
+    }
+};
+
+/* p in a register of each thread from here on: what all threads share is spilled around a call, such as
+ * a division of 64 bits. */
+template <class T> __device__ __forceinline__ T *vn_held(T *p)
+{
+#ifdef __CUDA_ARCH__
+    asm volatile("" : "+l"(p));
+#endif
+    return p;
+}
+
 /* ---- launches and shared memory ---- */
 
-/* VN_LAUNCH(kernel, grid, block, shared bytes, vn_stream *, arguments...) */
+/* VN_LAUNCH(kernel, grid of two dimensions, block, shared bytes, vn_stream *, arguments...) */
 #define VN_LAUNCH(kernel, grid, block, shared, stream, ...)                                        \
-    vn_launch(#kernel, kernel, grid, block, shared, ((vn_cuda_stream *)(stream))->handle,          \
-              __VA_ARGS__)
+    vn_launch_as(false, #kernel, kernel, grid, block, shared, stream, __VA_ARGS__)
 
 /* The same for blocks that wait for one another, of which vn_blocks_together() fit the device. */
 #define VN_LAUNCH_TOGETHER(kernel, grid, block, shared, stream, ...)                               \
-    vn_launch_as(true, #kernel, kernel, grid, block, shared, ((vn_cuda_stream *)(stream))->handle, \
-                 __VA_ARGS__)
+    vn_launch_as(true, #kernel, kernel, grid, block, shared, stream, __VA_ARGS__)
 
 #ifdef __CUDACC__
-template <class... P, class... A>
-static inline void vn_launch_as(bool together, const char *, void (*kernel)(P...), dim3 grid,
-                                dim3 block, size_t shared, cudaStream_t stream, A... a)
+static inline void vn_start(const vn_launch *l, cudaStream_t stream)
 {
     cudaLaunchConfig_t config = {};
     cudaLaunchAttribute cooperative = {};
+    void *args[VN_ARGS_MOST];
     cooperative.id = cudaLaunchAttributeCooperative;
     cooperative.val.cooperative = 1;
     config.attrs = &cooperative;
-    config.numAttrs = together;
-    config.gridDim = grid;
-    config.blockDim = block;
-    config.dynamicSmemBytes = shared;
+    config.numAttrs = l->together;
+    config.gridDim = dim3(l->grid[0], l->grid[1], l->grid[2]);
+    config.blockDim = dim3(l->block[0], l->block[1], l->block[2]);
+    config.dynamicSmemBytes = l->shared;
     config.stream = stream;
-    if (shared > 48 * 1024) /* more must be asked for */
-        cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             (int)shared);
-    cudaLaunchKernelEx(&config, kernel, P(a)...);
+    for (int i = 0; i < l->n_args; i++) args[i] = (void *)((const char *)l->args + l->at[i]);
+    if (l->shared > 48 * 1024) /* more must be asked for */
+        cudaFuncSetAttribute(l->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)l->shared);
+    cudaLaunchKernelExC(&config, l->kernel, args);
 }
+#define VN_STARTER(...) vn_start
 #define VN_SHARED_DYNAMIC(T, name)                                                                 \
     extern __shared__ __align__(128) unsigned char vn_dynamic_[];                                  \
     T *name = reinterpret_cast<T *>(vn_dynamic_)
 #define VN_SHARED_VAR(T, name, dims) __shared__ __align__(16) T name dims
 #else
-template <class... P, class... A>
-static inline void vn_launch_as(bool together, const char *name, void (*kernel)(P...), dim3 grid,
-                                dim3 block, size_t shared, cudaStream_t stream, A... a)
-{
-    emu::launch(name, kernel, grid, block, shared, stream, together, a...);
-}
+template <class... P> struct vn_starter {
+    template <size_t... I>
+    static void with(const vn_launch *l, cudaStream_t stream, std::index_sequence<I...>)
+    {
+        emu::launch(l->name, (void (*)(P...))l->kernel, dim3(l->grid[0], l->grid[1], l->grid[2]),
+                    dim3(l->block[0], l->block[1], l->block[2]), l->shared, stream, l->together,
+                    *(const P *)((const char *)l->args + l->at[I])...);
+    }
+    static void start(const vn_launch *l, cudaStream_t stream)
+    {
+        with(l, stream, std::index_sequence_for<P...>());
+    }
+};
+#define VN_STARTER(...) vn_starter<__VA_ARGS__>::start
 #define VN_SHARED_DYNAMIC(T, name) T *name = reinterpret_cast<T *>(emu::dynamic_shared())
 #define VN_SHARED_VAR(T, name, dims)                                                               \
     static const char name##_key = 0;                                                              \
@@ -78,11 +135,32 @@ static inline void vn_launch_as(bool together, const char *name, void (*kernel)(
         emu::named_shared(&name##_key, sizeof(T dims), alignof(T) < 16 ? 16 : alignof(T), #name))
 #endif
 
-template <class... P, class... A>
-static inline void vn_launch(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
-                             size_t shared, cudaStream_t stream, A... a)
+template <class T> static inline void vn_put_arg(vn_launch *l, const T &value)
 {
-    vn_launch_as(false, name, kernel, grid, block, shared, stream, a...);
+    static_assert(alignof(T) <= sizeof(uint64_t), "arguments lie on words");
+    l->args[(l->bytes + sizeof value - 1) / sizeof(uint64_t)] = 0; /* what the last word has besides */
+    l->at[l->n_args++] = l->bytes;
+    memcpy((char *)l->args + l->bytes, &value, sizeof value);
+    l->bytes += (uint16_t)((sizeof value + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t));
+}
+
+template <class... P, class... A>
+static inline void vn_launch_as(bool together, const char *name, void (*kernel)(P...), dim3 grid,
+                                dim3 block, size_t shared, vn_stream *stream, A... a)
+{
+    static_assert(sizeof...(P) <= VN_ARGS_MOST && (sizeof(P) + ... + (8 * sizeof...(P))) <= VN_ARGS_BYTES,
+                  "a launch keeps its arguments");
+    vn_launch l;
+    l.name = name;
+    l.kernel = (const void *)kernel;
+    l.start = VN_STARTER(P...);
+    l.grid[0] = grid.x, l.grid[1] = grid.y, l.grid[2] = grid.z;
+    l.block[0] = block.x, l.block[1] = block.y, l.block[2] = block.z;
+    l.shared = shared;
+    l.together = together;
+    l.n_args = l.bytes = 0;
+    (vn_put_arg<P>(&l, P(a)), ...);
+    vn_launch_on((vn_cuda_stream *)stream, &l);
 }
 
 static inline int vn_device_number(enum cudaDeviceAttr what)

@@ -14,7 +14,7 @@ extern "C" {
 struct taps {
     int64_t rows, dilation, pad; /* B T */
     int len, n_in, n_out, count;
-    bool wrap;
+    int64_t wrap;
 };
 
 /* The row that tap j of row r reads; -1 outside. */
@@ -32,10 +32,10 @@ __device__ __forceinline__ int64_t source(const taps &p, int64_t r, int64_t j)
 
 struct conv {
     taps p;
-    const float *x, *w, *bias;
-    float *y;
+    vn_each<const float *> x, w, bias;
+    vn_each<float *> y;
     int64_t act, per_tap; /* slabs a tap */
-    bool aligned;
+    int64_t aligned;
 };
 
 /* Which tap and channel a slab begins at; slabs come in order. */
@@ -150,10 +150,10 @@ static void conv1d(const vn_call *call, vn_stream *s)
 
 struct conv_back {
     taps p;
-    const float *dy, *x;
-    float *dw, *part; /* [O, I, taps]; [taps, splits, O, I], NULL: there is one part */
-    unsigned *ticket;
-    bool dy_aligned, x_aligned;
+    vn_each<const float *> dy, x;
+    vn_each<float *> dw, part; /* [O, I, taps]; [taps, splits, O, I], NULL: there is one part */
+    vn_each<unsigned *> ticket;
+    int dy_aligned, x_aligned;
 };
 
 struct shifted {

@@ -28,6 +28,28 @@ typedef struct vn_cuda_stream {
     struct CUevent_st *mark[VN_MARKS]; /* made when first used */
 } vn_cuda_stream;
 
+/* ---- launches (launch.c) ---- */
+
+/* Arguments of a kernel, and bytes of all of them, at most. */
+enum { VN_ARGS_MOST = 16, VN_ARGS_BYTES = 1024 };
+/* In place of a distance not yet known, behind what is a member's own (vn_each of common.cuh): no
+ * number that a kernel is given. */
+#define VN_EACH ((int64_t)0x7ff4a3c5e7196b2d)
+
+/* A launch with its arguments, each on a word of its own. */
+typedef struct vn_launch {
+    const char *name;
+    const void *kernel;
+    void (*start)(const struct vn_launch *launch, struct CUstream_st *stream);
+    unsigned grid[3], block[3];
+    size_t shared;
+    bool together; /* blocks wait for one another */
+    uint16_t n_args, bytes, at[VN_ARGS_MOST];
+    uint64_t args[VN_ARGS_BYTES / sizeof(uint64_t)];
+} vn_launch;
+
+void vn_launch_on(vn_cuda_stream *s, vn_launch *launch);
+
 /* Counters in front of the scratch of every call that has some, for blocks that tell one another
  * when they are done (common.cuh): 0 before a launch, and 0 again after it. */
 enum { VN_TICKETS = 16384 };

@@ -29,21 +29,22 @@ struct apply_affine {
 struct apply_dropout {
     double p;
     float factor;
-    uint64_t seed, stream;
-    const int64_t *step;
+    uint32_t stream; /* folded */
+    vn_each<uint64_t> seed;
+    vn_each<const int64_t *> step;
     __device__ float operator()(int64_t i, float x) const
     {
-        uint64_t block = (uint64_t)i / 4;
+        uint64_t block = (uint64_t)i / 4, key = seed;
         vn_philox counter = { { (uint32_t)block, (uint32_t)(block >> 32),
-                                (uint32_t)(stream ^ stream >> 32), (uint32_t)*step } };
-        vn_philox bits = vn_philox4x32(counter, (uint32_t)seed, (uint32_t)(seed >> 32));
+                                stream, (uint32_t)*step } };
+        vn_philox bits = vn_philox4x32(counter, (uint32_t)key, (uint32_t)(key >> 32));
         return (double)vn_uniform24(bits.v[i % 4]) >= p ? x * factor : 0;
     }
 };
 
 template <class F>
 __global__ void __launch_bounds__(THREADS)
-    vn_map_kernel(F f, const float *x, float *y, int64_t n, bool aligned)
+    vn_map_kernel(F f, vn_each<const float *> x, vn_each<float *> y, int64_t n, bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
     if (aligned && i + EACH <= n) {
@@ -78,15 +79,16 @@ static void affine(const vn_call *c, vn_stream *s)
 static void dropout(const vn_call *c, vn_stream *s)
 {
     const vn_attr_dropout *a = (const vn_attr_dropout *)c->attr;
+    uint64_t stream = (uint64_t)a->stream;
     map(c, s,
-        apply_dropout{ a->p, (float)(1 / (1 - a->p)), c->run->seed, (uint64_t)a->stream,
-                       c->run->step });
+        apply_dropout{ a->p, (float)(1 / (1 - a->p)), (uint32_t)(stream ^ stream >> 32),
+                       c->run->seed, c->run->step });
 }
 
 /* ---- dx = dy f'(x), from x, y or both ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_unary_grad_kernel(int64_t fn, const float *dy, const float *x, const float *y, float *dx,
+    vn_unary_grad_kernel(int64_t fn, vn_each<const float *> dy, vn_each<const float *> x, vn_each<const float *> y, vn_each<float *> dx,
                          int64_t n, bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
@@ -118,7 +120,7 @@ static void unary_grad(const vn_call *c, vn_stream *s)
 /* ---- y = f(a, b) of one shape ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_binary_flat_kernel(int64_t fn, const float *a, const float *b, float *y, int64_t n,
+    vn_binary_flat_kernel(int64_t fn, vn_each<const float *> a, vn_each<const float *> b, vn_each<float *> y, int64_t n,
                           bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
@@ -186,7 +188,7 @@ template <class I> __device__ __forceinline__ void walk_to(const walk<I> &w, I i
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_binary_kernel(int64_t fn, walk<I> w, const float *a, const float *b, float *y, int64_t n)
+    vn_binary_kernel(int64_t fn, walk<I> w, vn_each<const float *> a, vn_each<const float *> b, vn_each<float *> y, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     I at[2];
@@ -197,7 +199,7 @@ __global__ void __launch_bounds__(THREADS)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_broadcast_kernel(walk<I> w, const float *x, float *y, int64_t n)
+    vn_broadcast_kernel(walk<I> w, vn_each<const float *> x, vn_each<float *> y, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     I at[2];

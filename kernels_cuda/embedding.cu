@@ -19,7 +19,7 @@ __device__ __forceinline__ int64_t row_of(float code, int64_t rows)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_embedding_kernel(const float *x, const float *table, float *y, int64_t rows, int64_t width,
+    vn_embedding_kernel(vn_each<const float *> x, vn_each<const float *> table, vn_each<float *> y, int64_t rows, int64_t width,
                         int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
@@ -45,9 +45,9 @@ static void embedding(const vn_call *c, vn_stream *s)
 /* ---- the gradient ---- */
 
 struct scatter {
-    const float *dy, *x;
+    vn_each<const float *> dy, x;
     int64_t codes, rows, width, part, n_parts;
-    int lanes; /* that share a gradient: a power of two, the width or 32; 32 / lanes go abreast */
+    int64_t lanes; /* that share a gradient: a power of two, the width or 32; 32 / lanes go abreast */
 };
 
 /* Bits i of a word with i % abreast == slot. */
@@ -78,17 +78,18 @@ __device__ __forceinline__ double sum_row(const scatter &k, int64_t v, int64_t f
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_embedding_grad_kernel(scatter k, float *table, double *part, unsigned *ticket)
+    vn_embedding_grad_kernel(scatter k, vn_each<float *> table, vn_each<double *> part, vn_each<unsigned *> ticket)
 {
     int lane = threadIdx.x % 32;
-    int64_t v = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
-    int64_t e = (int64_t)blockIdx.z * 32 + lane % k.lanes;
+    unsigned across = (unsigned)((k.rows + WARPS - 1) / WARPS);
+    int64_t v = (int64_t)(blockIdx.x % across) * WARPS + threadIdx.x / 32;
+    int64_t e = (int64_t)(blockIdx.x / across) * 32 + lane % k.lanes;
     int64_t i = v * k.width + e, n = k.rows * k.width;
     bool mine = v < k.rows && lane < k.lanes && e < k.width;
     double sum = v < k.rows ? sum_row(k, v, (int64_t)blockIdx.y * k.part, e) : 0;
     if (part) {
         if (mine) part[(int64_t)blockIdx.y * n + i] = sum;
-        if (!vn_last_block(ticket + blockIdx.z * gridDim.x + blockIdx.x, gridDim.y)) return;
+        if (!vn_last_block(ticket + blockIdx.x, gridDim.y)) return;
         sum = 0;
         for (int64_t p = 0; mine && p < k.n_parts; p++) sum += part[p * n + i];
     }
@@ -131,7 +132,7 @@ static void embedding_grad(const vn_call *c, vn_stream *s)
     scatter k = scatter_of(c);
     float *table = (float *)c->out[0].data;
     double *part = k.n_parts > 1 ? (double *)c->scratch : NULL;
-    dim3 grid(vn_blocks(k.rows, WARPS).x, (unsigned)k.n_parts, vn_blocks(k.width, 32).x);
+    dim3 grid((unsigned)tiles_of(k), (unsigned)k.n_parts);
     if (!table) return;
     VN_LAUNCH(vn_embedding_grad_kernel, grid, dim3(THREADS), 0, s, k, table, part,
               vn_tickets(c));

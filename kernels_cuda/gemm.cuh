@@ -21,9 +21,9 @@ enum { VN_GEMM_SHARED = 2 * 2 * VN_SLAB * (VN_TILE + 4) };
  * one stride of each is 1. y is dense, [groups, m, n]. */
 typedef struct vn_cuda_gemm {
     int64_t groups, m, n, k;
-    const float *a, *b, *bias; /* bias [n] or NULL */
+    vn_each<const float *> a, b, bias; /* bias [n] or NULL */
     int64_t a_row, a_k, a_group, b_col, b_k, b_group;
-    float *y;
+    vn_each<float *> y;
     int64_t act; /* line of unary.def */
 } vn_cuda_gemm;
 
@@ -38,7 +38,7 @@ enum { VN_SMS = 132, VN_DEPTH_MIN = 64 }; /* of an H200; the least depth a block
 typedef struct vn_cut {
     int64_t rows, columns; /* tiles each way */
     int64_t slabs, splits, per_split;
-    int squares; /* R */
+    int64_t squares; /* R */
 } vn_cut;
 
 static inline int64_t vn_div_up(int64_t a, int64_t b)

@@ -35,7 +35,7 @@ template <class I> struct runs {
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_runs_kernel(runs<I> w, const float *x, float *y, int64_t n, bool aligned)
+    vn_runs_kernel(runs<I> w, vn_each<const float *> x, vn_each<float *> y, int64_t n, bool aligned)
 {
     int each = aligned ? EACH : 1;
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * each;
@@ -92,13 +92,13 @@ static void pad(const vn_call *c, vn_stream *s)
 
 /* Input p gives elements [start[p], start[p + 1]) of each row of the result; absent ones none. */
 template <class I> struct parts {
-    const float *x[VN_MAX_IN];
-    I start[VN_MAX_IN + 1];
+    vn_each<const float *> x[VN_MAX_IN];
+    I start[VN_MAX_IN + 2]; /* the last for the sake of whole words */
 };
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_concat_kernel(parts<I> p, float *y, int64_t n, bool aligned)
+    vn_concat_kernel(parts<I> p, vn_each<float *> y, int64_t n, bool aligned)
 {
     int each = aligned ? EACH : 1;
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * each;
@@ -152,7 +152,7 @@ template <class I> struct flipped {
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_flip_kernel(flipped<I> f, const float *x, float *y, int64_t n, bool aligned)
+    vn_flip_kernel(flipped<I> f, vn_each<const float *> x, vn_each<float *> y, int64_t n, bool aligned)
 {
     int each = aligned ? EACH : 1;
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * each;
@@ -210,19 +210,22 @@ static const char *unfit_transpose(const vn_call *c)
     int64_t gmn[3];
     if (why) return why;
     if (!as_transpose(c, gmn)) return "not a transpose of its last axes";
-    if (gmn[0] > MAX_GRID_Y || gmn[1] > (int64_t)MAX_GRID_Y * TILE) return "too many tiles";
+    if (gmn[1] > (int64_t)MAX_GRID_Y * TILE || (gmn[2] + TILE - 1) / TILE * gmn[0] > INT32_MAX)
+        return "too many tiles";
     /* A tile nearly empty costs more than reading across lines that the cache keeps. */
     return gmn[1] < 8 || gmn[2] < 8 ? "a side is shorter than 8" : NULL;
 }
 
 /* 33 columns: the 32 threads that read a column of the tile then meet 32 different banks. */
 __global__ void __launch_bounds__(TILE *TILE_ROWS)
-    vn_transpose_kernel(const float *x, float *y, int64_t m, int64_t n)
+    vn_transpose_kernel(vn_each<const float *> from, vn_each<float *> to, int64_t m, int64_t n)
 {
     VN_SHARED_VAR(float, tile, [TILE][TILE + 1]);
-    int64_t col = (int64_t)blockIdx.x * TILE, row = (int64_t)blockIdx.y * TILE;
-    x += (int64_t)blockIdx.z * m * n;
-    y += (int64_t)blockIdx.z * m * n;
+    unsigned across = (unsigned)((n + TILE - 1) / TILE);
+    int64_t col = (int64_t)(blockIdx.x % across) * TILE, row = (int64_t)blockIdx.y * TILE;
+    int64_t group = blockIdx.x / across;
+    const float *x = from + group * m * n;
+    float *y = to + group * m * n;
     for (int k = threadIdx.y; k < TILE; k += TILE_ROWS)
         if (row + k < m && col + threadIdx.x < n)
             tile[k][threadIdx.x] = x[(row + k) * n + col + threadIdx.x];
@@ -236,8 +239,8 @@ static void transpose(const vn_call *c, vn_stream *s)
 {
     int64_t gmn[3];
     if (!c->out[0].data || !as_transpose(c, gmn)) return;
-    dim3 grid((unsigned)((gmn[2] + TILE - 1) / TILE), (unsigned)((gmn[1] + TILE - 1) / TILE),
-              (unsigned)gmn[0]);
+    dim3 grid((unsigned)((gmn[2] + TILE - 1) / TILE * gmn[0]),
+              (unsigned)((gmn[1] + TILE - 1) / TILE));
     VN_LAUNCH(vn_transpose_kernel, grid, dim3(TILE, TILE_ROWS), 0, s, (const float *)c->in[0].data,
               (float *)c->out[0].data, gmn[1], gmn[2]);
 }
@@ -250,7 +253,7 @@ template <class I> struct strides {
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_permute_kernel(strides<I> w, const float *x, float *y, int64_t n)
+    vn_permute_kernel(strides<I> w, vn_each<const float *> x, vn_each<float *> y, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;

@@ -36,7 +36,7 @@ __device__ __forceinline__ void add_parts(const vn_cuda_gemm &g, int64_t splits,
  * and group. */
 template <bool A_ALONG_K, bool B_ALONG_K, int R>
 __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
-    vn_gemm_kernel(vn_cuda_gemm g, vn_cut c, float *part, unsigned *ticket, bool a_aligned,
+    vn_gemm_kernel(vn_cuda_gemm g, vn_cut c, vn_each<float *> part, vn_each<unsigned *> ticket, bool a_aligned,
                    bool b_aligned)
 {
     VN_SHARED_VAR(float, shared, [VN_GEMM_SHARED]);
@@ -118,7 +118,7 @@ void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, unsigned *tickets
 enum { AFTER_THREADS = 256 };
 
 __global__ void __launch_bounds__(AFTER_THREADS)
-    vn_bias_act_kernel(float *y, const float *bias, int64_t width, int64_t n, int64_t act)
+    vn_bias_act_kernel(vn_each<float *> y, vn_each<const float *> bias, int64_t width, int64_t n, int64_t act)
 {
     int64_t i = (int64_t)blockIdx.x * AFTER_THREADS + threadIdx.x;
     if (i >= n) return;

@@ -27,7 +27,7 @@ static const char *unfit_loss(const vn_call *c)
 /* ---- steps of [B, H, P], their mask and weight ---- */
 
 struct steps {
-    const float *x, *y, *mask, *weight;
+    vn_each<const float *> x, y, mask, weight;
     uint32_t n, horizon;
 };
 
@@ -69,7 +69,7 @@ __device__ __forceinline__ void put(sums own, sums *part, float *num, float *den
 /* Without parts there is one block, whose sums are the result. */
 template <class F>
 __global__ void __launch_bounds__(THREADS)
-    vn_loss_sums_kernel(F value, steps s, sums *part, unsigned *ticket, float *num, float *den)
+    vn_loss_sums_kernel(F value, steps s, vn_each<sums *> part, vn_each<unsigned *> ticket, vn_each<float *> num, vn_each<float *> den)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     sums own = { 0, 0 };
@@ -108,9 +108,9 @@ template <class F> static void launch_sums(const vn_call *c, vn_stream *s, F val
 /* ---- losses of one number a step ---- */
 
 struct point_loss {
-    int64_t kind;
+    int kind;
     float delta;
-    const float *scale; /* of the window, which the loss is divided by; NULL: none */
+    vn_each<const float *> scale; /* of the window, which the loss is divided by; NULL: none */
 
     __device__ float over_scale(const steps &s, uint32_t i, float l) const
     {
@@ -125,11 +125,11 @@ struct point_loss {
 static point_loss point_loss_of(const vn_call *c)
 {
     const vn_attr_loss *a = (const vn_attr_loss *)c->attr;
-    return point_loss{ a->kind, (float)a->delta, (const float *)c->in[4].data };
+    return point_loss{ (int)a->kind, (float)a->delta, (const float *)c->in[4].data };
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_loss_grad_kernel(point_loss l, steps s, const float *dsum, float *d)
+    vn_loss_grad_kernel(point_loss l, steps s, vn_each<const float *> dsum, vn_each<float *> d)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= s.n) return;
@@ -155,9 +155,9 @@ static void loss_grad(const vn_call *c, vn_stream *s)
 /* ---- quantile losses of Q numbers a step ---- */
 
 struct quantile_loss {
-    const float *q;
+    vn_each<const float *> q;
     uint32_t Q;
-    bool by_step; /* a level a step, else a level a number */
+    uint32_t by_step; /* a level a step, else a level a number */
 
     __device__ float level(uint32_t i, uint32_t j) const { return q[by_step ? i : j]; }
     __device__ float operator()(const steps &s, uint32_t i) const
@@ -179,7 +179,7 @@ static quantile_loss quantile_loss_of(const vn_call *c)
 
 /* A thread a number. At e = 0 the slope is between those of the sides: 0.5 - p. */
 __global__ void __launch_bounds__(THREADS)
-    vn_qloss_grad_kernel(quantile_loss l, steps s, const float *dsum, float *d, uint32_t n)
+    vn_qloss_grad_kernel(quantile_loss l, steps s, vn_each<const float *> dsum, vn_each<float *> d, uint32_t n)
 {
     uint32_t k = blockIdx.x * THREADS + threadIdx.x;
     if (k >= n) return;
@@ -212,7 +212,7 @@ static void qloss_grad(const vn_call *c, vn_stream *s)
 enum { MAX_PARAMS = 3 }; /* of one distribution */
 
 struct window {
-    const float *loc, *scale; /* NULL: 0 and 1 */
+    vn_each<const float *> loc, scale; /* NULL: 0 and 1 */
 };
 
 static window window_of(const vn_call *c, int first)
@@ -233,7 +233,7 @@ __device__ __forceinline__ float scale_at(const window &w, uint32_t at)
 struct likelihood {
     vn_attr_dist a;
     window w;
-    uint32_t P;
+    int64_t P;
 
     __device__ float operator()(const steps &s, uint32_t i) const
     {
@@ -262,7 +262,7 @@ static likelihood likelihood_of(const vn_call *c)
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_nll_grad_kernel(likelihood l, steps s, const float *dsum, float *d)
+    vn_nll_grad_kernel(likelihood l, steps s, vn_each<const float *> dsum, vn_each<float *> d)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= s.n) return;
@@ -277,13 +277,14 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_nll_mixture_grad_kernel(mixture_likelihood l, steps s, const float *dsum, float *d)
+    vn_nll_mixture_grad_kernel(mixture_likelihood l, steps s, vn_each<const float *> dsum, vn_each<float *> d)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= s.n) return;
-    float w = share(s, i), *own = d + (size_t)i * l.one.P;
+    const float *by = vn_held((const float *)dsum);
+    float w = share(s, i), *own = vn_held((float *)d) + (size_t)i * l.one.P;
     if (w != 0) l.with_grad(s, i, own);
-    for (uint32_t j = 0; j < l.one.P; j++) own[j] = w == 0 ? 0 : own[j] * w * *dsum;
+    for (uint32_t j = 0; j < l.one.P; j++) own[j] = w == 0 ? 0 : own[j] * w * *by;
 }
 
 static void nll(const vn_call *c, vn_stream *s)
@@ -312,7 +313,7 @@ static void nll_grad(const vn_call *c, vn_stream *s)
 /* ---- parameters of a distribution ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_dist_kernel(vn_attr_dist a, window w, const float *x, float *out, uint32_t n,
+    vn_dist_kernel(vn_attr_dist a, window w, vn_each<const float *> x, vn_each<float *> out, uint32_t n,
                    uint32_t horizon, uint32_t P)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
@@ -335,15 +336,17 @@ static void dist(const vn_call *c, vn_stream *s)
 /* ---- levels ---- */
 
 struct draw {
-    uint64_t seed, stream;
-    const int64_t *step;
+    vn_each<uint64_t> seed;
+    uint64_t stream;
+    vn_each<const int64_t *> step;
 };
 
 /* Step i takes word i % 4 of the Philox block i / 4, as on the CPU: 23 bits and a half. */
 __device__ __forceinline__ float level_of(const draw &r, uint32_t i)
 {
     vn_philox counter = { { i / 4, 0, (uint32_t)(r.stream ^ r.stream >> 32), (uint32_t)*r.step } };
-    vn_philox bits = vn_philox4x32(counter, (uint32_t)r.seed, (uint32_t)(r.seed >> 32));
+    uint64_t key = r.seed;
+    vn_philox bits = vn_philox4x32(counter, (uint32_t)key, (uint32_t)(key >> 32));
     uint32_t word = i % 4 == 0   ? bits.v[0]
                     : i % 4 == 1 ? bits.v[1]
                     : i % 4 == 2 ? bits.v[2]
@@ -353,7 +356,7 @@ __device__ __forceinline__ float level_of(const draw &r, uint32_t i)
 
 /* A thread a cosine, which draws its level again: cheaper than to read it from another kernel. */
 __global__ void __launch_bounds__(THREADS)
-    vn_tau_kernel(draw r, float *q, float *phi, uint32_t n, uint32_t size)
+    vn_tau_kernel(draw r, vn_each<float *> q, vn_each<float *> phi, uint32_t n, uint32_t size)
 {
     uint32_t at = blockIdx.x * THREADS + threadIdx.x;
     if (at >= n) return;

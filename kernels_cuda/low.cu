@@ -14,14 +14,15 @@ extern "C" {
 
 enum { SIDE = 16 };
 
-/* A factor: element (i, k) of a, (j, k) of b at p[i * line + k * depth] of its group. */
+/* A factor: element (i, k) of a, (j, k) of b at from[i * line + k * depth] of its group. */
 struct factor {
-    const void *p;
+    vn_each<const void *> from;
     vn_dtype type;
+    int rounds; /* f32 to tf32 */
     int64_t line, depth, group;
-    bool rounds; /* f32 to tf32 */
     __device__ float at(int64_t group_, int64_t i, int64_t k) const
     {
+        const void *p = from;
         int64_t at = group_ * group + i * line + k * depth;
         if (type == VN_F32) {
             float x = ((const float *)p)[at];
@@ -34,18 +35,19 @@ struct factor {
 /* What a convolution reads as the factor x: row (b, t), depth (tap, input). Turned round for the
  * gradient of its weights: column (input, tap), depth (b, t). */
 struct taps {
-    const void *p;
+    vn_each<const void *> from;
     vn_dtype type;
+    int turned;
     int64_t len, width, kernel, dilation, pad, wrap;
-    bool turned;
     __device__ float at(int64_t, int64_t line, int64_t depth) const
     {
+        const void *p = from;
         int64_t row = turned ? depth : line, n = turned ? line : depth, t = row % len;
         int64_t j = turned ? n % kernel : n / width, i = turned ? n / kernel : n % width;
-        int64_t from = t + j * dilation - pad;
-        if (wrap) from = (from % len + len) % len;
-        if (from < 0 || from >= len) return 0;
-        int64_t where = (row - t + from) * width + i;
+        int64_t at = t + j * dilation - pad;
+        if (wrap) at = (at % len + len) % len;
+        if (at < 0 || at >= len) return 0;
+        int64_t where = (row - t + at) * width + i;
         if (type == VN_F32) return ((const float *)p)[where];
         return vn_low_value(type, ((const uint16_t *)p)[where]);
     }
@@ -53,12 +55,13 @@ struct taps {
 
 /* Its weights: column (output), depth (tap, input). */
 struct tap_weights {
-    const void *p;
+    vn_each<const void *> from;
     vn_dtype type;
+    int transposed;
     int64_t n_in, n_out, kernel;
-    bool transposed;
     __device__ float at(int64_t, int64_t o, int64_t depth) const
     {
+        const void *p = from;
         int64_t j = depth / n_in, i = depth % n_in, where = (o * n_in + i) * kernel + j;
         if (transposed) where = (i * n_out + o) * kernel + kernel - 1 - j;
         if (type == VN_F32) return ((const float *)p)[where];
@@ -70,8 +73,8 @@ template <class A, class B> struct product {
     A a;
     B b;
     int64_t groups, m, n, k, act;
-    const float *bias;
-    float *y;
+    vn_each<const float *> bias;
+    vn_each<float *> y;
 };
 
 template <class A, class B>
@@ -109,8 +112,8 @@ static product<factor, factor> layer(const vn_call *c)
     const vn_tensor *x = &c->in[0], *w = &c->in[1];
     int64_t n = w->dim[0], k = w->dim[1];
     bool rounds = vn_rounds(c);
-    return product<factor, factor>{ { x->data, x->dtype, k, 1, 0, rounds },
-                    { w->data, w->dtype, k, 1, 0, rounds },
+    return product<factor, factor>{ { x->data, x->dtype, rounds, k, 1, 0 },
+                    { w->data, w->dtype, rounds, k, 1, 0 },
                     1,
                     vn_count(x) / k,
                     n,
@@ -128,8 +131,8 @@ static product<factor, factor> matrices(const vn_call *c)
     int64_t k = a->dim[a->rank - (attr->ta ? 2 : 1)];
     bool rounds = vn_rounds(c);
     return product<factor, factor>{
-        { a->data, a->dtype, attr->ta ? 1 : k, attr->ta ? m : 1, a->rank == 3 ? m * k : 0, rounds },
-        { b->data, b->dtype, attr->tb ? k : 1, attr->tb ? 1 : n, b->rank == 3 ? k * n : 0, rounds },
+        { a->data, a->dtype, rounds, attr->ta ? 1 : k, attr->ta ? m : 1, a->rank == 3 ? m * k : 0 },
+        { b->data, b->dtype, rounds, attr->tb ? k : 1, attr->tb ? 1 : n, b->rank == 3 ? k * n : 0 },
         y->rank == 3 ? y->dim[0] : 1,
         m,
         n,
@@ -155,8 +158,8 @@ static void conv1d(const vn_call *c, vn_stream *s)
     const vn_attr_conv *attr = (const vn_attr_conv *)c->attr;
     const vn_tensor *x = &c->in[0], *w = &c->in[1];
     int64_t n_in = x->dim[2], n_out = c->out[0].dim[2], k = w->dim[2];
-    taps a = { x->data, x->dtype, x->dim[1], n_in, k, attr->dilation, attr->pad, attr->wrap, false };
-    tap_weights b = { w->data, w->dtype, n_in, n_out, k, attr->transposed != 0 };
+    taps a = { x->data, x->dtype, false, x->dim[1], n_in, k, attr->dilation, attr->pad, attr->wrap };
+    tap_weights b = { w->data, w->dtype, attr->transposed != 0, n_in, n_out, k };
     product<taps, tap_weights> g = { a, b, 1, x->dim[0] * x->dim[1], n_out, n_in * k, attr->act,
                                      (const float *)c->in[2].data, (float *)c->out[0].data };
     launch(g, s);
@@ -167,8 +170,8 @@ static void conv1d_grad(const vn_call *c, vn_stream *s)
     const vn_attr_conv_grad *attr = (const vn_attr_conv_grad *)c->attr;
     const vn_tensor *dy = &c->in[0], *x = &c->in[1];
     int64_t k = attr->kernel, n_in = x->dim[2], n_out = dy->dim[2];
-    factor a = { dy->data, dy->dtype, 1, n_out, 0, false };
-    taps b = { x->data, x->dtype, x->dim[1], n_in, k, attr->dilation, attr->pad, attr->wrap, true };
+    factor a = { dy->data, dy->dtype, false, 1, n_out, 0 };
+    taps b = { x->data, x->dtype, true, x->dim[1], n_in, k, attr->dilation, attr->pad, attr->wrap };
     product<factor, taps> g = { a, b, 1, n_out, n_in * k, x->dim[0] * x->dim[1], VN_UNARY_NONE,
                                 NULL, (float *)c->out[0].data };
     launch(g, s);

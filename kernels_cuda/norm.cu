@@ -53,14 +53,14 @@ template <bool WARP> struct row_threads {
 /* A NaN is not the largest, but it makes the sum NaN, and with it the row. */
 template <bool WARP>
 __global__ void __launch_bounds__(THREADS)
-    vn_softmax_kernel(const float *x, float *y, int64_t rows, int64_t n)
+    vn_softmax_kernel(vn_each<const float *> in, vn_each<float *> out, int64_t rows, int64_t n)
 {
     typedef row_threads<WARP> T;
     int64_t row = T::row();
     float top = -INFINITY, sum = 0;
     if (row >= rows) return;
-    x += row * n;
-    y += row * n;
+    const float *x = in + row * n;
+    float *y = out + row * n;
     for (int64_t i = T::first(); i < n; i += T::STEP) top = fmaxf(top, x[i]);
     top = T::top(top);
     for (int64_t i = T::first(); i < n; i += T::STEP) sum += expf(x[i] - top);
@@ -78,15 +78,14 @@ static void softmax(const vn_call *c, vn_stream *s)
 
 template <bool WARP>
 __global__ void __launch_bounds__(THREADS)
-    vn_softmax_grad_kernel(const float *dy, const float *y, float *dx, int64_t rows, int64_t n)
+    vn_softmax_grad_kernel(vn_each<const float *> in, vn_each<const float *> of, vn_each<float *> out, int64_t rows, int64_t n)
 {
     typedef row_threads<WARP> T;
     int64_t row = T::row();
     float dot = 0;
     if (row >= rows) return;
-    dy += row * n;
-    y += row * n;
-    dx += row * n;
+    const float *dy = in + row * n, *y = of + row * n;
+    float *dx = out + row * n;
     for (int64_t i = T::first(); i < n; i += T::STEP) dot = fmaf(dy[i], y[i], dot);
     dot = T::sum(dot);
     for (int64_t i = T::first(); i < n; i += T::STEP) dx[i] = y[i] * (dy[i] - dot);
@@ -103,19 +102,19 @@ static void softmax_grad(const vn_call *c, vn_stream *s)
 /* ---- layer normalisation ---- */
 
 struct norm_out {
-    float *y, *mean, *rstd; /* each may be NULL */
+    vn_each<float *> y, mean, rstd; /* each may be NULL */
 };
 
 template <bool WARP>
 __global__ void __launch_bounds__(THREADS)
-    vn_layernorm_kernel(const float *x, const float *gamma, const float *beta, norm_out out,
+    vn_layernorm_kernel(vn_each<const float *> in, vn_each<const float *> gamma, vn_each<const float *> beta, norm_out out,
                         float eps, int64_t rows, int64_t n)
 {
     typedef row_threads<WARP> T;
     int64_t row = T::row();
     float sum = 0, square = 0;
     if (row >= rows) return;
-    x += row * n;
+    const float *x = in + row * n;
     for (int64_t i = T::first(); i < n; i += T::STEP) sum += x[i];
     float mean = T::sum(sum) / (float)n;
     for (int64_t i = T::first(); i < n; i += T::STEP) {
@@ -144,13 +143,13 @@ static void layernorm(const vn_call *c, vn_stream *s)
 /* ---- its gradient ---- */
 
 struct norm_in {
-    const float *dy, *x, *gamma, *mean, *rstd;
+    vn_each<const float *> dy, x, gamma, mean, rstd;
 };
 
 /* With z the normalised row and e = dy gamma: dx = rstd (e - mean(e) - z mean(e z)). */
 template <bool WARP>
 __global__ void __launch_bounds__(THREADS)
-    vn_layernorm_dx_kernel(norm_in in, float *dx, int64_t rows, int64_t n)
+    vn_layernorm_dx_kernel(norm_in in, vn_each<float *> dx, int64_t rows, int64_t n)
 {
     typedef row_threads<WARP> T;
     int64_t row = T::row();
@@ -170,9 +169,9 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 struct norm_sums {
-    float *part; /* [parts][2][n]: sums of dy z over the rows of a part, of dy */
-    unsigned *ticket;
-    float *dgamma, *dbeta; /* each may be NULL */
+    vn_each<float *> part; /* [parts][2][n]: sums of dy z over the rows of a part, of dy */
+    vn_each<unsigned *> ticket;
+    vn_each<float *> dgamma, dbeta; /* each may be NULL */
 };
 
 /* Eight rows at a time. */

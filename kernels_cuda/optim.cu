@@ -18,8 +18,8 @@ enum { THREADS = 256, EACH = 4, CHUNK = 4096 };
 /* part[block] = sum of squares of CHUNK elements, in double: squares of f32 are exact there. The
  * root of all parts by the last block. */
 __global__ void __launch_bounds__(THREADS)
-    vn_norm_kernel(const float *g, double *part, unsigned *ticket, int64_t n, bool aligned,
-                   float *norm)
+    vn_norm_kernel(vn_each<const float *> g, vn_each<double *> part, vn_each<unsigned *> ticket, int64_t n, bool aligned,
+                   vn_each<float *> norm)
 {
     int64_t first = (int64_t)blockIdx.x * CHUNK;
     double sum = 0;
@@ -108,9 +108,9 @@ __device__ __forceinline__ void adam_one(const vn_attr_adam &a, const adam_facts
 }
 
 struct adam_blocks {
-    const float *g, *norm, *scale, *lr; /* scale: NULL for 1 */
-    const int64_t *step, *bad, *counts;
-    float *p, *m, *v;
+    vn_each<const float *> g, norm, scale, lr; /* scale: NULL for 1 */
+    vn_each<const int64_t *> step, bad, counts;
+    vn_each<float *> p, m, v;
 };
 
 __global__ void __launch_bounds__(THREADS)
@@ -156,12 +156,12 @@ static void adam(const vn_call *c, vn_stream *s)
 /* ---- the mean of the parameters ---- */
 
 struct average_steps {
-    const int64_t *step, *counts;
-    const float *norm;
+    vn_each<const int64_t *> step, counts;
+    vn_each<const float *> norm;
 };
 
 __global__ void __launch_bounds__(THREADS)
-    vn_average_kernel(double decay, average_steps at, const float *p, float *mean, int64_t n,
+    vn_average_kernel(double decay, average_steps at, vn_each<const float *> p, vn_each<float *> mean, int64_t n,
                       bool aligned)
 {
     VN_SHARED_VAR(float, shared, [1]);
@@ -197,8 +197,8 @@ static void average(const vn_call *c, vn_stream *s)
 
 /* ---- the first bad step ---- */
 
-__global__ void vn_guard_kernel(const float *loss, const float *norm, const float *scale,
-                                int64_t *bad, const int64_t *step)
+__global__ void vn_guard_kernel(vn_each<const float *> loss, vn_each<const float *> norm, vn_each<const float *> scale,
+                                vn_each<int64_t *> bad, vn_each<const int64_t *> step)
 {
     bool falls = scale && *scale > VN_SCALE_LEAST;
     if (*bad < 0 && !(isfinite(*loss) && (falls || isfinite(*norm)))) *bad = *step;
@@ -214,8 +214,8 @@ static void guard(const vn_call *c, vn_stream *s)
 
 /* ---- the factor of an fp16 loss ---- */
 
-__global__ void vn_rescale_kernel(const float *norm, const int64_t *bad, int64_t growth,
-                                  float *scale, int64_t *counts)
+__global__ void vn_rescale_kernel(vn_each<const float *> norm, vn_each<const int64_t *> bad, int64_t growth,
+                                  vn_each<float *> scale, vn_each<int64_t *> counts)
 {
     if (*bad >= 0) return;
     bool fine = isfinite(*norm);

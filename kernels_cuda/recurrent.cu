@@ -152,7 +152,7 @@ static vn_cuda_gemm step_of(const vn_layer &l, bool back, const float *from, int
 /* Step t of a unit of a window each; z [B, rows] or NULL. */
 template <class CELL>
 __global__ void __launch_bounds__(THREADS)
-    vn_recurrent_step_kernel(CELL cell, const float *z, int64_t t)
+    vn_recurrent_step_kernel(CELL cell, vn_each<const float *> z, int64_t t)
 {
     int64_t at = (int64_t)blockIdx.x * THREADS + threadIdx.x, n = cell.batch * cell.units;
     if (at >= n) return;
@@ -201,7 +201,7 @@ template <class CELL> static void layer(const vn_call *c, vn_stream *s)
 /* Step t of a unit of a window each, or what remains when t is -1; z [B, units] or NULL. */
 template <class CELL>
 __global__ void __launch_bounds__(THREADS)
-    vn_recurrent_back_kernel(CELL cell, const float *z, int64_t t)
+    vn_recurrent_back_kernel(CELL cell, vn_each<const float *> z, int64_t t)
 {
     int64_t at = (int64_t)blockIdx.x * THREADS + threadIdx.x, n = cell.batch * cell.units;
     if (at >= n) return;

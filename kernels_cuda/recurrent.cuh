@@ -13,7 +13,7 @@
 /* What the four cells share. `rows` are those of W_hh. */
 struct vn_layer {
     int64_t batch, steps, units, rows;
-    const float *w;
+    vn_each<const float *> w;
 };
 
 __device__ __forceinline__ float vn_sigmoid(float x)
@@ -35,11 +35,11 @@ template <class I> __device__ __forceinline__ void vn_put(float *p, I i, float v
 
 struct vn_lstm_cell : vn_layer {
     static constexpr int GATES = 4;
-    const float *x;    /* [B, T, 4 H]: the inputs' product and b_ih; may be `gates` */
-    const float *bias; /* b_hh */
-    const float *h0, *c0;
-    float *h, *cells; /* never NULL */
-    float *last_h, *last_c, *gates;
+    vn_each<const float *> x;    /* [B, T, 4 H]: the inputs' product and b_ih; may be `gates` */
+    vn_each<const float *> bias; /* b_hh */
+    vn_each<const float *> h0, c0;
+    vn_each<float *> h, cells; /* never NULL */
+    vn_each<float *> last_h, last_c, gates;
 
     struct ready {
         float x[4], c;
@@ -83,11 +83,11 @@ struct vn_lstm_cell : vn_layer {
 
 struct vn_gru_cell : vn_layer {
     static constexpr int GATES = 3;
-    const float *x; /* [B, T, 3 H] */
-    const float *bias;
-    const float *h0;
-    float *h; /* never NULL */
-    float *last_h, *gates;
+    vn_each<const float *> x; /* [B, T, 3 H] */
+    vn_each<const float *> bias;
+    vn_each<const float *> h0;
+    vn_each<float *> h; /* never NULL */
+    vn_each<float *> last_h, gates;
 
     struct ready {
         float x[3], h;
@@ -131,10 +131,10 @@ struct vn_gru_cell : vn_layer {
  * those of its own step go to `d` and to memory. `begin` comes when all steps are done. */
 struct vn_lstm_back : vn_layer {
     static constexpr int GATES = 4;
-    const float *gates, *cells, *c0, *dh, *dlast_h, *dlast_c;
-    float *dz; /* [B, T, 4 H], never NULL; that is what W_hh is multiplied with */
-    float *dh0;
-    float *carry; /* [B, H], never NULL: dc of the step before, at last dc0 */
+    vn_each<const float *> gates, cells, c0, dh, dlast_h, dlast_c;
+    vn_each<float *> dz; /* [B, T, 4 H], never NULL; that is what W_hh is multiplied with */
+    vn_each<float *> dh0;
+    vn_each<float *> carry; /* [B, H], never NULL: dc of the step before, at last dc0 */
 
     struct ready {
         float i, f, g, o, c, before, dh, dc;
@@ -181,11 +181,11 @@ struct vn_lstm_back : vn_layer {
 
 struct vn_gru_back : vn_layer {
     static constexpr int GATES = 3;
-    const float *gates, *h, *h0, *dh, *dlast_h;
-    float *dx; /* or NULL */
-    float *dz; /* [B, T, 3 H], never NULL: on the side of h */
-    float *dh0;
-    float *carry; /* [B, H], never NULL: what passes by the product */
+    vn_each<const float *> gates, h, h0, dh, dlast_h;
+    vn_each<float *> dx; /* or NULL */
+    vn_each<float *> dz; /* [B, T, 3 H], never NULL: on the side of h */
+    vn_each<float *> dh0;
+    vn_each<float *> carry; /* [B, H], never NULL: what passes by the product */
 
     struct ready {
         float r, z, n, of_h, before, dh;

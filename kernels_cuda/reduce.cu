@@ -18,7 +18,7 @@ template <class I> struct axes {
 template <class I> struct plan {
     axes<I> kept, summed;
     int64_t n_kept, n_summed, part, n_parts;
-    bool last_kept;
+    int64_t last_kept;
 };
 
 template <class I> static void put_front(axes<I> *a, int *used, int64_t len, int64_t stride)
@@ -40,7 +40,7 @@ template <class I> static plan<I> plan_of(const vn_call *c)
         int64_t len = x->dim[x->rank - k], own = k <= y->rank ? y->dim[y->rank - k] : 1;
         bool keeps = own == len;
         if (len == 1) continue;
-        if (!begun) kind = p.last_kept = keeps;
+        if (!begun) p.last_kept = kind = keeps;
         if (begun && keeps != kind) {
             put_front(kind ? &p.kept : &p.summed, &used[kind], run, base);
             kind = keeps;
@@ -73,8 +73,8 @@ template <class I> __device__ __forceinline__ I find(const axes<I> &a, I i)
 
 /* Where several parts are, scratch [n_parts, n_kept] and the tickets of tiles; else NULL. */
 struct parts {
-    double *part;
-    unsigned *ticket;
+    vn_each<double *> part;
+    vn_each<unsigned *> ticket;
 };
 
 /* The sum of a column of `slices`, in the threads of the first row. */
@@ -89,7 +89,7 @@ __device__ __forceinline__ double add_slices(double (*slices)[COLS], double sum)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_sum_cols_kernel(plan<I> p, const float *x, float *y, parts to)
+    vn_sum_cols_kernel(plan<I> p, vn_each<const float *> x, vn_each<float *> y, parts to)
 {
     VN_SHARED_VAR(double, slices, [ROWS][COLS]);
     int64_t j = (int64_t)blockIdx.x * COLS + threadIdx.x;
@@ -116,24 +116,25 @@ __global__ void __launch_bounds__(THREADS)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_sum_rows_kernel(plan<I> p, const float *x, float *y, parts to)
+    vn_sum_rows_kernel(plan<I> p, vn_each<const float *> x, vn_each<float *> y, parts to)
 {
     int64_t j = blockIdx.x, first = (int64_t)blockIdx.y * p.part;
     int64_t end = first + p.part < p.n_summed ? first + p.part : p.n_summed;
+    double sum = 0, *part = vn_held((double *)to.part);
+    float *sum_to = vn_held((float *)y);
     const float *row = x + find(p.kept, (I)j);
-    double sum = 0;
     for (int64_t k = first + threadIdx.x; k < end; k += blockDim.x)
         sum += (double)row[find(p.summed, (I)k)];
     sum = vn_block_sum(sum);
-    if (to.part) {
-        if (threadIdx.x == 0) to.part[(int64_t)blockIdx.y * p.n_kept + j] = sum;
+    if (part) {
+        if (threadIdx.x == 0) part[(int64_t)blockIdx.y * p.n_kept + j] = sum;
         if (!vn_last_block(to.ticket + j, gridDim.y)) return;
         sum = 0;
         for (int64_t k = threadIdx.x; k < p.n_parts; k += blockDim.x)
-            sum += to.part[k * p.n_kept + j];
+            sum += part[k * p.n_kept + j];
         sum = vn_block_sum(sum);
     }
-    if (threadIdx.x == 0) y[j] = (float)sum;
+    if (threadIdx.x == 0) sum_to[j] = (float)sum;
 }
 
 static vn_scratch sumto_scratch(const vn_call *c)

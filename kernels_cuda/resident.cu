@@ -25,8 +25,9 @@ enum { SPACING = 32 };                       /* of counters: groups share no cac
 /* How a layer is cut, decided on the host. */
 struct cut {
     int tile, tiles; /* units of a block, blocks of a group */
-    int groups, chunks, stride;
-    unsigned *counter;
+    int chunks, stride;
+    int64_t groups;
+    vn_each<unsigned *> counter;
 };
 
 /* ---- a lane's weights ---- */
@@ -38,7 +39,7 @@ struct rows_of {
     bool there, vector;
     __device__ rows_of(const vn_layer &l, int64_t j, bool mine)
         : w(l.w), units(l.units), unit(j), there(mine),
-          vector(l.units % 4 == 0 && (uintptr_t)l.w % 16 == 0)
+          vector(l.units % 4 == 0 && (uintptr_t)w % 16 == 0)
     {
     }
     __device__ float4 operator()(int o, int k) const
@@ -198,7 +199,7 @@ __global__ void __launch_bounds__(ALONE ? ALONE_THREADS : TOGETHER_THREADS, 1)
     if (ALONE) clear(shared, 2 * size);
     for (int t = 0; t < steps; t++) {
         for (int first = group * WINDOWS; first < batch;
-             first = ALONE ? batch : first + p.groups * WINDOWS) {
+             first = ALONE ? batch : first + (int)p.groups * WINDOWS) {
             const int b = first + lane;
             const bool mine = unit && b < batch;
             float *v = shared + (ALONE ? t % 2 * size : 0);
@@ -208,7 +209,7 @@ __global__ void __launch_bounds__(ALONE ? ALONE_THREADS : TOGETHER_THREADS, 1)
             if (mine) now = cell.load(b, t, j);
             if (!ALONE || t == 0) {
                 __syncthreads(); /* others still read the windows before */
-                fill(v, p.stride, t ? cell.h + (t - 1) * cell.units : cell.h0,
+                fill(v, p.stride, t ? cell.h + (t - 1) * cell.units : (const float *)cell.h0,
                      t ? cell.steps * cell.units : cell.units, first, batch, (int)cell.units);
                 __syncthreads();
             }
@@ -250,7 +251,7 @@ __global__ void __launch_bounds__(ALONE ? ALONE_THREADS : TOGETHER_THREADS, 1)
     if (ALONE) clear(shared, 2 * size);
     for (int t = steps - 1; t >= end; t--) {
         for (int first = group * WINDOWS; first < batch;
-             first = ALONE ? batch : first + p.groups * WINDOWS) {
+             first = ALONE ? batch : first + (int)p.groups * WINDOWS) {
             const int b = first + lane % 4;
             const bool mine = unit && b < batch, start = t == steps - 1;
             float *v = shared + (ALONE ? (t + 2) % 2 * size : 0);
@@ -283,7 +284,7 @@ __global__ void __launch_bounds__(ALONE ? ALONE_THREADS : TOGETHER_THREADS, 1)
     }
 }
 
-__global__ void vn_counters_kernel(unsigned *counter, int n)
+__global__ void vn_counters_kernel(vn_each<unsigned *> counter, int n)
 {
     for (int i = threadIdx.x; i < n; i += blockDim.x) counter[i * SPACING] = 0;
 }
@@ -351,7 +352,7 @@ template <class CELL, bool ALONE> static bool cut_of(const CELL &cell, launch *l
         int64_t fit = vn_blocks_together(way::template kernel<false>, l->threads, l->shared);
         groups = fit / l->p.tiles < rounds ? fit / l->p.tiles : rounds;
     }
-    l->p.groups = (int)groups;
+    l->p.groups = groups;
     return groups > 0;
 }
 
@@ -412,7 +413,7 @@ template <class CELL, bool ALONE> static void run(const vn_call *c, vn_stream *s
         VN_LAUNCH((direction<CELL>::template kernel<true>), grid, dim3(l.threads), l.shared, s,
                   cell, l.p);
     } else {
-        VN_LAUNCH(vn_counters_kernel, dim3(1), dim3(CLEAR_THREADS), 0, s, l.p.counter, l.p.groups);
+        VN_LAUNCH(vn_counters_kernel, dim3(1), dim3(CLEAR_THREADS), 0, s, l.p.counter, (int)l.p.groups);
         VN_LAUNCH_TOGETHER((direction<CELL>::template kernel<false>), grid, dim3(l.threads),
                            l.shared, s, cell, l.p);
     }

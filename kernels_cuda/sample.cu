@@ -16,14 +16,14 @@ enum { PATHS = VN_TILE, UNITS = VN_TILE / 4, DEPTH = VN_SLAB };
 
 struct sampler {
     vn_attr_sample a;
-    const float *weights, *lag, *past, *other, *states, *loc, *scale;
-    const int32_t *pair;
-    float *y;
+    vn_each<const float *> weights, lag, past, other, states, loc, scale;
+    vn_each<const int32_t *> pair;
+    vn_each<float *> y;
     int64_t n, windows, steps, lags, before, others, width; /* n: paths of all windows */
-    uint64_t seed;
+    vn_each<uint64_t> seed;
     /* Scratch: x [n, lags + others], h [layers, 2, n, U] by parity of the step, cells [layers, n,
      * U], drawn [n, steps], raw and param [n, width]. */
-    float *x, *h, *cells, *drawn, *raw, *param;
+    vn_each<float *> x, h, cells, drawn, raw, param;
 };
 
 /* The weights of one layer. */

@@ -17,7 +17,7 @@ enum { THREADS = 256, EACH = 8 };
 
 struct pooled {
     int64_t kernel, len, chans, windows;
-    bool max;
+    int64_t max;
 };
 
 struct pool_window {
@@ -51,7 +51,7 @@ __device__ __forceinline__ int64_t argmax(const float *x, int64_t stride, int64_
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_pool1d_kernel(pooled p, const float *x, float *y, int64_t n)
+    vn_pool1d_kernel(pooled p, vn_each<const float *> x, vn_each<float *> y, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(THREADS)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_pool1d_grad_kernel(pooled p, const float *dy, const float *x, float *dx, int64_t n)
+    vn_pool1d_grad_kernel(pooled p, vn_each<const float *> dy, vn_each<const float *> x, vn_each<float *> dx, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;
@@ -125,7 +125,7 @@ struct resampled {
 /* MODE is a constant so that the taps stay in registers. */
 template <int MODE>
 __global__ void __launch_bounds__(THREADS)
-    vn_interp1d_kernel(resampled r, const float *x, float *y, int64_t n)
+    vn_interp1d_kernel(resampled r, vn_each<const float *> x, vn_each<float *> y, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;
@@ -154,7 +154,7 @@ __device__ __forceinline__ void reach(const resampled &r, int64_t k, int64_t *lo
 
 template <int MODE>
 __global__ void __launch_bounds__(THREADS)
-    vn_interp1d_grad_kernel(resampled r, const float *dy, float *dx, int64_t n)
+    vn_interp1d_grad_kernel(resampled r, vn_each<const float *> dy, vn_each<float *> dx, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x, lo, hi;
     if (i >= n) return;
@@ -182,7 +182,7 @@ __global__ void __launch_bounds__(THREADS)
         if (e < rows) dx[(row + e) * r.from + k] = (float)sum[e];
 }
 
-typedef void (*interp_kernel)(resampled, const float *, float *, int64_t);
+typedef void (*interp_kernel)(resampled, vn_each<const float *>, vn_each<float *>, int64_t);
 
 /* `width` columns, EACH rows a thread. */
 static void resample(const interp_kernel of[VN_INTERP_COUNT], const vn_call *c, vn_stream *s,

@@ -34,7 +34,7 @@ __device__ __forceinline__ void gather(float *to, int64_t b, const span &w)
 
 enum { N_OUT = 7 };
 struct window_out {
-    float *of[N_OUT];
+    vn_each<float *> of[N_OUT];
 };
 
 /* The first of a series' numbers, NULL for an empty pair or an array the panel lacks. */
@@ -43,17 +43,19 @@ __device__ __forceinline__ const float *origin(const float *array, int64_t row, 
     return array && row >= 0 ? array + row * width : NULL;
 }
 
-/* Block (b, part, output): outputs are alike for a warp, and blocks enough for a small batch. */
+/* Block (output and b, part): outputs are alike for a warp, and blocks enough for a small batch. */
 __global__ void __launch_bounds__(THREADS)
-    vn_window_kernel(vn_attr_window a, const int32_t *pair, const vn_panel_view *p, window_out out)
+    vn_window_kernel(vn_attr_window a, vn_each<const int32_t *> pair, vn_each<const vn_panel_view *> panel, window_out out)
 {
-    int64_t b = blockIdx.x, series = pair[2 * b], cut = pair[2 * b + 1], start = cut - a.n_in;
+    const vn_panel_view *p = panel;
+    unsigned batch = gridDim.x / N_OUT;
+    int64_t b = blockIdx.x % batch, series = pair[2 * b], cut = pair[2 * b + 1], start = cut - a.n_in;
     bool empty = series < 0 || series >= p->n_series;
     int64_t row = empty ? -1 : p->indptr[series], rows = empty ? 0 : p->indptr[series + 1] - row;
     const float *y = origin(p->y, row, 1), *mask = origin(p->mask, row, 1);
     const float *hist = origin(p->hist, row, a.n_hist), *futr = origin(p->futr, row, a.n_futr);
     const float *stat = origin(p->stat, empty ? -1 : series, a.n_stat);
-    switch (blockIdx.z) {
+    switch (blockIdx.x / batch) {
     case 0:
         gather(out.of[0], b, span{ y, mask, start, a.n_in, 1, rows });
         break;
@@ -98,7 +100,7 @@ static void window(const vn_call *c, vn_stream *s)
     }
     if (!most) return;
     int64_t parts = (most + PART - 1) / PART;
-    dim3 grid((unsigned)batch, (unsigned)(parts < 65535 ? parts : 65535), N_OUT);
+    dim3 grid((unsigned)(batch * N_OUT), (unsigned)(parts < 65535 ? parts : 65535));
     VN_LAUNCH(vn_window_kernel, grid, dim3(THREADS), 0, s, *a, (const int32_t *)c->in[0].data,
               (const vn_panel_view *)c->in[1].data, out);
 }
@@ -244,8 +246,8 @@ __device__ __forceinline__ void statistics(int64_t type, const channel &v, doubl
 }
 
 struct stats_tensors {
-    const float *x, *mask;
-    float *location, *scale;
+    vn_each<const float *> x, mask;
+    vn_each<float *> location, scale;
     int64_t len, chans, mask_len, n; /* n: channels of all windows */
 };
 
@@ -283,12 +285,12 @@ static void window_stats(const vn_call *c, vn_stream *s)
 
 /* A [B, 1, 1 or C] tensor; NULL data stands for `absent`. */
 struct per_window {
-    const float *data;
+    vn_each<const float *> data;
     int64_t width;
-    float absent;
+    double absent;
     __device__ float at(int64_t b, int64_t ch) const
     {
-        return data ? data[b * width + (width == 1 ? 0 : ch)] : absent;
+        return data ? data[b * width + (width == 1 ? 0 : ch)] : (float)absent;
     }
 };
 
@@ -298,11 +300,11 @@ static per_window per_window_of(const vn_tensor *t, float absent)
 }
 
 struct scaling {
-    const float *x, *mask;
+    vn_each<const float *> x, mask;
     per_window location, scale;
-    float *y;
+    vn_each<float *> y;
     int64_t len, chans, n;
-    bool back, aligned; /* back: unscale */
+    int back, aligned; /* back: unscale */
 };
 
 __device__ __forceinline__ float scaled(const scaling &k, float x, float mask, float location,
@@ -376,7 +378,7 @@ static void unscale(const vn_call *c, vn_stream *s)
 /* ---- seen ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_seen_kernel(const float *x, const float *mask, float *y, float *seen, int64_t n)
+    vn_seen_kernel(vn_each<const float *> x, vn_each<const float *> mask, vn_each<float *> y, vn_each<float *> seen, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;

@@ -202,14 +202,14 @@ static void fetch(const float *from, float *to)
 template <class... P, class... A>
 static void run(void (*kernel)(P...), unsigned blocks, unsigned threads, size_t shared, A... a)
 {
-    vn_launch("fault", kernel, dim3(blocks), dim3(threads), shared, nullptr, a...);
+    emu::launch("fault", kernel, dim3(blocks), dim3(threads), shared, nullptr, false, a...);
     wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
 }
 
 template <class... P, class... A>
 static void run_together(void (*kernel)(P...), unsigned blocks, unsigned threads, A... a)
 {
-    vn_launch_as(true, "fault", kernel, dim3(blocks), dim3(threads), 0, nullptr, a...);
+    emu::launch("fault", kernel, dim3(blocks), dim3(threads), 0, nullptr, true, a...);
     wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
 }
 
@@ -388,12 +388,12 @@ template <bool waits> static void run_streams()
     cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
     cudaStreamCreateWithFlags(&t, cudaStreamNonBlocking);
     cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-    vn_launch("first", add_one, dim3(1), dim3(N), 0, s, b, a);
+    emu::launch("first", add_one, dim3(1), dim3(N), 0, s, false, b, a);
     if (waits) {
         cudaEventRecord(event, s);
         cudaStreamWaitEvent(t, event, 0);
     }
-    vn_launch("second", add_one, dim3(1), dim3(N), 0, t, a, b);
+    emu::launch("second", add_one, dim3(1), dim3(N), 0, t, false, a, b);
     cudaStreamSynchronize(t);
     cudaStreamSynchronize(s);
     float host[N];
@@ -450,10 +450,10 @@ template <bool WAITS, bool JOINS> static void run_branch()
     cudaEventCreateWithFlags(&join, cudaEventDisableTiming);
     cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
     if (!WAITS) cudaEventRecord(fork, s);
-    vn_launch("first", add_one, dim3(1), dim3(N), 0, s, a, b);
+    emu::launch("first", add_one, dim3(1), dim3(N), 0, s, false, a, b);
     if (WAITS) cudaEventRecord(fork, s);
     cudaStreamWaitEvent(side, fork, 0);
-    vn_launch("branch", add_one, dim3(1), dim3(N), 0, side, b, c);
+    emu::launch("branch", add_one, dim3(1), dim3(N), 0, side, false, b, c);
     cudaEventRecord(join, side);
     if (JOINS) cudaStreamWaitEvent(s, join, 0);
     if (cudaStreamEndCapture(s, &graph)) _exit(1);
