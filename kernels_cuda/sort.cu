@@ -9,18 +9,20 @@
 enum { THREADS = 256, WARPS = THREADS / 32, FEW = 32, HELD = 4096 };
 
 __global__ void __launch_bounds__(THREADS)
-    vn_sort_few_kernel(const float *x, float *y, int64_t rows, int n)
+    vn_sort_few_kernel(vn_each<const float *> in, vn_each<float *> out, int64_t rows, int n)
 {
     int lane = threadIdx.x % 32, before = 0;
     int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
     if (row >= rows) return;
-    float v = lane < n ? x[row * n + lane] : 0;
+    const float *x = in + row * n;
+    float *y = out + row * n;
+    float v = lane < n ? x[lane] : 0;
     bool broken = __any_sync(VN_ALL_LANES, isnan(v));
     for (int i = 0; i < n; i++) {
         float other = __shfl_sync(VN_ALL_LANES, v, i);
         before += other < v || (other == v && i < lane);
     }
-    if (lane < n) y[row * n + (broken ? lane : before)] = broken ? NAN : v;
+    if (lane < n) y[broken ? lane : before] = broken ? NAN : v;
 }
 
 /* Exchanges of the pairs that `pair` numbers, of 1 << bits places, the first n of which are there. */
@@ -54,12 +56,13 @@ __device__ static void sort_row(float *v, int n)
     }
 }
 
-__global__ void __launch_bounds__(THREADS) vn_sort_kernel(const float *x, float *y, int n)
+__global__ void __launch_bounds__(THREADS)
+    vn_sort_kernel(vn_each<const float *> in, vn_each<float *> out, int n)
 {
     VN_SHARED_VAR(float, held, [HELD]);
     bool broken = false;
-    x += (int64_t)blockIdx.x * n;
-    y += (int64_t)blockIdx.x * n;
+    const float *x = in + (int64_t)blockIdx.x * n;
+    float *y = out + (int64_t)blockIdx.x * n;
     float *v = n <= HELD ? held : y;
     for (int i = threadIdx.x; i < n; i += THREADS) {
         v[i] = x[i];
