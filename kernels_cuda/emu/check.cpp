@@ -240,6 +240,10 @@ bool test_state(const char *p, size_t bytes, Access kind, const void *pc)
             tell("access outside memory", p + i, (uintptr_t)pc, 0, "");
             return false;
         }
+        if (state[at + i] == RANGE_COMING) {
+            tell("access to memory that a copy is on its way to", p + i, (uintptr_t)pc, 0, "");
+            return false;
+        }
         if (kind == ACCESS_WRITE)
             state[at + i] = RANGE_WRITTEN;
         else

@@ -41,6 +41,15 @@ namespace emu
 struct Block;
 struct Fiber;
 
+/* A copy to shared memory that a thread started and has not waited for. */
+struct Copy {
+    void *to;
+    const void *from;
+    unsigned bytes; /* of 16; the others become 0 */
+    unsigned group; /* of those its lane committed, from 0 */
+    unsigned lane;
+};
+
 /* A CUDA thread. */
 struct Thread {
     uint3 tid;
@@ -50,6 +59,8 @@ struct Thread {
     const char *site; /* where it waits, for reports */
     bool waits;
     unsigned warp_epoch; /* collectives of its warp that it took part in */
+    unsigned copy_groups; /* committed */
+    std::vector<Copy> copies;
 };
 
 extern Thread *current; /* NULL: the host */
@@ -88,7 +99,17 @@ void warp_collective(const char *site, int op, unsigned mask, void *arg, WarpFn 
  * waits for whom. */
 void sync_blocks(const char *site, const void *key, unsigned n);
 
-enum WarpOp { SHUFFLE_INDEX, SHUFFLE_UP, SHUFFLE_DOWN, SHUFFLE_XOR, WARP_SYNC, WARP_BALLOT };
+enum WarpOp {
+    SHUFFLE_INDEX,
+    SHUFFLE_UP,
+    SHUFFLE_DOWN,
+    SHUFFLE_XOR,
+    WARP_SYNC,
+    WARP_BALLOT,
+    WARP_MATRICES,
+    WARP_MATRICES_TURNED,
+    WARP_MULTIPLY /* and the kind of numbers */
+};
 enum : unsigned { ALL_LANES = 0xffffffffu };
 void sync_warp(const char *site, unsigned mask = ALL_LANES);
 unsigned ballot(const char *site, unsigned mask, bool predicate);
@@ -124,6 +145,18 @@ T shuffle(const char *site, int kind, unsigned mask, T value, int by, int width 
     warp_collective(site, kind, mask, &s, run_shuffle<T>);
     return s.out;
 }
+
+/* ---- matrix units, and copies that land when they are waited for (mma.cuh) ---- */
+
+/* m16n8k16 of bf16 and f16, m16n8k8 of tf32, of which the lower 13 bits are ignored. */
+enum Numbers { NUMBERS_BF16, NUMBERS_F16, NUMBERS_TF32 };
+void multiply(const char *site, Numbers kind, float *sums, const uint32_t *a, const uint32_t *b);
+/* Four 8 x 8 matrices of 16 bits; `row`: of the lane's row of one of them. */
+void load_matrices(const char *site, uint32_t *to, const void *row, bool turned);
+void copy_start(void *to, const void *from, unsigned bytes);
+void copy_commit();
+/* Until at most `pending` of the committed groups are under way. */
+void copy_wait(unsigned pending);
 
 /* ---- launching ---- */
 

@@ -2,6 +2,7 @@
 #ifndef VN_EMU_ENGINE_H
 #define VN_EMU_ENGINE_H
 
+#include <utility>
 #include <vector>
 
 #include "kernels_cuda/emu/emu.h"
@@ -132,6 +133,23 @@ void report_open();
 cudaError_t take_error(bool clear);
 uint64_t error_count();
 
+/* ---- tile.cpp: what both executions make of the instructions for matrix units ---- */
+
+/* sums += a b, all lanes' fragments. */
+void tile_multiply(Numbers kind, float (*sums)[4], const uint32_t (*a)[4], const uint32_t (*b)[2]);
+/* Rows by number, of 16 bytes. */
+void tile_load(const char *const *rows, bool turned, uint32_t (*to)[4]);
+/* Takes out of `copies` those that are due, in random order. */
+template <class F> std::vector<Copy> copies_due(std::vector<Copy> &copies, F is_due)
+{
+    std::vector<Copy> due, left;
+    for (const Copy &c : copies) (is_due(c) ? due : left).push_back(c);
+    copies = left;
+    if (schedule_order() != RANDOM) return due;
+    for (size_t i = due.size(); i > 1; i--) std::swap(due[i - 1], due[random_bits() % i]);
+    return due;
+}
+
 /* ---- launch.cpp ---- */
 
 void run_launch(const Launch &l);
@@ -140,7 +158,8 @@ extern void (*interpreter)(const Launch &l, const std::vector<unsigned> &order);
 
 /* ---- check.cpp, only in the check build ---- */
 
-enum RangeState { RANGE_NONE, RANGE_UNWRITTEN, RANGE_WRITTEN };
+/* Coming: a copy to it was started, and its thread has not waited for it. */
+enum RangeState { RANGE_NONE, RANGE_UNWRITTEN, RANGE_WRITTEN, RANGE_COMING };
 enum Access { ACCESS_READ, ACCESS_WRITE, ACCESS_ATOMIC };
 struct Hooks {
     void (*range)(const void *p, size_t bytes, RangeState state);

@@ -95,6 +95,8 @@ struct Warp {
     uint32_t exist, exited, waiting, at_barrier; /* lanes, as masks */
     int pc[N_LANES];                             /* of those that do not run now */
     std::vector<uint8_t> registers, local;
+    std::vector<Copy> copies;
+    unsigned copy_groups[N_LANES]; /* committed */
 };
 
 struct Team {
@@ -180,6 +182,15 @@ void load_parameter(Machine &m, const Instruction &i);
 /* cvta: an offset in shared or local memory and the address it has for the host; mode 1: back. */
 void convert_address(Machine &m, const Instruction &i);
 
+/* Of the lanes of m.mask to or from shared memory: told and left out of m.mask where they must not,
+ * and counted; false if none is left. */
+struct Accesses {
+    char *p[N_LANES];
+    size_t bytes; /* of a lane */
+};
+bool prepare(Machine &m, const Instruction &i, Accesses &a, bool writes);
+bool on_device(const Kernel &k, const char *p, size_t bytes);
+
 /* Its accesses are added up, for the file EMU_TRAFFIC. */
 void traffic_of(Kernel *k);
 
@@ -192,8 +203,19 @@ void nothing(Machine &m, const Instruction &i); /* fences: memory is in order he
 void sync_lanes(Machine &m, const Instruction &i);
 void shuffle_lanes(Machine &m, const Instruction &i);
 void vote(Machine &m, const Instruction &i);
+/* Are all lanes of `members` here? If not, those that are wait; if so, they are the lanes of the
+ * instruction. */
+bool gathered(Machine &m, const Instruction &i, uint32_t members);
 /* Until the warp has to wait or to end, or for m.left instructions. */
 void run_warp(Machine &m);
+
+/* ---- ptx_tile.cpp: for matrix units, and copies past the registers ---- */
+
+void multiply(Machine &m, const Instruction &i);      /* mode: Numbers */
+void load_matrices(Machine &m, const Instruction &i); /* mode: turned */
+void start_copy(Machine &m, const Instruction &i);
+void commit_copies(Machine &m, const Instruction &i);
+void wait_copies(Machine &m, const Instruction &i); /* mode: groups that may stay under way */
 
 } // namespace ptx
 } // namespace emu

@@ -8,6 +8,10 @@
 
 #include "kernels_cuda/emu/ptx.h"
 
+extern "C" {
+#include "device/low.h"
+}
+
 namespace emu
 {
 namespace ptx
@@ -337,6 +341,7 @@ Rows make_rows()
     add_real<double>(t, "f64");
     add_approximate(t);
     add_conversions(t);
+    row(t, "cvt.rna.tf32.f32", [](float a) { return vn_bits_of(vn_tf32_of(a)); });
     /* functions of nvcc's library that it calls instead of writing them out */
     row(t, "call __internal_accurate_pow", [](double a, double b) { return std::pow(a, b); });
     t["fma.rm.f32"] = { fma_down, 4, { 4, 4, 4 }, 3 };

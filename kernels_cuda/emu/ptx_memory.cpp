@@ -19,11 +19,6 @@ namespace
 
 constexpr size_t SECTOR = 32, BANKS = 32, BANK = 4, PASS = BANKS * BANK;
 
-struct Accesses {
-    char *p[N_LANES];
-    size_t bytes; /* of a lane */
-};
-
 /* ---- what it costs ---- */
 
 size_t count_distinct(uint64_t *first, size_t n)
@@ -81,6 +76,8 @@ struct Range {
     const char *from, *to;
 };
 
+} // namespace
+
 /* The last allocation accessed: most accesses follow others of the same. */
 bool on_device(const Kernel &k, const char *p, size_t bytes)
 {
@@ -95,6 +92,9 @@ bool on_device(const Kernel &k, const char *p, size_t bytes)
     seen = memory_changes();
     return true;
 }
+
+namespace
+{
 
 std::string place_on_device(const char *p)
 {
@@ -130,6 +130,12 @@ bool shared_allows(Machine &m, const Instruction &i, int l, const Accesses &a, b
         fault(m, i, bit, "access outside shared memory: %s", place_in_shared(m, at).c_str());
         return false;
     }
+    for (size_t k = 0; k < a.bytes; k++)
+        if (t.state[at + k] == RANGE_COMING) {
+            fault(m, i, bit, "access to shared memory that a copy is on its way to: %s",
+                  place_in_shared(m, at).c_str());
+            return false;
+        }
     if (writes) {
         memset(&t.state[at], RANGE_WRITTEN, a.bytes);
         return true;
@@ -192,7 +198,8 @@ Space locate(const Machine &m, const Instruction &i, Accesses &a)
     return offset < t.memory.size() ? SHARED : offset_local < m.warp->local.size() ? LOCAL : GLOBAL;
 }
 
-/* Ready to be done: counted, and m.mask without the lanes that must not. */
+} // namespace
+
 bool prepare(Machine &m, const Instruction &i, Accesses &a, bool writes)
 {
     Space space = locate(m, i, a);
@@ -202,6 +209,9 @@ bool prepare(Machine &m, const Instruction &i, Accesses &a, bool writes)
     m.mask = good;
     return good != 0;
 }
+
+namespace
+{
 
 uint64_t fetch(const char *p, int width, bool sign)
 {

@@ -104,6 +104,7 @@ class Reader
     void statement(std::string s);
     bool call(Instruction &i, const Words &op, const Words &o);
     bool special_form(Instruction &i, const Words &op, const Words &o);
+    bool tile_form(Instruction &i, const std::string &name, const Words &o);
     void memory(Instruction &i, const Words &op, const Words &o);
     void move_parts(Instruction &i, const Words &op, const Words &o);
     void address(Instruction &i, const std::string &o);
@@ -424,6 +425,51 @@ bool Reader::call(Instruction &i, const Words &op, const Words &o)
     return true;
 }
 
+/* For matrix units, and copies past the registers. */
+bool Reader::tile_form(Instruction &i, const std::string &name, const Words &o)
+{
+    static const std::map<std::string, Numbers> products = {
+        { "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", NUMBERS_BF16 },
+        { "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", NUMBERS_F16 },
+        { "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", NUMBERS_TF32 }
+    };
+    auto product = products.find(name);
+    bool turned = name == "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16";
+    if (product != products.end()) {
+        i.mode = product->second;
+        i.step = multiply;
+        for (const std::string &d : members(o[0])) to(i, d, 4);
+        for (size_t n = 1; n < o.size(); n++)
+            for (const std::string &a : members(o[n])) with(i, a, 4);
+        if (i.n_d != 4 || i.n_a != 10) fail("fragments of " + name);
+    } else if (turned || name == "ldmatrix.sync.aligned.m8n8.x4.shared.b16") {
+        i.mode = turned;
+        i.step = load_matrices;
+        i.space = SHARED;
+        i.width = i.parts = 4;
+        for (const std::string &d : members(o[0])) to(i, d, 4);
+        address(i, o[1]);
+        if (i.n_d != 4) fail("matrices of " + name);
+    } else if (name == "cp.async.cg.shared.global") {
+        i.step = start_copy;
+        i.space = SHARED;
+        i.width = i.parts = 4;
+        address(i, o[1]);
+        if (i.offset || !i.wide) fail("the address a copy reads");
+        address(i, o[0]);
+        if (i.wide || o.size() != 4 || o[2] != "16") fail("a copy of other than 16 bytes");
+        with(i, o[3], 4);
+    } else if (name == "cp.async.commit_group") {
+        i.step = commit_copies;
+    } else if (name == "cp.async.wait_group") {
+        i.mode = atoi(o[0].c_str());
+        i.step = wait_copies;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* What is not of the table of functions. */
 bool Reader::special_form(Instruction &i, const Words &op, const Words &o)
 {
@@ -463,6 +509,8 @@ bool Reader::special_form(Instruction &i, const Words &op, const Words &o)
         to(i, o[0], 4);
         address(i, o[1]);
         with(i, o[2], 4);
+    } else if (tile_form(i, whole, o)) {
+        return true;
     } else if (whole == "bar.warp.sync") {
         with(i, o[0], 4);
         i.step = sync_lanes;

@@ -36,6 +36,8 @@ void open_warp(const Kernel &k, const Team &t, Warp &w, unsigned number)
     w.number = number;
     w.exist = n >= N_LANES ? EVERY_LANE : (1u << n) - 1;
     w.exited = w.waiting = w.at_barrier = 0;
+    w.copies.clear();
+    for (unsigned &groups : w.copy_groups) groups = 0;
     for (int &pc : w.pc) pc = 0;
     w.registers.resize(k.registers, 0xff);
     w.local.assign(k.local * N_LANES, 0xff);

@@ -74,11 +74,9 @@ void stop(Machine &m, uint32_t &why)
     m.active &= ~m.mask;
 }
 
-/* Are all lanes that `members` names (an operand, or EVERY_LANE) here? If not, those that are wait.
- * If so, they are the lanes of the instruction. */
+/* Of lanes that an operand names. */
 bool together(Machine &m, const Instruction &i, int operand)
 {
-    Warp &w = *m.warp;
     uint32_t members = lane<uint32_t>(m.from(operand), __builtin_ctz(m.mask));
     for (uint32_t left = m.mask; left; left &= left - 1)
         if (lane<uint32_t>(m.from(operand), __builtin_ctz(left)) != members) {
@@ -87,6 +85,14 @@ bool together(Machine &m, const Instruction &i, int operand)
         }
     if (m.mask & ~members)
         fault(m, i, m.mask & ~members, "a lane calls with mask %08x, which leaves it out", members);
+    return gathered(m, i, members);
+}
+
+} // namespace
+
+bool gathered(Machine &m, const Instruction &, uint32_t members)
+{
+    Warp &w = *m.warp;
     uint32_t awaited = members & w.exist & ~w.exited, here = m.mask;
     for (uint32_t left = w.waiting; left; left &= left - 1)
         if (w.pc[__builtin_ctz(left)] == m.pc - 1) here |= left & -left;
@@ -99,8 +105,6 @@ bool together(Machine &m, const Instruction &i, int operand)
     m.mask = here;
     return true;
 }
-
-} // namespace
 
 void run_warp(Machine &m)
 {
@@ -131,8 +135,13 @@ void branch(Machine &m, const Instruction &i)
     if (i.target < m.next) m.next = i.target;
 }
 
-void leave(Machine &m, const Instruction &)
+void leave(Machine &m, const Instruction &i)
 {
+    for (const Copy &c : m.warp->copies)
+        if (m.mask >> c.lane & 1) {
+            fault(m, i, 1u << c.lane, "a thread returns before its copies have landed");
+            break;
+        }
     m.moved = true;
     m.warp->exited |= m.mask;
     m.active &= ~m.mask;

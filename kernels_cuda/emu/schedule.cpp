@@ -161,6 +161,7 @@ bool complete(Warp &w, unsigned lane)
 void leave()
 {
     Warp &w = block_now->warps[current->warp];
+    if (!current->copies.empty()) error("a thread returns before its copies have landed");
     alive--;
     block_now->n_alive--;
     block_now->n_exited++;

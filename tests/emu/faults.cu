@@ -2,7 +2,7 @@
  * is wrong on purpose. Each runs in processes of its own: the builds named in its line must notice
  * it under all of 3 seeds, or at least one of 20 where chance has a part, and the right ones never.
  */
-#include "kernels_cuda/common.cuh"
+#include "tests/emu/faults.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -30,9 +30,9 @@ constexpr unsigned this_build = is(VN_EXECUTION, "emu-check")  ? CHECK
                                 : is(VN_EXECUTION, "emu-asan") ? ASAN
                                                                : PLAIN;
 
-bool wrong; /* a result is not what the kernel should have made */
-
 } // namespace
+
+bool wrong;
 
 /* ---- kernels ---- */
 
@@ -184,26 +184,35 @@ __global__ void add_one(const float *from, float *to)
 
 /* ---- runs ---- */
 
-static float *device_memory()
+void *device_bytes(size_t bytes)
 {
     void *p = nullptr;
-    cudaMalloc(&p, N * sizeof(float));
-    cudaMemset(p, 0, N * sizeof(float));
+    cudaMalloc(&p, bytes);
+    cudaMemset(p, 0, bytes);
     cudaStreamSynchronize(nullptr);
-    return (float *)p;
+    return p;
+}
+
+void from_device(void *to, const void *from, size_t bytes)
+{
+    cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, nullptr);
+    cudaStreamSynchronize(nullptr);
+}
+
+void to_device(void *to, const void *from, size_t bytes)
+{
+    cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, nullptr);
+    cudaStreamSynchronize(nullptr);
+}
+
+static float *device_memory()
+{
+    return (float *)device_bytes(N * sizeof(float));
 }
 
 static void fetch(const float *from, float *to)
 {
-    cudaMemcpyAsync(to, from, N * sizeof(float), cudaMemcpyDeviceToHost, nullptr);
-    cudaStreamSynchronize(nullptr);
-}
-
-template <class... P, class... A>
-static void run(void (*kernel)(P...), unsigned blocks, unsigned threads, size_t shared, A... a)
-{
-    emu::launch("fault", kernel, dim3(blocks), dim3(threads), shared, nullptr, false, a...);
-    wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
+    from_device(to, from, N * sizeof(float));
 }
 
 template <class... P, class... A>
@@ -539,6 +548,22 @@ static const struct {
     { "a race of blocks", run_block_race, CHECK, true },
     { "a misaligned vector", run_misaligned, ALL, true },
     { "more threads than a block has", run_no_launch, ALL, true },
+    { "a product of bf16 tiles, as it should be", run_tile_bf16, 0, false },
+    { "a product of f16 tiles, as it should be", run_tile_f16, 0, false },
+    { "a product of tf32 tiles, as it should be", run_tile_tf32, 0, false },
+    { "a product with a matrix turned, as it should be", run_tile_turned, 0, false },
+    { "tf32 factors that nobody rounded", run_tile_cut_off, ALL, true },
+    { "words of a fragment that change places", run_tile_swapped, ALL, true },
+    { "a product of tiles by some lanes", run_tile_part_of_warp, ALL, true },
+    { "copies past the registers, as they should be", run_copies_right, 0, false },
+    { "copies of fewer bytes, as they should be", run_copies_ragged, 0, false },
+    { "copies nobody waits for", run_copies_unwaited, ALL, true },
+    { "copies of which the last is not waited for", run_copies_wait_short, ALL, true },
+    { "copies another thread reads without a barrier", run_copies_no_barrier, ALL, false },
+    { "a store to where a copy is on its way", run_copies_overwritten, CHECK | PTX, true },
+    { "a copy to what others still read", run_copies_early_reuse, ALL, true },
+    { "a thread that leaves before its copies land", run_copies_left, ALL, true },
+    { "a misaligned copy", run_copies_misaligned, ALL, true },
     { "a stream that does not wait", run_streams_unordered, ALL, false },
     { "pinned memory changed before it is copied", run_early_reuse, ALL, true },
     { "an allocation while a stream is captured", run_capture_allocates, ALL, true },
