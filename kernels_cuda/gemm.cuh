@@ -33,7 +33,12 @@ void vn_cuda_gemm_launch(const vn_cuda_gemm *g, void *scratch, unsigned *tickets
 
 /* ---- how a product is cut, decided on the host by its sizes alone ---- */
 
-enum { VN_SMS = 132, VN_DEPTH_MIN = 64 }; /* of an H200; the least depth a block is started for */
+#ifdef __CUDACC__
+enum { VN_SMS = 132 }; /* of an H200 */
+#else
+enum { VN_SMS = 16 }; /* of the emulated GPU: small cases meet the large tiles */
+#endif
+enum { VN_DEPTH_MIN = 64 }; /* the least depth a block is started for */
 
 typedef struct vn_cut {
     int64_t rows, columns; /* tiles each way */
@@ -220,6 +225,25 @@ __device__ __forceinline__ void vn_gemm_put(const vn_sums<R> &sums, float *share
 #pragma unroll 1
         for (int at = threadIdx.x; at < VN_TILE * VN_TILE; at += VN_GEMM_THREADS)
             put(r * VN_TILE + at / VN_TILE, c * VN_TILE + at % VN_TILE, shared[at]);
+    }
+}
+
+/* A tile [VN_TILE, VN_TILE] of y [m, n] = end(column, sum of the parts), in their order; `part` is
+ * [splits, m, n]. */
+template <int THREADS, class F>
+__device__ __forceinline__ void vn_add_parts(const float *part, int64_t splits, int64_t m,
+                                             int64_t n, int64_t row, int64_t column, float *y,
+                                             F end)
+{
+    int width = n - column < VN_TILE ? (int)(n - column) : VN_TILE;
+    int height = m - row < VN_TILE ? (int)(m - row) : VN_TILE;
+    int64_t size = m * n;
+    for (int at = threadIdx.x; at < width * height; at += THREADS) {
+        int64_t j = column + at % width, i = (row + at / width) * n + j;
+        float sum = 0;
+#pragma unroll 4
+        for (int64_t s = 0; s < splits; s++) sum += part[s * size + i];
+        y[i] = end(j, sum);
     }
 }
 

@@ -16,22 +16,6 @@ extern "C" {
 enum { FEW_ROWS = 4, ROW_WARPS = 4 };
 /* ---- tiles ---- */
 
-/* One tile of y = act(sum of the parts + bias), by all threads; `part` is of its group, [splits, m, n]. */
-__device__ __forceinline__ void add_parts(const vn_cuda_gemm &g, int64_t splits, const float *part,
-                                          int64_t row, int64_t column, float *y)
-{
-    int width = g.n - column < VN_TILE ? (int)(g.n - column) : VN_TILE;
-    int height = g.m - row < VN_TILE ? (int)(g.m - row) : VN_TILE;
-    int64_t size = g.m * g.n;
-    for (int at = threadIdx.x; at < width * height; at += VN_GEMM_THREADS) {
-        int64_t j = column + at % width, i = (row + at / width) * g.n + j;
-        float sum = 0;
-#pragma unroll 4
-        for (int64_t s = 0; s < splits; s++) sum += part[s * size + i];
-        y[i] = vn_unary_value_f32(g.act, g.bias ? sum + g.bias[j] : sum);
-    }
-}
-
 /* Blocks are numbered by column of tiles, row of tiles, part of the depth, group; tickets by tile
  * and group. */
 template <bool A_ALONG_K, bool B_ALONG_K, int R>
@@ -59,8 +43,11 @@ __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
     });
     if (R > 1 || !part) return; /* tiles of 128 x 128 are never short of blocks */
     if (!vn_last_block(ticket + group * tiles + tile, (unsigned)c.splits)) return;
-    add_parts(g, c.splits, part + group * c.splits * g.m * g.n, row, column,
-              g.y + group * g.m * g.n);
+    vn_add_parts<VN_GEMM_THREADS>(
+        part + group * c.splits * g.m * g.n, c.splits, g.m, g.n, row, column,
+        g.y + group * g.m * g.n, [=](int64_t j, float v) {
+            return vn_unary_value_f32(g.act, g.bias ? v + g.bias[j] : v);
+        });
 }
 
 /* ---- host ---- */
