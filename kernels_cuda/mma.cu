@@ -26,12 +26,12 @@ enum { SPLIT_MIN = 4 }; /* slabs, the least a block is started for */
 /* Steps are in bytes: of an operand's lines where it lies along the depth, of its depths else. */
 struct product {
     int64_t groups, m, n, k, act;
-    const char *a, *b;
-    const float *bias;
+    vn_each<const char *> a, b;
+    vn_each<const float *> bias;
     int64_t a_step, b_step, a_group, b_group;
-    float *y;
-    bool a_along, b_along;     /* along the depth */
-    bool a_vectors, b_vectors; /* rows begin at multiples of 16 bytes */
+    vn_each<float *> y;
+    int a_along, b_along;     /* along the depth */
+    int a_vectors, b_vectors; /* rows begin at multiples of 16 bytes */
 };
 
 /* ---- an operand: lines are rows of A, columns of B ---- */
@@ -217,8 +217,10 @@ template <int R> struct tile {
 /* Blocks are numbered as in linear.cu: column of tiles, row of tiles, part of the depth, group. */
 template <vn_numbers KIND, bool A_ALONG, bool B_ALONG, int R>
 __global__ void __launch_bounds__(128 * R, 4 / R)
-    vn_mma_product_kernel(product g, vn_cut c, float *parts, unsigned *ticket)
+    vn_mma_product_kernel(product g, vn_cut c, vn_each<float *> scratch, vn_each<unsigned *> ticket)
 {
+    float *parts = scratch;
+    const float *bias = g.bias;
     typedef operand<KIND, A_ALONG, R> left;
     typedef operand<KIND, B_ALONG, R> right;
     VN_SHARED_DYNAMIC(char, shared);
@@ -233,17 +235,16 @@ __global__ void __launch_bounds__(128 * R, 4 / R)
     float *y = parts ? parts + rest * g.m * g.n : g.y + group * g.m * g.n;
     sums.put((float *)shared, [=](int i, int j, float v) {
         if (row + i >= g.m || column + j >= g.n) return;
-        if (!parts) v = vn_unary_value_f32(g.act, g.bias ? v + g.bias[column + j] : v);
+        if (!parts) v = vn_unary_value_f32(g.act, bias ? v + bias[column + j] : v);
         y[(row + i) * g.n + column + j] = v;
     });
     if constexpr (R == 1) { /* tiles of 128 x 128 are never short of blocks */
         if (!parts) return;
         if (!vn_last_block(ticket + group * tiles + which, (unsigned)c.splits)) return;
         parts += group * c.splits * g.m * g.n;
-        vn_add_parts<128>(parts, c.splits, g.m, g.n, row, column, g.y + group * g.m * g.n,
-                          [=](int64_t j, float v) {
-                              return vn_unary_value_f32(g.act, g.bias ? v + g.bias[j] : v);
-                          });
+        vn_add_parts<128>(
+            parts, c.splits, g.m, g.n, row, column, g.y + group * g.m * g.n,
+            [=](int64_t j, float v) { return vn_unary_value_f32(g.act, bias ? v + bias[j] : v); });
     }
 }
 

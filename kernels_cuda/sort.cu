@@ -1,9 +1,10 @@
 /* Rows in ascending order; a NaN makes its row NaN.
  *
  * A warp takes a row of up to 32 numbers (quantiles): each counts those before it. A block takes a
- * longer one (paths): a bitonic network whose exchanges all ascend, so that places past the end need
- * not be there; up to HELD numbers in shared memory, longer rows where they end up. 4 bytes read and 4
- * written an element; log2(n)^2 / 2 exchanges an element in shared memory bound the longer ones. */
+ * longer one (paths): a bitonic network whose exchanges all ascend, so that places past the end
+ * need not be there; up to HELD numbers in shared memory, longer rows where they end up. 4 bytes
+ * read and 4 written an element; log2(n)^2 / 2 exchanges an element in shared memory bound the
+ * longer ones. */
 #include "kernels_cuda/common.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / 32, FEW = 32, HELD = 4096 };
@@ -25,7 +26,8 @@ __global__ void __launch_bounds__(THREADS)
     if (lane < n) y[broken ? lane : before] = broken ? NAN : v;
 }
 
-/* Exchanges of the pairs that `pair` numbers, of 1 << bits places, the first n of which are there. */
+/* Exchanges of the pairs that `pair` numbers, of 1 << bits places, the first n of which are there.
+ */
 template <class F> __device__ static void exchange(float *v, int n, int bits, F pair)
 {
     for (int p = threadIdx.x; p < 1 << bits >> 1; p += THREADS) {
@@ -80,7 +82,8 @@ static void sort(const vn_call *c, vn_stream *s)
     int64_t n = vn_last_dim(&c->in[0]), rows = vn_count(&c->in[0]) / n;
     if (!y) return;
     if (n <= FEW)
-        VN_LAUNCH(vn_sort_few_kernel, vn_blocks(rows, WARPS), dim3(THREADS), 0, s, x, y, rows, (int)n);
+        VN_LAUNCH(vn_sort_few_kernel, vn_blocks(rows, WARPS), dim3(THREADS), 0, s, x, y, rows,
+                  (int)n);
     else
         VN_LAUNCH(vn_sort_kernel, vn_blocks(rows, 1), dim3(THREADS), 0, s, x, y, (int)n);
 }

@@ -15,7 +15,7 @@ void to_device(void *to, const void *from, size_t bytes);
 template <class... P, class... A>
 void run(void (*kernel)(P...), unsigned blocks, unsigned threads, size_t shared, A... a)
 {
-    vn_launch("fault", kernel, dim3(blocks), dim3(threads), shared, nullptr, a...);
+    emu::launch("fault", kernel, dim3(blocks), dim3(threads), shared, nullptr, false, a...);
     wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
 }
 
