@@ -20,12 +20,13 @@ struct taps {
 /* The row that tap j of row r reads; -1 outside. */
 __device__ __forceinline__ int64_t source(const taps &p, int64_t r, int64_t j)
 {
-    int64_t t = (uint64_t)r % (uint32_t)p.len, from = t + j * p.dilation - p.pad;
+    int64_t len = p.len, t = (int64_t)((uint64_t)r % (uint64_t)len),
+            from = t + j * p.dilation - p.pad;
     if (p.wrap) {
-        from %= p.len;
-        if (from < 0) from += p.len;
+        from %= len;
+        if (from < 0) from += len;
     }
-    return r >= p.rows || from < 0 || from >= p.len ? -1 : r - t + from;
+    return r >= p.rows || from < 0 || from >= len ? -1 : r - t + from;
 }
 
 /* ---- y = act(b + sum over taps of W x) ---- */

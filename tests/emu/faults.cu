@@ -218,7 +218,7 @@ static void fetch(const float *from, float *to)
 template <class... P, class... A>
 static void run_together(void (*kernel)(P...), unsigned blocks, unsigned threads, A... a)
 {
-    emu::launch("fault", kernel, dim3(blocks), dim3(threads), 0, nullptr, true, a...);
+    start("fault", kernel, dim3(blocks), dim3(threads), 0, nullptr, true, a...);
     wrong |= cudaStreamSynchronize(nullptr) != cudaSuccess;
 }
 
@@ -397,12 +397,12 @@ template <bool waits> static void run_streams()
     cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking);
     cudaStreamCreateWithFlags(&t, cudaStreamNonBlocking);
     cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-    emu::launch("first", add_one, dim3(1), dim3(N), 0, s, false, b, a);
+    start("first", add_one, dim3(1), dim3(N), 0, s, false, b, a);
     if (waits) {
         cudaEventRecord(event, s);
         cudaStreamWaitEvent(t, event, 0);
     }
-    emu::launch("second", add_one, dim3(1), dim3(N), 0, t, false, a, b);
+    start("second", add_one, dim3(1), dim3(N), 0, t, false, a, b);
     cudaStreamSynchronize(t);
     cudaStreamSynchronize(s);
     float host[N];
@@ -459,10 +459,10 @@ template <bool WAITS, bool JOINS> static void run_branch()
     cudaEventCreateWithFlags(&join, cudaEventDisableTiming);
     cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
     if (!WAITS) cudaEventRecord(fork, s);
-    emu::launch("first", add_one, dim3(1), dim3(N), 0, s, false, a, b);
+    start("first", add_one, dim3(1), dim3(N), 0, s, false, a, b);
     if (WAITS) cudaEventRecord(fork, s);
     cudaStreamWaitEvent(side, fork, 0);
-    emu::launch("branch", add_one, dim3(1), dim3(N), 0, side, false, b, c);
+    start("branch", add_one, dim3(1), dim3(N), 0, side, false, b, c);
     cudaEventRecord(join, side);
     if (JOINS) cudaStreamWaitEvent(s, join, 0);
     if (cudaStreamEndCapture(s, &graph)) _exit(1);
