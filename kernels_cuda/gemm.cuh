@@ -228,22 +228,21 @@ __device__ __forceinline__ void vn_gemm_put(const vn_sums<R> &sums, float *share
     }
 }
 
-/* A tile [VN_TILE, VN_TILE] of y [m, n] = end(column, sum of the parts), in their order; `part` is
+/* put(row, column, sum of the parts in their order) for a tile [VN_TILE, VN_TILE] of [m, n]; `part` is
  * [splits, m, n]. */
 template <int THREADS, class F>
 __device__ __forceinline__ void vn_add_parts(const float *part, int64_t splits, int64_t m,
-                                             int64_t n, int64_t row, int64_t column, float *y,
-                                             F end)
+                                             int64_t n, int64_t row, int64_t column, F put)
 {
     int width = n - column < VN_TILE ? (int)(n - column) : VN_TILE;
     int height = m - row < VN_TILE ? (int)(m - row) : VN_TILE;
     int64_t size = m * n;
     for (int at = threadIdx.x; at < width * height; at += THREADS) {
-        int64_t j = column + at % width, i = (row + at / width) * n + j;
+        int64_t j = column + at % width, i = row + at / width;
         float sum = 0;
 #pragma unroll 4
-        for (int64_t s = 0; s < splits; s++) sum += part[s * size + i];
-        y[i] = end(j, sum);
+        for (int64_t s = 0; s < splits; s++) sum += part[s * size + i * n + j];
+        put(i, j, sum);
     }
 }
 

@@ -43,11 +43,12 @@ __global__ void __launch_bounds__(VN_GEMM_THREADS, 2)
     });
     if (R > 1 || !part) return; /* tiles of 128 x 128 are never short of blocks */
     if (!vn_last_block(ticket + group * tiles + tile, (unsigned)c.splits)) return;
-    vn_add_parts<VN_GEMM_THREADS>(
-        part + group * c.splits * g.m * g.n, c.splits, g.m, g.n, row, column,
-        g.y + group * g.m * g.n, [=](int64_t j, float v) {
-            return vn_unary_value_f32(g.act, g.bias ? v + g.bias[j] : v);
-        });
+    y = g.y + group * g.m * g.n;
+    vn_add_parts<VN_GEMM_THREADS>(part + group * c.splits * g.m * g.n, c.splits, g.m, g.n, row, column,
+                                  [=](int64_t i, int64_t j, float v) {
+                                      v = g.bias ? v + g.bias[j] : v;
+                                      y[i * g.n + j] = vn_unary_value_f32(g.act, v);
+                                  });
 }
 
 /* ---- host ---- */

@@ -3,8 +3,8 @@
  *
  * A block of 16 x 16 threads makes as many results from slabs of 16 of both factors in shared
  * memory, widened to f32 on the way: each factor is read ceil(n / 16) or ceil(m / 16) times, and a
- * FMA costs two reads of shared memory. Layers and plain products come here only where the matrix
- * units (mma.cu) cannot take them, with factors of two types; convolutions always. */
+ * FMA costs two reads of shared memory. No graph that `vn_graph_lower` made needs it: it is for factors
+ * of two types, which the matrix units (mma.cu, mma_conv.cu) do not take. */
 #include "kernels_cuda/common.cuh"
 
 extern "C" {
