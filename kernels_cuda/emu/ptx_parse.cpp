@@ -553,6 +553,16 @@ void Reader::statement(std::string s)
         const Entry *e = entry(name);
         if (!e) fail("instruction " + name + ", which the emulation does not know (ptx_math.cpp)");
         if (o.size() != 1u + e->n_a) fail("operands of " + name);
+        if (op[0] == "cvt" && e->a[0] == 4 && o[1][0] == '%' && !is_special(o[1]) &&
+            width_of(o[1]) == 8) { /* the lower half of a wider register */
+            Instruction half = i;
+            prefixes["_half"] = 4;
+            half.step = entry("cvt.u32.u64")->step;
+            to(half, "_half", 4);
+            with(half, o[1], 8);
+            k.code.push_back(half);
+            o[1] = "_half";
+        }
         i.step = e->step;
         to(i, o[0], e->d);
         for (size_t n = 0; n < e->n_a; n++) with(i, o[1 + n], e->a[n]);
