@@ -3,8 +3,8 @@
  * A recording keeps its steps. The first time a range of more than one of them is replayed it is
  * captured and instantiated, so that a plan is one graph launch; single steps (the hunt for a bad
  * number, the comparison of two plans) are launched as they are. Kernels of one stream run one
- * after the other, so all steps share the largest scratch. The members of a plan are branches: each has a
- * stream and scratch of its own, and a recording becomes a graph whose branches run side by side. */
+ * after the other, so all steps share the largest scratch. The members of a plan have scratch of
+ * their own: the steps of a node are one launch for all of them (launch.c). */
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +36,8 @@ struct vn_tape {
 struct vn_exec {
     vn_cuda_device *dev;
     vn_cuda_stream *own; /* where graphs are captured: the caller's may be one that cannot be */
-    void *scratch;          /* of every branch, one behind the other */
-    int branches;           /* members of the plan, at least 1 */
-    vn_stream **side;       /* [branches - 1] streams of those behind the first */
+    void *scratch;       /* of every member, one behind the other */
+    int members;         /* of the plan, at least 1 */
     vn_chosen **chosen; /* [n], NULL where a step is what its kernel does; NULL: nowhere */
     bool refused;       /* a library did not take a call that it took before */
     int n, n_graphs;
@@ -287,9 +286,6 @@ static void drop(vn_exec *exec)
 {
     for (int i = 0; i < exec->n_graphs; i++) cudaGraphExecDestroy(exec->graph[i].exec);
     if (exec->scratch) cudaFree(exec->scratch);
-    for (int b = 1; exec->side && b < exec->branches; b++)
-        if (exec->side[b - 1]) close_stream(exec->side[b - 1]);
-    vn_free(exec->side);
     for (int i = 0; exec->chosen && i < exec->n; i++)
         vn_chosen_drop(&exec->dev->products, exec->chosen[i]);
     vn_free(exec->chosen);
@@ -315,68 +311,63 @@ static int most_members(const vn_step *steps, int n)
     return most;
 }
 
-/* The branch of step i, behind a step of branch b. */
-static int branch_after(const vn_exec *exec, int i, int b)
+/* How many steps, from i on, are one node's and lie before `last`; 1 if not all of them do. */
+static int members_at(const vn_exec *exec, int i, int last)
 {
-    return exec->branches == 1 || exec->steps[i].members ? 0 : b + 1;
+    int n = exec->steps[i].members;
+    return n > 1 && i + n <= last ? n : 1;
 }
 
-/* Scratch of so many bytes for each of `branches`, in place of what there was; each step gets that of
- * its own, or all the only one. Tickets lie in front. */
-static vn_status give_scratch(vn_exec *exec, size_t bytes, int branches)
+/* Scratch of `bytes` for each member, in place of what there was, and of `whole` from the first
+ * one's on; a node's steps get one each. Tickets lie in front. */
+static vn_status give_scratch(vn_exec *exec, size_t bytes, size_t whole)
 {
     enum { ALIGN = 256 };
     size_t front = VN_TICKETS * sizeof(unsigned);
     if (exec->scratch) cudaFree(exec->scratch);
     exec->scratch = NULL;
     size_t each = bytes ? (front + bytes + ALIGN - 1) / ALIGN * ALIGN : 0;
-    if (each)
-        VN_TRY(alloc(&exec->dev->base, VN_MEM_DEVICE, each * (size_t)branches, &exec->scratch));
-    for (int i = 0, b = 0; i < exec->n; i++) {
-        b = branch_after(exec, i, b);
-        size_t at = branches > 1 ? each * (size_t)b : 0;
-        exec->steps[i].call.scratch = each ? (char *)exec->scratch + at + front : NULL;
+    size_t all = each * (size_t)exec->members;
+    if (whole && all < front + whole) all = front + whole;
+    if (all) VN_TRY(alloc(&exec->dev->base, VN_MEM_DEVICE, all, &exec->scratch));
+    for (int i = 0, m = 0; i < exec->n; i++) {
+        m = exec->members == 1 || exec->steps[i].members ? 0 : m + 1;
+        exec->steps[i].call.scratch = all ? (char *)exec->scratch + each * (size_t)m + front : NULL;
     }
     return VN_OK;
 }
 
-/* How each product is computed; *bytes: the scratch that takes. Where there is no room to look at
- * what needs much of it, candidates have to do with less. */
-static vn_status choose_products(vn_exec *exec, size_t *bytes)
+/* How each product is computed; *whole: the scratch that takes beside `own` of each kernel. Where
+ * there is no room to look at what needs much of it, candidates have to do with less. */
+static vn_status choose_products(vn_exec *exec, size_t own, size_t *whole)
 {
     vn_products *products = &exec->dev->products;
-    size_t own = *bytes, room = own > VN_LT_WORKSPACE ? own : VN_LT_WORKSPACE, workspace;
+    size_t room = own > VN_LT_WORKSPACE ? own : VN_LT_WORKSPACE, workspace;
     exec->chosen = vn_calloc((size_t)exec->n + 1, sizeof *exec->chosen);
     if (!exec->chosen) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    if (give_scratch(exec, room, 1)) VN_TRY(give_scratch(exec, room = own, 1));
+    if (give_scratch(exec, own, room)) VN_TRY(give_scratch(exec, own, room = own));
     for (int i = 0; i < exec->n; i++) {
         int together = vn_products_concern(products, &exec->steps[i], exec->n - i);
         if (!together) continue;
         VN_TRY(vn_products_choose(products, exec->own, &exec->steps[i], together, room,
                                   &exec->chosen[i], &workspace));
-        if (workspace > *bytes) *bytes = workspace;
+        if (workspace > *whole) *whole = workspace;
         i += together - 1;
     }
     return VN_OK;
 }
 
-/* What is chosen, scratch, and the streams of the branches. */
+/* What is chosen, and scratch. */
 static vn_status make_ready(vn_exec *exec)
 {
-    size_t bytes = most_scratch(exec->steps, exec->n);
-    exec->branches = most_members(exec->steps, exec->n);
+    size_t own = most_scratch(exec->steps, exec->n), whole = 0;
+    exec->members = most_members(exec->steps, exec->n);
     for (int i = 0; i < exec->n; i++) {
         if (!vn_products_concern(&exec->dev->products, &exec->steps[i], exec->n - i)) continue;
-        VN_TRY(choose_products(exec, &bytes));
+        VN_TRY(choose_products(exec, own, &whole));
         break;
     }
-    VN_TRY(give_scratch(exec, bytes, exec->branches));
-    if (exec->branches == 1) return VN_OK;
-    exec->side = vn_calloc((size_t)exec->branches, sizeof *exec->side);
-    if (!exec->side) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    for (int b = 1; b < exec->branches; b++)
-        VN_TRY(open_stream(&exec->dev->base, &exec->side[b - 1]));
-    return VN_OK;
+    return give_scratch(exec, own, whole);
 }
 
 static vn_status record(vn_stream *base, const vn_step *steps, int n, double flops, vn_exec **out)
@@ -399,28 +390,28 @@ static vn_status record(vn_stream *base, const vn_step *steps, int n, double flo
     return VN_OK;
 }
 
+static void launch_one(const void *steps, int member, vn_stream *s)
+{
+    const vn_step *step = (const vn_step *)steps + member;
+    step->kernel->launch(&step->call, s);
+}
+
 /* Step i, or those before `last` that are computed with it; how many. */
 static int launch_at(vn_exec *exec, int i, int last, vn_stream *s)
 {
     const vn_chosen *c = exec->chosen ? exec->chosen[i] : NULL;
+    int members = members_at(exec, i, last);
     if (!c || i + vn_chosen_steps(c) > last) {
-        exec->steps[i].kernel->launch(&exec->steps[i].call, s);
-        return 1;
+        vn_launch_members(s, members, launch_one, &exec->steps[i]);
+        return members;
     }
     exec->refused |= !vn_chosen_launch(&exec->dev->products, c, &exec->steps[i], s);
     return vn_chosen_steps(c);
 }
 
-/* The branches leave s and come back to it; a step alone stays on it. */
 static vn_status launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
 {
-    bool apart = exec->branches > 1 && last - first > 1;
-    for (int b = 1; apart && b < exec->branches; b++) VN_TRY(after(exec->side[b - 1], &s->base));
-    for (int i = first, b = 0; i < last; i++) {
-        b = branch_after(exec, i, b);
-        i += launch_at(exec, i, last, apart && b ? exec->side[b - 1] : &s->base) - 1;
-    }
-    for (int b = 1; apart && b < exec->branches; b++) VN_TRY(after(&s->base, exec->side[b - 1]));
+    for (int i = first; i < last;) i += launch_at(exec, i, last, &s->base);
     if (exec->refused) return VN_FAIL(VN_E_DEVICE, "cuBLASLt refuses a product that it took before");
     return VN_OK;
 }

@@ -26,6 +26,7 @@ typedef struct vn_cuda_stream {
     bool adopted; /* the handle is a caller's */
     bool taping;  /* calls are kept for a tape */
     struct CUevent_st *mark[VN_MARKS]; /* made when first used */
+    struct vn_gather *gather;          /* where launches are kept to become one of all members */
 } vn_cuda_stream;
 
 /* ---- launches (launch.c) ---- */
@@ -48,7 +49,19 @@ typedef struct vn_launch {
     uint64_t args[VN_ARGS_BYTES / sizeof(uint64_t)];
 } vn_launch;
 
+/* Start it, or keep it for the launch of all members. */
 void vn_launch_on(vn_cuda_stream *s, vn_launch *launch);
+
+/* `one` starts on s what a member needs. Where members start the same but for what is their own
+ * (vn_each), evenly spaced, each launch becomes one of all; else the members are started one behind
+ * the other. */
+typedef void vn_launch_one(const void *ctx, int member, vn_stream *s);
+void vn_launch_members(vn_stream *s, int members, vn_launch_one *one, const void *ctx);
+
+/* For launchers: how many members share the device in the launches to come; and that they must not.
+ */
+int vn_launch_share(const vn_stream *s);
+void vn_launch_apart(vn_stream *s);
 
 /* Counters in front of the scratch of every call that has some, for blocks that tell one another
  * when they are done (common.cuh): 0 before a launch, and 0 again after it. */

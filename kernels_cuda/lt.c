@@ -78,16 +78,23 @@ const char *vn_lt_unfit(const vn_lt *lt, const vn_product *p, bool epilogue)
     int64_t most = INT32_MAX;
     if (p->m > most || p->n > most || p->k > most || p->groups > most)
         return "a dimension is beyond 2^31";
+    if (p->members > 1 && p->groups > 1) return "a batch for each of several members";
+    if ((p->a_each | p->b_each | p->bias_each | p->y_each) % (int64_t)sizeof(float))
+        return "members lie an odd distance apart";
     if (!epilogue || p->act == VN_UNARY_NONE) return NULL;
     if (p->act == VN_UNARY_GELU) return "its GELU is by tanh, not by erf";
     if (p->act != VN_UNARY_RELU) return "it has no such activation";
     return lt->relu_keeps_nan ? NULL : "its ReLU loses NaN";
 }
 
-static bool set_batch(const vn_lt *lt, cublasLtMatrixLayout_t layout, int64_t groups,
-                      int64_t stride)
+/* A batch is the groups of one member, or the members: `group` numbers, `each` bytes apart. */
+static bool set_batch(const vn_lt *lt, cublasLtMatrixLayout_t layout, const vn_product *p,
+                      int64_t group, int64_t each, vn_dtype type)
 {
-    int32_t count = (int32_t)groups;
+    bool groups = p->groups > 1;
+    int32_t count = groups ? (int32_t)p->groups : p->members;
+    int64_t stride = groups ? group : each / (type == VN_F32 ? 4 : 2);
+    if (count <= 1) return true;
     return !lt->cublasLtMatrixLayoutSetAttribute(layout, VN_CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
                                                  &count, sizeof count) &&
            !lt->cublasLtMatrixLayoutSetAttribute(
@@ -97,7 +104,7 @@ static bool set_batch(const vn_lt *lt, cublasLtMatrixLayout_t layout, int64_t gr
 /* A factor of `lines` lines and depth k, `line` and `depth` apart: by columns it has the depth
  * first where that is dense. */
 static bool describe_factor(const vn_lt *lt, const vn_product *p, int64_t lines, int64_t line,
-                            int64_t depth, int64_t group, cublasLtMatrixLayout_t *out)
+                            int64_t depth, int64_t group, int64_t each, cublasLtMatrixLayout_t *out)
 {
     bool deep = depth == 1;
     int64_t rows = deep ? p->k : lines, columns = deep ? lines : p->k, ld = deep ? line : depth;
@@ -105,7 +112,7 @@ static bool describe_factor(const vn_lt *lt, const vn_product *p, int64_t lines,
     if (lt->cublasLtMatrixLayoutCreate(out, type_of(p->type), (uint64_t)rows, (uint64_t)columns,
                                        ld))
         return false;
-    return p->groups == 1 || set_batch(lt, *out, p->groups, group);
+    return set_batch(lt, *out, p, group, each, p->type);
 }
 
 static bool set(const vn_lt *lt, const vn_lt_call *c, unsigned what, const void *value,
@@ -126,16 +133,20 @@ static bool describe(const vn_lt *lt, const vn_product *p, bool epilogue, vn_lt_
     if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second)) return false;
     if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_EPILOGUE, &after, sizeof after)) return false;
     const void *beside = p->sums ? p->sums : p->bias;
+    int64_t apart = p->bias_each / (int64_t)sizeof(float);
     if (after & (VN_CUBLASLT_EPILOGUE_BIAS | VN_CUBLASLT_EPILOGUE_BGRADB)) {
         if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type, sizeof bias_type))
             return false;
         if (!set(lt, c, VN_CUBLASLT_MATMUL_DESC_BIAS_POINTER, &beside, sizeof beside)) return false;
+        if (p->members > 1 &&
+            !set(lt, c, VN_CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, &apart, sizeof apart))
+            return false;
     }
-    if (!describe_factor(lt, p, p->n, p->b_col, p->b_k, p->b_group, &c->a)) return false;
-    if (!describe_factor(lt, p, p->m, p->a_row, p->a_k, p->a_group, &c->b)) return false;
+    if (!describe_factor(lt, p, p->n, p->b_col, p->b_k, p->b_group, p->b_each, &c->a)) return false;
+    if (!describe_factor(lt, p, p->m, p->a_row, p->a_k, p->a_group, p->a_each, &c->b)) return false;
     if (lt->cublasLtMatrixLayoutCreate(&c->d, VN_CUDA_R_32F, (uint64_t)p->n, (uint64_t)p->m, p->n))
         return false;
-    return p->groups == 1 || set_batch(lt, c->d, p->groups, p->m * p->n);
+    return set_batch(lt, c->d, p, p->m * p->n, p->y_each, VN_F32);
 }
 
 bool vn_lt_describe(const vn_lt *lt, const vn_product *p, bool epilogue, vn_lt_call *c)

@@ -17,6 +17,10 @@ typedef struct vn_product {
     float *sums; /* [m], the sums of a over k, or NULL; only where there is no bias or activation */
     vn_dtype type;
     bool tf32; /* factors in f32 are rounded */
+    /* Of several members the pointers are member 0's, and in bytes the next one's lie so far
+     * behind. */
+    int members;
+    int64_t a_each, b_each, bias_each, y_each;
 } vn_product;
 
 typedef struct vn_lt {

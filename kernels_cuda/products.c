@@ -36,6 +36,7 @@ enum { RUNS = 8, ALGORITHMS = 8 };
 typedef struct key {
     int64_t groups, m, n, k, a_row, a_k, a_group, b_col, b_k, b_group, act, type;
     int64_t bias, sums, aligned; /* pointers, by the powers of two that divide them */
+    int64_t members, a_each, b_each, bias_each, y_each;
     const vn_kernel *kernel;
 } key;
 
@@ -52,8 +53,7 @@ struct vn_chosen {
     const vn_memory *how;
     vn_product p;
     vn_lt_call lt; /* of ways LT and LT_APART */
-    vn_call apart; /* of OWN_APART: the step without bias and activation */
-    vn_attr_linear attr;
+    vn_attr_linear attr; /* of OWN_APART: the layer's without its activation */
 };
 
 /* ---- products ---- */
@@ -108,6 +108,29 @@ static float *sums_of(const vn_product *p, const vn_call *next)
     return clear && p->m > 1 ? y->data : NULL;
 }
 
+/* How far apart `n` members' memory lies, of the tensor that `of` gives; false: not evenly. */
+static bool each_of(const vn_step *step, int n, bool out, int at, int64_t *each)
+{
+    const char *first = out ? step->call.out[at].data : step->call.in[at].data;
+    *each = 0;
+    for (int s = 1; s < n; s++) {
+        const vn_call *c = &step[s].call;
+        int64_t apart = (const char *)(out ? c->out[at].data : c->in[at].data) - first;
+        if (s == 1) *each = apart;
+        if (apart != s * *each) return false;
+    }
+    return true;
+}
+
+static bool put_members(const vn_step *step, int n_steps, vn_product *p)
+{
+    p->members = step->members > 1 ? step->members : 1;
+    return p->members <= n_steps && each_of(step, p->members, false, 0, &p->a_each) &&
+           each_of(step, p->members, false, 1, &p->b_each) &&
+           (!p->bias || each_of(step, p->members, false, 2, &p->bias_each)) &&
+           each_of(step, p->members, true, 0, &p->y_each);
+}
+
 /* False if the step is no product with factors of one type and a result that somebody reads. */
 static bool product_of(const vn_step *step, int n_steps, vn_product *p)
 {
@@ -126,7 +149,9 @@ static bool product_of(const vn_step *step, int n_steps, vn_product *p)
         put_layer(c, p);
     else
         put_matrices(c, p);
-    if (c->op == VN_OP_MATMUL && n_steps > 1) p->sums = sums_of(p, &step[1].call);
+    if (!put_members(step, n_steps, p)) return false;
+    if (c->op == VN_OP_MATMUL && n_steps > 1 && p->members == 1)
+        p->sums = sums_of(p, &step[1].call);
     return p->m > 0 && p->n > 0 && p->k > 0;
 }
 
@@ -155,6 +180,11 @@ static key key_of(const vn_product *p, const vn_kernel *kernel)
     k.bias = p->bias ? power_of(p->bias) : 0;
     k.sums = p->sums ? power_of(p->sums) : 0;
     k.aligned = power_of(p->a) + (power_of(p->b) << 12) + (power_of(p->y) << 24);
+    k.members = p->members;
+    k.a_each = p->a_each;
+    k.b_each = p->b_each;
+    k.bias_each = p->bias_each;
+    k.y_each = p->y_each;
     k.kernel = kernel;
     return k;
 }
@@ -243,7 +273,7 @@ int vn_products_concern(const vn_products *products, const vn_step *step, int le
 {
     vn_product p;
     if (products->wish == OWN || (!products->lt.library && products->wish != OWN_APART)) return 0;
-    return !product_of(step, left, &p) ? 0 : p.sums ? 2 : 1;
+    return !product_of(step, left, &p) ? 0 : p.sums ? 2 : p.members;
 }
 
 /* ---- launching ---- */
@@ -253,36 +283,55 @@ static bool has_more(const vn_product *p)
     return p->bias || p->act != VN_UNARY_NONE || p->sums;
 }
 
-static bool launch_product(const vn_products *products, const vn_chosen *c, const vn_step *step,
-                           vn_stream *s)
+/* What is started for one member of a choice. */
+typedef struct part {
+    const vn_chosen *c;
+    const vn_step *step;
+} part;
+
+/* The step's kernel, of OWN_APART without bias and activation. */
+static void launch_own(const void *of, int member, vn_stream *s)
 {
-    if (c->how->way >= LT) {
-        void *workspace = c->how->workspace ? step->call.scratch : NULL;
-        return vn_lt_launch(&products->lt, &c->p, &c->lt, workspace, c->how->workspace,
-                            ((vn_cuda_stream *)s)->handle);
+    const part *q = of;
+    vn_call call = q->step[member].call;
+    if (q->c->how->way == OWN_APART && call.op == VN_OP_LINEAR) {
+        call.attr = &q->c->attr;
+        call.in[2] = (vn_tensor){ 0 };
     }
-    vn_call call = c->how->way == OWN ? step->call : c->apart;
-    call.scratch = step->call.scratch;
-    step->kernel->launch(&call, s);
-    return true;
+    q->step->kernel->launch(&call, s);
+}
+
+static void launch_rest(const void *of, int member, vn_stream *s)
+{
+    const vn_product *p = &((const part *)of)->c->p;
+    float *y = (float *)((char *)p->y + p->y_each * member);
+    const float *bias =
+        p->bias ? (const float *)((const char *)p->bias + p->bias_each * member) : NULL;
+    vn_bias_act_launch(y, bias, p->n, p->groups * p->m * p->n, p->act, s);
 }
 
 bool vn_chosen_launch(const vn_products *products, const vn_chosen *c, const vn_step *step,
                       vn_stream *s)
 {
     const vn_product *p = &c->p;
+    const part all = { c, step };
     bool after = c->how->way == OWN_APART || c->how->way == LT_APART;
-    if (!launch_product(products, c, step, s)) return false;
+    void *workspace = c->how->workspace ? step->call.scratch : NULL;
+    if (c->how->way < LT)
+        vn_launch_members(s, p->members, launch_own, &all);
+    else if (!vn_lt_launch(&products->lt, p, &c->lt, workspace, c->how->workspace,
+                           ((vn_cuda_stream *)s)->handle))
+        return false;
     if (p->sums && c->how->way != LT)
         step[1].kernel->launch(&step[1].call, s);
     else if (after && has_more(p))
-        vn_bias_act_launch(p->y, p->bias, p->n, p->groups * p->m * p->n, p->act, s);
+        vn_launch_members(s, p->members, launch_rest, &all);
     return true;
 }
 
 int vn_chosen_steps(const vn_chosen *chosen)
 {
-    return chosen->p.sums ? 2 : 1;
+    return chosen->p.sums ? 2 : chosen->p.members;
 }
 
 const char *vn_chosen_text(const vn_chosen *chosen)
@@ -301,14 +350,9 @@ static bool prepare(const vn_products *products, const vn_step *step, const vn_m
                     vn_chosen *c)
 {
     c->how = how;
-    if (how->way == OWN_APART) {
-        c->apart = step->call;
-        if (step->call.op == VN_OP_LINEAR) {
-            c->attr = *(const vn_attr_linear *)step->call.attr;
-            c->attr.act = VN_UNARY_NONE;
-            c->apart.attr = &c->attr;
-            c->apart.in[2] = (vn_tensor){ 0 };
-        }
+    if (how->way == OWN_APART && step->call.op == VN_OP_LINEAR) {
+        c->attr = *(const vn_attr_linear *)step->call.attr;
+        c->attr.act = VN_UNARY_NONE;
     }
     if (how->way < LT) return true;
     if (!vn_lt_describe(&products->lt, &c->p, how->way == LT, &c->lt)) return false;

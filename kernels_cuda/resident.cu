@@ -326,8 +326,8 @@ static int64_t threads_of(bool alone, size_t states, size_t each)
     return (fit < most ? fit : most) / 32 * 32;
 }
 
-/* False: the device cannot hold the layer so. */
-template <class CELL, bool ALONE> static bool cut_of(const CELL &cell, launch *l)
+/* False: the device cannot hold the layer so, as one of `share`. */
+template <class CELL, bool ALONE> static bool cut_of(const CELL &cell, int share, launch *l)
 {
     typedef direction<CELL> way;
     const int held = HELD_FOURS(ALONE), chunk = 4 * way::LANES;
@@ -349,7 +349,7 @@ template <class CELL, bool ALONE> static bool cut_of(const CELL &cell, launch *l
     l->shared = states + each * (size_t)l->threads;
     int64_t rounds = (cell.batch + WINDOWS - 1) / WINDOWS, groups = rounds;
     if (!ALONE) {
-        int64_t fit = vn_blocks_together(way::template kernel<false>, l->threads, l->shared);
+        int64_t fit = vn_blocks_together(way::template kernel<false>, l->threads, l->shared) / share;
         groups = fit / l->p.tiles < rounds ? fit / l->p.tiles : rounds;
     }
     l->p.groups = groups;
@@ -364,7 +364,7 @@ template <class CELL, bool ALONE> static const char *unfit(const vn_call *c)
     launch l;
     if (why) return why;
     vn_cell_of(c, &room, &cell);
-    if (cut_of<CELL, ALONE>(cell, &l)) return NULL;
+    if (cut_of<CELL, ALONE>(cell, 1, &l)) return NULL;
     return ALONE ? "one multiprocessor does not hold the recurrent weights"
                  : "the multiprocessors together do not hold the recurrent weights";
 }
@@ -406,7 +406,10 @@ template <class CELL, bool ALONE> static void run(const vn_call *c, vn_stream *s
     if (!vn_any_read(c)) return;
     vn_cell_of(c, &room, &cell);
     l.p.counter = (unsigned *)counters_of(cell, &room);
-    if (!cut_of<CELL, ALONE>(cell, &l)) return; /* unfit said so */
+    if (!cut_of<CELL, ALONE>(cell, vn_launch_share(s), &l)) { /* one alone fits: unfit */
+        vn_launch_apart(s);
+        return;
+    }
     make_inputs(c, cell, room.take(0), s);
     dim3 grid((unsigned)(l.p.groups * l.p.tiles));
     if (ALONE) {

@@ -94,6 +94,14 @@ enum { DECODED = LENGTH / 2 + HORIZON };
             "mlp_units", "[512, 512, 512]"                                                         \
         }                                                                                          \
     }
+/* A step of it is all launches: what several members cost beside one. */
+#define SMALL(members)                                                                             \
+    {                                                                                              \
+        { "mlp_units", "[64, 64]" },                                                               \
+        {                                                                                          \
+            "ensemble_size", members                                                               \
+        }                                                                                          \
+    }
 #define DEFAULTS                                                                                   \
     {                                                                                              \
         {                                                                                          \
@@ -132,6 +140,8 @@ static const vn_workload models[] = {
     TRAIN("nhits", train_sizes, 16176, 148054, 0, "nhits", NHITS, STEP, STACKS),
     LOW("nhits", "infer", infer_sizes, "nhits", NHITS, FORECAST, STACKS),
     LOW("nhits", "train", train_sizes, "nhits", NHITS, STEP, STACKS),
+    TRAIN("nhits64", only_32, 0, 0, 0, "nhits", SMALL("1"), STEP),
+    TRAIN("nhits64x8", only_32, 0, 0, 0, "nhits", SMALL("8"), STEP),
     INFER("lstm128", one_and_32, 5193, 51799, 0, "lstm-attention", LSTM("128"), FORECAST,
           RNN(4, 5, 128)),
     TRAIN("lstm128", only_32, 190359, 0, 0, "lstm-attention", LSTM("128"), STEP, RNN(4, 5, 128)),

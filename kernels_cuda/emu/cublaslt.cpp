@@ -35,6 +35,7 @@ struct Desc {
     int32_t bias_type = -1;
     uint32_t epilogue = VN_CUBLASLT_EPILOGUE_DEFAULT;
     const void *bias = nullptr;
+    int64_t bias_stride = 0;
 };
 struct Preference {
     uint64_t workspace = 0;
@@ -114,7 +115,9 @@ const char *fault_of_epilogue(const Product &p)
         return "a gradient of a bias with these types";
     if (p.desc.bias_type != -1 && p.desc.bias_type != (int32_t)p.d.type)
         return "a bias of another type than D's";
-    if (p.d.count > 1) return "a bias of a batch: its stride is not set";
+    if (p.d.count > 1 && sums)
+        return "gradients of the biases of a batch, which the stand-in does not know";
+    if (p.d.count > 1 && p.desc.bias_stride < p.m) return "the biases of a batch overlap";
     return nullptr;
 }
 
@@ -144,11 +147,15 @@ Product product_of(cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLt
     return p;
 }
 
-/* Bytes from the first to the last number of a batch. */
+/* Bytes from the first to the last number of one matrix of a batch, and where number g begins. */
 size_t extent(const Layout &l)
 {
-    int64_t last = (l.count - 1) * (l.stride > 0 ? l.stride : 0) + (l.columns - 1) * l.ld + l.rows;
-    return (size_t)last * bytes_of(l.type);
+    return (size_t)((l.columns - 1) * l.ld + l.rows) * bytes_of(l.type);
+}
+
+const char *matrix(const Layout &l, const void *base, int32_t g)
+{
+    return (const char *)base + g * l.stride * (int64_t)bytes_of(l.type);
 }
 
 /* ---- algorithms ---- */
@@ -211,18 +218,19 @@ float rounded(float v, unsigned compute)
     return v;
 }
 
-float after(const Product &p, float v, int64_t row)
+float after(const Product &p, float v, int64_t row, int32_t g)
 {
     static const bool loses = getenv("EMU_LT_NAN") != nullptr;
     uint32_t e = p.desc.epilogue;
-    if (e & VN_CUBLASLT_EPILOGUE_BIAS) v += ((const float *)p.desc.bias)[row];
+    if (e & VN_CUBLASLT_EPILOGUE_BIAS)
+        v += ((const float *)p.desc.bias)[g * p.desc.bias_stride + row];
     if (e & VN_CUBLASLT_EPILOGUE_RELU && (v < 0 || (loses && v != v))) v = 0;
     return v;
 }
 
 /* Column j of D from rows of op(A), a line a row, and column j of op(B). */
 void put_column(const Product &p, const Arguments &x, const std::vector<float> &a, const float *b,
-                float *d)
+                int32_t g, float *d)
 {
     std::vector<double> sum((size_t)p.m, 0);
     std::vector<float> half((size_t)p.m, 0);
@@ -237,7 +245,7 @@ void put_column(const Product &p, const Arguments &x, const std::vector<float> &
         for (size_t i = 0; i < half.size(); i++) sum[i] = (double)((float)sum[i] + half[i]);
         std::fill(half.begin(), half.end(), 0.0f);
     }
-    for (int64_t i = 0; i < p.m; i++) d[i] = after(p, x.alpha * (float)sum[(size_t)i], i);
+    for (int64_t i = 0; i < p.m; i++) d[i] = after(p, x.alpha * (float)sum[(size_t)i], i, g);
 }
 
 /* The sums of op(B) over the depth. */
@@ -256,10 +264,8 @@ void compute(const Product &p, const Arguments &x)
     bool ta = p.desc.op[0] == VN_CUBLAS_OP_T, tb = p.desc.op[1] == VN_CUBLAS_OP_T;
     std::vector<float> lines((size_t)(p.m * p.k)), column((size_t)p.k);
     for (int32_t g = 0; g < p.d.count; g++) {
-        Factor a = { x.a + (size_t)(g * p.a.stride) * bytes_of(p.a.type), p.a.type, ta ? p.a.ld : 1,
-                     ta ? 1 : p.a.ld };
-        Factor b = { x.b + (size_t)(g * p.b.stride) * bytes_of(p.b.type), p.b.type, tb ? 1 : p.b.ld,
-                     tb ? p.b.ld : 1 };
+        Factor a = { matrix(p.a, x.a, g), p.a.type, ta ? p.a.ld : 1, ta ? 1 : p.a.ld };
+        Factor b = { matrix(p.b, x.b, g), p.b.type, tb ? 1 : p.b.ld, tb ? p.b.ld : 1 };
         if (p.desc.epilogue == VN_CUBLASLT_EPILOGUE_BGRADB) put_sums(p, b);
         for (int64_t k = 0; k < p.k; k++)
             for (int64_t i = 0; i < p.m; i++)
@@ -267,17 +273,21 @@ void compute(const Product &p, const Arguments &x)
         for (int64_t j = 0; j < p.n; j++) {
             for (int64_t k = 0; k < p.k; k++)
                 column[(size_t)k] = rounded(b.at(j, k), p.desc.compute);
-            put_column(p, x, lines, column.data(), x.d + g * p.d.stride + j * p.d.ld);
+            put_column(p, x, lines, column.data(), g, x.d + g * p.d.stride + j * p.d.ld);
         }
     }
 }
 
 void run(const Product &p, const Arguments &x, void *workspace)
 {
-    emu::library_reads("cublasLt: A", x.a, extent(p.a));
-    emu::library_reads("cublasLt: B", x.b, extent(p.b));
-    if (p.desc.epilogue & VN_CUBLASLT_EPILOGUE_BIAS)
-        emu::library_reads("cublasLt: the bias", p.desc.bias, (size_t)p.m * 4);
+    for (int32_t g = 0; g < p.d.count; g++) {
+        emu::library_reads("cublasLt: A", matrix(p.a, x.a, g), extent(p.a));
+        emu::library_reads("cublasLt: B", matrix(p.b, x.b, g), extent(p.b));
+        if (p.desc.epilogue & VN_CUBLASLT_EPILOGUE_BIAS)
+            emu::library_reads("cublasLt: the bias",
+                               (const float *)p.desc.bias + g * p.desc.bias_stride,
+                               (size_t)p.m * 4);
+    }
     if (workspace) memset(workspace, 0xff, workspace_of(x.algorithm, p));
     compute(p, x);
     for (int32_t g = 0; g < p.d.count; g++)
@@ -285,27 +295,38 @@ void run(const Product &p, const Arguments &x, void *workspace)
             emu::library_wrote(x.d + g * p.d.stride + j * p.d.ld, (size_t)p.m * 4);
 }
 
+/* Of number g of a batch. */
+const char *fault_of_matrices(const Product &p, const Arguments &x, int32_t g)
+{
+    const char *a = matrix(p.a, x.a, g), *b = matrix(p.b, x.b, g), *d = matrix(p.d, x.d, g);
+    const char *bias = (const char *)((const float *)p.desc.bias + g * p.desc.bias_stride);
+    const char *d_end = d + extent(p.d);
+    if (emu::library_bytes(a) < extent(p.a)) return "A is not within the device's memory";
+    if (emu::library_bytes(b) < extent(p.b)) return "B is not within the device's memory";
+    if (emu::library_bytes(d) < extent(p.d)) return "D is not within the device's memory";
+    bool sums = p.desc.epilogue == VN_CUBLASLT_EPILOGUE_BGRADB;
+    if (p.desc.bias && emu::library_bytes(bias) < (size_t)(sums ? p.n : p.m) * 4)
+        return "the bias is not within the device's memory";
+    if ((a < d_end && d < a + extent(p.a)) || (b < d_end && d < b + extent(p.b)))
+        return "D overlaps a factor";
+    return nullptr;
+}
+
 const char *fault_of_memory(const Product &p, const Arguments &x, const void *workspace,
                             size_t bytes)
 {
-    const char *d = (const char *)x.d, *d_end = d + extent(p.d);
     if ((uintptr_t)x.a % bytes_of(p.a.type) || (uintptr_t)x.b % bytes_of(p.b.type) ||
-        (uintptr_t)d % 4)
+        (uintptr_t)x.d % 4)
         return "a pointer that its type does not allow";
-    if (emu::library_bytes(x.a) < extent(p.a)) return "A is not within the device's memory";
-    if (emu::library_bytes(x.b) < extent(p.b)) return "B is not within the device's memory";
-    if (emu::library_bytes(d) < extent(p.d)) return "D is not within the device's memory";
-    bool sums = p.desc.epilogue == VN_CUBLASLT_EPILOGUE_BGRADB;
-    if (p.desc.bias && emu::library_bytes(p.desc.bias) < (size_t)(sums ? p.n : p.m) * 4)
-        return "the bias is not within the device's memory";
-    if ((x.a < d_end && d < x.a + extent(p.a)) || (x.b < d_end && d < x.b + extent(p.b)))
-        return "D overlaps a factor";
+    for (int32_t g = 0; g < p.d.count; g++)
+        if (const char *what = fault_of_matrices(p, x, g)) return what;
     size_t needs = workspace_of(x.algorithm, p);
     if (bytes < needs) return "less workspace than the algorithm asked for";
     if (needs && (!workspace || (uintptr_t)workspace % 16 || emu::library_bytes(workspace) < bytes))
         return "the workspace is not memory of the device, 16-byte aligned";
     if (x.algorithm != ALIGNED) return nullptr;
-    return (uintptr_t)x.a % 16 || (uintptr_t)x.b % 16 || (uintptr_t)d % 16 || !lines_of_16_bytes(p)
+    return (uintptr_t)x.a % 16 || (uintptr_t)x.b % 16 || (uintptr_t)x.d % 16 ||
+                   !lines_of_16_bytes(p)
                ? "an algorithm that needs 16-byte alignment"
                : nullptr;
 }
@@ -377,6 +398,8 @@ API cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc,
         return taken(take(value, bytes, &d->bias_type), "BIAS_DATA_TYPE is 4 bytes");
     case VN_CUBLASLT_MATMUL_DESC_BIAS_POINTER:
         return taken(take(value, bytes, &d->bias), "BIAS_POINTER is a pointer");
+    case VN_CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE:
+        return taken(take(value, bytes, &d->bias_stride), "BIAS_BATCH_STRIDE is 8 bytes");
     default:
         return wrong("an attribute of a product that the stand-in does not know");
     }

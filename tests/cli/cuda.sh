@@ -194,6 +194,29 @@ for way in own cublaslt auto; do
     "$vane" plan t.csv --why --model nhits --h 24 --input_size 48 $gpu --products $way > plan.txt 2> /dev/null
     check "a training step of N-HiTS has at most $most nodes, products by $way" nodes "$most" plan.txt
 done
+same_nodes() { # same_nodes MODEL OPTIONS...: eight members have the launches of one
+    model=$1
+    shift
+    for size in 1 8; do
+        "$vane" plan t.csv --model "$model" $quick $gpu "$@" --products own --ensemble_size $size > plan.$size.txt || return 1
+    done
+    nodes "$(awk '/ nodes in the device/ { print $1 }' plan.1.txt)" plan.8.txt
+}
+for model in linear nbeats tcn transformer; do
+    check "eight $model have the nodes of one" same_nodes $model
+done
+for how in f32 fp16; do
+    check "eight nhits have the nodes of one in $how" same_nodes nhits --precision $how
+done
+for way in own own-apart cublaslt cublaslt-apart auto; do # a strided batch is what the members' products are alone
+    check "three members with products by $way" "$vane" train t.csv --model nhits $quick $mlp $gpu --products $way \
+        --ensemble_size 3 -o three.vane
+    "$vane" forecast t.csv -m three.vane -o three.$way.csv -q
+    check "three members by $way forecast alike" near three.own.csv three.$way.csv 3 1e-4
+done
+for model in gru lstm-attention; do # a block has all units
+    check "eight $model have the nodes of one" same_nodes $model --encoder_hidden_size 60
+done
 case $plugins in # nobody knows how fast a real one is
 */emu*)
     check "a layer by the library, with the times of all" \

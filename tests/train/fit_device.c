@@ -87,23 +87,57 @@ START_TEST(fp16_leaves_out_the_same_steps_however_far_the_host_is_ahead)
 }
 END_TEST
 
-/* Members are branches of one graph, each with what it would have alone. */
-START_TEST(members_side_by_side_give_the_bits_of_each_alone)
+/* Every kind of kernel with something of a member's own: seeds, scratch and tickets, blocks that wait for one
+ * another, products of 16 bits. */
+static const struct {
+    const char *model;
+    vn_setting own[5];
+    vn_precision precision;
+    const char *sms; /* multiprocessors of the emulation: room for the blocks of all members, or of one */
+} members[] = {
+    { "nhits",
+      { { "dropout_prob_theta", "0.2" }, { "gradient_clip_val", "0.5" }, { "ema_decay", "0.9" }, { NULL } },
+      VN_PRECISION_F32 },
+    { "nhits", { { "loss", "iqloss" }, { NULL } }, VN_PRECISION_FP16 },
+    { "gru", { { "encoder_hidden_size", "130" }, { "encoder_n_layers", "1" }, { NULL } },
+      VN_PRECISION_F32, "16" },
+    { "gru", { { "encoder_hidden_size", "130" }, { "encoder_n_layers", "1" }, { NULL } },
+      VN_PRECISION_F32, "4" },
+    { "lstm-attention", { { "encoder_hidden_size", "8" }, { NULL } }, VN_PRECISION_F32 },
+    { "tcn", { { "encoder_hidden_size", "8" }, { "loss", "normal" }, { NULL } }, VN_PRECISION_F32 },
+    { "transformer", { { "hidden_size", "16" }, { "n_head", "2" }, { NULL } }, VN_PRECISION_F32 },
+};
+enum { MEMBERS = 3, N_MEMBERS = sizeof members / sizeof *members };
+
+static void open_member(vn_lab *lab, int at, const char *seed, const char *size)
+{
+    vn_setting settings[10] = { { "seed", seed },
+                                { "ensemble_size", size },
+                                { "max_steps", "2" },
+                                { "val_size", "0" },
+                                { "windows_batch_size", "4" } };
+    memcpy(settings + 5, members[at].own, sizeof members[at].own);
+    if (members[at].sms) setenv("EMU_SMS", members[at].sms, 1);
+    open_lab(lab, members[at].model, (const vn_setting *)settings);
+    lab->m->precision = members[at].precision;
+}
+
+/* Members share the launches of a node, each with what it would have alone. */
+START_TEST(members_in_one_launch_have_the_bits_of_each_alone)
 {
     static const char *const seeds[] = { "1", "2", "3" };
-    static const vn_setting three[] = { { "ensemble_size", "3" }, { "max_steps", "6" }, { 0 } };
-    vn_fit_hooks hooks = { .steps_per_launch = ahead[_i] };
+    vn_fit_hooks hooks = { .steps_per_launch = 1 + _i % 2 };
     vn_lab all;
-    open_lab(&all, "nhits", three);
+    open_member(&all, _i, "1", "3");
     ck_assert_msg(!vn_lab_fit(&all, &hooks), "%s", vn_last_message());
     const vn_params *p = all.m->params;
-    for (int s = 0; s < 3; s++) {
-        const vn_setting alone[] = { { "seed", seeds[s] }, { "max_steps", "6" }, { 0 } };
+    for (int s = 0; s < MEMBERS; s++) {
         vn_lab one;
-        open_lab(&one, "nhits", alone);
+        open_member(&one, _i, seeds[s], "1");
         ck_assert_msg(!vn_lab_fit(&one, NULL), "%s", vn_last_message());
-        ck_assert(!memcmp(one.m->params->block, p->block + s * p->n_block,
-                          vn_params_bytes(one.m->params)));
+        ck_assert_msg(!memcmp(one.m->params->block, p->block + s * p->n_block,
+                              vn_params_bytes(one.m->params)),
+                      "%s: member %d", members[_i].model, s);
         vn_lab_close(&one);
     }
     vn_lab_close(&all);
@@ -222,7 +256,7 @@ Suite *vn_suite_fit_device(void)
     TCase *c = tcase_create("fit_device");
     tcase_set_timeout(c, 120);
     if (vn_test_device()) {
-        tcase_add_loop_test(c, members_side_by_side_give_the_bits_of_each_alone, 0, 2);
+        tcase_add_loop_test(c, members_in_one_launch_have_the_bits_of_each_alone, 0, N_MEMBERS);
         tcase_add_loop_test(c, any_number_of_steps_a_launch_gives_the_same_bits, 0, N_AHEAD);
         tcase_add_loop_test(c, a_bad_step_is_found_late_and_named_right, 0, N_AHEAD);
         tcase_add_loop_test(c, fp16_leaves_out_the_same_steps_however_far_the_host_is_ahead, 0,
