@@ -44,8 +44,13 @@ typedef struct vn_lt_call {
     cublasLtMatmulAlgo_t algo;
 } vn_lt_call;
 
-/* The largest scratch asked for: what NVIDIA recommends for sm_90. */
+/* The largest scratch asked for: what NVIDIA recommends for sm_90. The emulation fills it with NaN
+ * at every opening of a device, which took most of the time of its small cases. */
+#ifdef VN_EMULATED
+#define VN_LT_WORKSPACE ((size_t)1 << 20)
+#else
 #define VN_LT_WORKSPACE ((size_t)32 << 20)
+#endif
 
 /* NULL if the library can be told of it, else why not; `epilogue`: bias and activation with it. */
 const char *vn_lt_unfit(const vn_lt *lt, const vn_product *p, bool epilogue);

@@ -5,9 +5,9 @@
  * Two accesses of one byte, one of them a write, are a race if they belong to two blocks of one
  * launch, or to two threads of a block with no barrier between them (nor, in one warp, a
  * collective), unless both are atomic. Blocks that met (vn_blocks_sync) know of one another what
- * happened before, and so does one whose thread finds another's atomic (vn_last_block): released is what
- * a block did before the barrier after which the thread fenced, and it is known after the barrier that
- * follows the finder's fence. compute-sanitizer sees races in shared memory only; here
+ * happened before, and so does one whose thread finds another's atomic (vn_last_block): released is
+ * what a block did before the barrier after which the thread fenced, and it is known after the
+ * barrier that follows the finder's fence. compute-sanitizer sees races in shared memory only; here
  * global memory counts too. Each pair of source lines is told once. */
 #include <algorithm>
 #include <cstdio>
@@ -25,7 +25,7 @@ namespace emu
 namespace
 {
 
-/* Who touched a byte pair last. `mask`: which of the two bytes. */
+/* Who touched a place last. `mask`: which of its bytes. */
 struct Trace {
     uint32_t epoch; /* 0: nobody */
     uint16_t thread, warp_epoch;
@@ -42,7 +42,12 @@ struct Cell {
 constexpr uint16_t MANY = 0xffff, LANES = 0x8000;
 
 uint8_t *state; /* RangeState of each byte of space */
-Cell *cells;    /* of each two bytes */
+/* Of each four bytes, what came as whole words; of each two, the rest: a word looks there too where
+ * `parted` says that there is something. An older trace beside a newer one does no harm: what
+ * happened before the newer one happened before whatever that happened before. */
+Cell *words, *halves;
+uint8_t *parted;   /* of each four bytes */
+const char *image; /* where this library lies: what a pc is relative to */
 uint32_t epoch = 1, launch_first = 1;
 std::vector<unsigned> &epoch_block = *new std::vector<unsigned>(1, 0); /* of this launch's epochs */
 
@@ -56,16 +61,17 @@ void open_once()
 {
     if (state || !space) return;
     state = (uint8_t *)reserve(SPACE);
-    cells = (Cell *)reserve(SPACE / 2 * sizeof(Cell));
+    words = (Cell *)reserve(SPACE / 4 * sizeof(Cell));
+    halves = (Cell *)reserve(SPACE / 2 * sizeof(Cell));
+    parted = (uint8_t *)reserve(SPACE / 4);
 }
 
 /* ---- telling ---- */
 
-/* Where this library lies: by what a pc is relative to. */
-const Dl_info &own_image()
+Dl_info own_image()
 {
-    static Dl_info info;
-    if (!info.dli_fbase) dladdr((void *)&open_once, &info);
+    Dl_info info;
+    dladdr((void *)&open_once, &info);
     return info;
 }
 
@@ -76,7 +82,7 @@ std::string source_line(uintptr_t pc)
     if (found != known.end()) return found->second;
     char command[1024], line[512] = "?";
     snprintf(command, sizeof command, "addr2line -e '%s' -s 0x%lx 2>/dev/null",
-             own_image().dli_fname, (unsigned long)(pc - 1 - (uintptr_t)own_image().dli_fbase));
+             own_image().dli_fname, (unsigned long)(pc - 1 - (uintptr_t)image));
     if (FILE *f = popen(command, "r")) {
         if (!fgets(line, sizeof line, f)) snprintf(line, sizeof line, "?");
         pclose(f);
@@ -117,20 +123,22 @@ void tell(const char *what, const char *p, uintptr_t pc, uintptr_t other, const 
 
 /* ---- order ---- */
 
-/* Relative to this library, so that 32 bits are enough. */
+/* 32 bits are enough. */
 uint32_t pack_pc(const void *pc)
 {
-    return (uint32_t)((uintptr_t)pc - (uintptr_t)own_image().dli_fbase);
+    return (uint32_t)((const char *)pc - image);
 }
 
 uintptr_t unpack_pc(uint32_t pc)
 {
-    return pc + (uintptr_t)own_image().dli_fbase;
+    return pc + (uintptr_t)image;
 }
 
+/* Where blocks run one after the other, those of the block that runs are the newest. */
 bool of_other_block(const Trace &t)
 {
-    return t.epoch >= launch_first && epoch_block[t.epoch - launch_first] != block_now->linear;
+    if (n_blocks == 1) return t.epoch < block_now->first_epoch;
+    return epoch_block[t.epoch - launch_first] != block_now->linear;
 }
 
 /* Has what `t` tells, of another block, happened before they met? */
@@ -140,10 +148,9 @@ bool met(const Trace &t)
     return other < block_now->seen.size() && t.epoch <= block_now->seen[other];
 }
 
-/* Has what `t` tells happened before this thread goes on? */
-bool ordered(const Trace &t, bool global)
+/* Has what `t` tells, of this launch, happened before this thread goes on? */
+inline bool ordered(const Trace &t, bool global)
 {
-    if (t.epoch < launch_first) return true;
     if (of_other_block(t)) return !global || met(t); /* shared memory: an old trace */
     if (t.epoch != block_now->epoch || t.thread == current->linear) return true;
     if (t.thread == MANY) return false;
@@ -151,10 +158,9 @@ bool ordered(const Trace &t, bool global)
     return warp == current->warp && t.warp_epoch < (uint16_t)current->warp_epoch;
 }
 
-void test_race(const char *what, const Trace &t, uint8_t mask, bool global, bool atomic,
-               const char *p, const void *pc)
+__attribute__((noinline)) void tell_race(const char *what, const Trace &t, const char *p,
+                                         const void *pc)
 {
-    if (!t.epoch || !(t.mask & mask) || (atomic && t.atomic) || ordered(t, global)) return;
     char who[96];
     if (of_other_block(t))
         snprintf(who, sizeof who, " (block %u against block %u)",
@@ -166,7 +172,15 @@ void test_race(const char *what, const Trace &t, uint8_t mask, bool global, bool
     tell(what, p, (uintptr_t)pc, unpack_pc(t.pc), who);
 }
 
-void note_write(Trace &t, uint8_t mask, bool atomic, const void *pc)
+inline void test_race(const char *what, const Trace &t, uint8_t mask, bool global, bool atomic,
+                      const char *p, const void *pc)
+{
+    if (t.epoch < launch_first || !(t.mask & mask) || (atomic && t.atomic) || ordered(t, global))
+        return;
+    tell_race(what, t, p, pc);
+}
+
+inline void note_write(Trace &t, uint8_t mask, bool atomic, const void *pc)
 {
     t = { block_now->epoch,
           (uint16_t)current->linear,
@@ -176,7 +190,7 @@ void note_write(Trace &t, uint8_t mask, bool atomic, const void *pc)
           atomic };
 }
 
-void note_read(Trace &t, uint8_t mask, bool atomic, const void *pc)
+inline void note_read(Trace &t, uint8_t mask, bool atomic, const void *pc)
 {
     bool again = t.epoch == block_now->epoch;
     auto me = (uint16_t)current->linear, now = (uint16_t)current->warp_epoch;
@@ -231,7 +245,7 @@ void note_fence()
 /* ---- accesses ---- */
 
 /* False: out of bounds, and told. */
-bool test_state(const char *p, size_t bytes, Access kind, const void *pc)
+__attribute__((noinline)) bool test_bytes(const char *p, size_t bytes, Access kind, const void *pc)
 {
     size_t at = (size_t)(p - space);
     for (size_t i = 0; i < bytes; i++) {
@@ -252,27 +266,78 @@ bool test_state(const char *p, size_t bytes, Access kind, const void *pc)
     return true;
 }
 
-void access(const void *address, size_t bytes, Access kind, const void *pc)
+/* Are these 1, 2, 4, 8 or 16 bytes all written? Others: false. */
+inline bool all_written(size_t at, size_t bytes)
 {
-    auto *p = (const char *)address;
-    if (quiet || !current || !space || (size_t)(p - space) >= SPACE) return;
-    if (!test_state(p, bytes, kind, pc)) return;
-    bool global = (size_t)(p - block_now->shared) >= SHARED_BYTES, atomic = kind == ACCESS_ATOMIC;
-    if (global && p >= shared_begin()) {
-        tell("access to another block's shared memory", p, (uintptr_t)pc, 0, "");
-        return;
-    }
-    if (global && atomic) find_and_release(p);
-    size_t first = (size_t)(p - space), last = first + bytes;
-    for (size_t at = first & ~(size_t)1; at < last; at += 2) {
-        Cell &c = cells[at / 2];
-        auto mask = (uint8_t)((at >= first) | (at + 1 >= first && at + 1 < last) << 1);
+    constexpr uint64_t WHOLE = 0x0101010101010101u * RANGE_WRITTEN;
+    uint64_t a = WHOLE, b = WHOLE;
+    if (bytes > 16 || (bytes & (bytes - 1))) return false;
+    memcpy(&a, state + at, bytes < 8 ? bytes : 8);
+    if (bytes == 16) memcpy(&b, state + at + 8, 8);
+    return a == WHOLE && b == WHOLE;
+}
+
+/* One access, of the bytes `mask` of a cell. */
+struct Look {
+    const char *p;
+    const void *pc;
+    Access kind;
+    bool global;
+
+    inline void test(const Cell &c, uint8_t mask) const
+    {
+        bool atomic = kind == ACCESS_ATOMIC;
         test_race(kind == ACCESS_READ ? "race: read of a concurrent write" : "race: two writes",
                   c.write, mask, global, atomic, p, pc);
         if (kind != ACCESS_READ)
             test_race("race: write after a concurrent read", c.read, mask, global, atomic, p, pc);
+    }
+    inline void note(Cell &c, uint8_t mask) const
+    {
+        bool atomic = kind == ACCESS_ATOMIC;
         if (kind != ACCESS_READ) note_write(c.write, mask, atomic, pc);
         if (kind != ACCESS_WRITE) note_read(c.read, mask, atomic, pc);
+    }
+    void word(size_t at) const
+    {
+        Cell &c = words[at / 4];
+        test(c, 15);
+        note(c, 15);
+        if (!parted[at / 4]) return;
+        test(halves[at / 2], 3);
+        test(halves[at / 2 + 1], 3);
+    }
+    /* Those of [first, last) among the four bytes from `at` on. */
+    void part(size_t at, size_t first, size_t last) const
+    {
+        parted[at / 4] = 1;
+        test(words[at / 4], 15);
+        for (size_t h = at; h < at + 4; h += 2) {
+            auto mask = (uint8_t)((h >= first && h < last) | (h + 1 >= first && h + 1 < last) << 1);
+            if (!mask) continue;
+            test(halves[h / 2], mask);
+            note(halves[h / 2], mask);
+        }
+    }
+};
+
+void access(const void *address, size_t bytes, Access kind, const void *pc)
+{
+    auto *p = (const char *)address;
+    size_t first = (size_t)(p - space), last = first + bytes;
+    if (first >= SPACE || quiet || !current) return;
+    if (!all_written(first, bytes) && !test_bytes(p, bytes, kind, pc)) return;
+    Look look = { p, pc, kind, (size_t)(p - block_now->shared) >= SHARED_BYTES };
+    if (look.global && p >= shared_begin()) {
+        tell("access to another block's shared memory", p, (uintptr_t)pc, 0, "");
+        return;
+    }
+    if (look.global && kind == ACCESS_ATOMIC) find_and_release(p);
+    for (size_t at = first & ~(size_t)3; at < last; at += 4) {
+        if (at >= first && at + 4 <= last)
+            look.word(at);
+        else
+            look.part(at, first, last);
     }
 }
 
@@ -292,6 +357,7 @@ void begin_block(Block *b)
     b->found.clear();
     b->fenced = b->finder = nullptr;
     new_epoch(b);
+    b->first_epoch = b->epoch;
 }
 
 /* What any of them has done, or knows of others, all know from now on. */
@@ -329,11 +395,12 @@ bool is_written(const void *p, size_t bytes)
     return std::all_of(from, from + bytes, [](uint8_t s) { return s == RANGE_WRITTEN; });
 }
 
-Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch, meet, access, note_fence,
-                    is_written };
+Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch,
+                    meet,      access,       note_fence,  is_written };
 
 __attribute__((constructor)) void install()
 {
+    image = (const char *)own_image().dli_fbase;
     hooks = &own_hooks;
 }
 

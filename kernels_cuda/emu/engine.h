@@ -51,7 +51,7 @@ struct Named {
 struct Block {
     uint3 index;
     unsigned linear, n_threads, n_alive, n_exited;
-    unsigned epoch;             /* of the check build: moves at every barrier */
+    unsigned epoch, first_epoch; /* of the check build: moves at every barrier; as it began */
     std::vector<unsigned> seen; /* of the check build: what of other blocks happened before */
     /* Of the check build: who fenced last and when; what an atomic found, what a fence took in. */
     const Thread *fenced, *finder;
