@@ -162,19 +162,21 @@ VN_SHARED VN_T VN_S(vn_nll_mixture)(const vn_attr_dist *a, int64_t params, const
 {
     int64_t K = a->comps;
     const VN_T *w = x + params * K;
-    VN_T term[VN_MAX_COMPS] = { 0 }, top = w[0], best, sum = 0, all = 0;
+    VN_T top = w[0], best = 0, sum = 0, all = 0, *kept = d ? d + params * K : d;
     for (int64_t k = 1; k < K; k++) top = w[k] > top ? w[k] : top;
     for (int64_t k = 0; k < K; k++) {
-        term[k] = w[k] - top - VN_S(vn_nll_one)(a->kind, x + k, K, y, loc, scale, d ? d + k : d);
+        VN_T term =
+            w[k] - top - VN_S(vn_nll_one)(a->kind, x + k, K, y, loc, scale, d ? d + k : d);
+        bool better = k == 0 || term > best;
+        all = better ? all * VN_M(exp)(k ? best - term : 0) + 1 : all + VN_M(exp)(term - best);
+        best = better ? term : best;
         sum += VN_M(exp)(w[k] - top);
+        if (d) kept[k] = term;
     }
-    best = term[0];
-    for (int64_t k = 1; k < K; k++) best = term[k] > best ? term[k] : best;
-    for (int64_t k = 0; k < K; k++) all += VN_M(exp)(term[k] - best);
     for (int64_t k = 0; d && k < K; k++) {
-        VN_T share = VN_M(exp)(term[k] - best) / all;
+        VN_T share = VN_M(exp)(kept[k] - best) / all;
         for (int64_t j = 0; j < params; j++) d[j * K + k] *= share;
-        d[params * K + k] = VN_M(exp)(w[k] - top) / sum - share;
+        kept[k] = VN_M(exp)(w[k] - top) / sum - share;
     }
     return VN_M(log)(sum) - best - VN_M(log)(all);
 }

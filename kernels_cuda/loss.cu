@@ -243,7 +243,6 @@ struct likelihood {
     }
 };
 
-/* A mixture's terms are kept on the stack: 128 bytes a thread. */
 struct mixture_likelihood {
     likelihood one;
 
