@@ -61,7 +61,7 @@ START_TEST(memory_is_aligned_zero_and_given_back)
 }
 END_TEST
 
-/* Two steps replay as one graph, parts of them as launches; the same numbers either way. */
+/* Three steps replay as one graph, parts of them as another or as launches; the same numbers either way. */
 START_TEST(a_recording_replays_whole_and_in_parts)
 {
     enum { N = 100 };
@@ -69,25 +69,28 @@ START_TEST(a_recording_replays_whole_and_in_parts)
     vn_stream *s;
     vn_exec *exec;
     void *block;
-    float host[3 * N];
+    float host[4 * N];
     vn_attr_affine attr = { 2, 1 };
     ck_assert_int_eq(vn_stream_open(dev, &s), VN_OK);
     ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, sizeof host, &block), VN_OK);
-    vn_step steps[2] = { { .call = affine_call(block, N, &attr) },
-                         { .call = affine_call((float *)block + N, N, &attr) } };
-    for (int i = 0; i < 2; i++) steps[i].kernel = vn_select(dev, &steps[i].call, NULL);
-    ck_assert_msg(vn_record(s, steps, 2, 0, &exec) == VN_OK, "%s", vn_last_message());
+    vn_step steps[3] = { { NULL } };
+    for (int i = 0; i < 3; i++) {
+        steps[i].call = affine_call((float *)block + i * N, N, &attr);
+        steps[i].kernel = vn_select(dev, &steps[i].call, NULL);
+    }
+    ck_assert_msg(vn_record(s, steps, 3, 0, &exec) == VN_OK, "%s", vn_last_message());
     for (int i = 0; i < N; i++) host[i] = (float)i;
     ck_assert_int_eq(vn_stream_copy(s, block, host, sizeof host, VN_TO_DEVICE), VN_OK);
-    for (int way = 0; way < 3; way++) {
-        ck_assert_int_eq(vn_stream_fill(s, (float *)block + N, 0, 2 * N * sizeof *host), VN_OK);
-        ck_assert_int_eq(vn_replay(s, exec, 0, way == 2 ? 1 : 2), VN_OK);
-        if (way == 2) ck_assert_int_eq(vn_replay(s, exec, 1, 2), VN_OK);
+    for (int way = 0; way < 4; way++) {
+        int cut = way == 0 ? 2 : way == 3 ? 1 : 3; /* the whole after a part that begins with it */
+        ck_assert_int_eq(vn_stream_fill(s, (float *)block + N, 0, 3 * N * sizeof *host), VN_OK);
+        ck_assert_int_eq(vn_replay(s, exec, 0, cut), VN_OK);
+        if (cut < 3) ck_assert_int_eq(vn_replay(s, exec, cut, 3), VN_OK);
         ck_assert_int_eq(vn_stream_copy(s, host, block, sizeof host, VN_TO_HOST), VN_OK);
         ck_assert_int_eq(vn_stream_wait(s), VN_OK);
-        for (int i = 0; i < N; i++) ck_assert_float_eq(host[2 * N + i], 4 * (float)i + 3);
+        for (int i = 0; i < N; i++) ck_assert_float_eq(host[3 * N + i], 8 * (float)i + 7);
     }
-    ck_assert_int_eq(vn_replay(s, exec, 1, 3), VN_E_BUG);
+    ck_assert_int_eq(vn_replay(s, exec, 1, 4), VN_E_BUG);
     vn_exec_drop(s, exec);
     vn_device_free(dev, VN_MEM_DEVICE, block, sizeof host);
     vn_stream_close(s);
@@ -124,6 +127,28 @@ START_TEST(steps_are_timed_by_the_devices_clock)
     vn_plan_close(plan);
     vn_graph_close(g);
     vn_params_close(params);
+    vn_device_close(dev);
+}
+END_TEST
+
+/* Pinned memory is written behind the host's back. */
+START_TEST(a_wait_ends_what_was_begun)
+{
+    vn_device *dev = vn_test_device_open();
+    vn_stream *s;
+    void *block, *pinned;
+    ck_assert_int_eq(vn_stream_open(dev, &s), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_DEVICE, sizeof(int), &block), VN_OK);
+    ck_assert_int_eq(vn_device_alloc(dev, VN_MEM_PINNED, sizeof(int), &pinned), VN_OK);
+    for (int i = 1; i <= 50; i++) {
+        ck_assert_int_eq(vn_stream_fill(s, block, i, sizeof(int)), VN_OK);
+        ck_assert_int_eq(vn_stream_copy(s, pinned, block, sizeof(int), VN_TO_HOST), VN_OK);
+        ck_assert_int_eq(vn_stream_wait(s), VN_OK);
+        ck_assert_int_eq(*(int *)pinned, i * 0x01010101);
+    }
+    vn_stream_close(s);
+    vn_device_free(dev, VN_MEM_DEVICE, block, sizeof(int));
+    vn_device_free(dev, VN_MEM_PINNED, pinned, sizeof(int));
     vn_device_close(dev);
 }
 END_TEST
@@ -217,6 +242,7 @@ Suite *vn_suite_under_test(void)
         tcase_add_test(c, memory_is_aligned_zero_and_given_back);
         tcase_add_test(c, a_recording_replays_whole_and_in_parts);
         tcase_add_test(c, steps_are_timed_by_the_devices_clock);
+        tcase_add_test(c, a_wait_ends_what_was_begun);
         tcase_add_test(c, a_stream_waits_for_another);
         tcase_add_test(c, too_much_memory_is_refused_with_what_is_free);
         tcase_add_loop_test(c, what_is_missing_is_said_in_one_sentence, 0, N_MISSING);

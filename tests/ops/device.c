@@ -15,7 +15,7 @@ enum { FENCE = 192, CANARY = 0xA5 };
 /* Memory of the device for one tensor, canaries included. */
 typedef struct place {
     unsigned char *block;
-    size_t bytes; /* of the tensor */
+    size_t bytes, shift; /* of the tensor; how far behind the canaries' usual end it begins */
 } place;
 
 /* A case on the device: the host's run holds inputs, and receives outputs. */
@@ -25,6 +25,7 @@ typedef struct rig {
     vn_op_run *run;
     vn_call call; /* with addresses of the device */
     vn_run facts;
+    size_t shift; /* of places opened from now on */
     place in[VN_MAX_IN], out[VN_MAX_OUT], step, scalar;
     vn_resident panel;
 } rig;
@@ -56,8 +57,9 @@ static void open_place(rig *r, place *p, const void *numbers, size_t bytes)
     unsigned char *image = malloc(all);
     ck_assert_ptr_nonnull(image);
     memset(image, CANARY, all);
-    memcpy(image + FENCE, numbers, bytes);
+    memcpy(image + FENCE + r->shift, numbers, bytes);
     p->bytes = bytes;
+    p->shift = r->shift;
     must(vn_device_alloc(r->dev, VN_MEM_DEVICE, all, (void **)&p->block), r);
     must(vn_stream_copy(r->stream, p->block, image, all, VN_TO_DEVICE), r);
     must(vn_stream_wait(r->stream), r);
@@ -66,7 +68,7 @@ static void open_place(rig *r, place *p, const void *numbers, size_t bytes)
 
 static void *data_of(const place *p)
 {
-    return p->block ? p->block + FENCE : NULL;
+    return p->block ? p->block + FENCE + p->shift : NULL;
 }
 
 static void close_place(rig *r, place *p)
@@ -78,15 +80,15 @@ static void close_place(rig *r, place *p)
 /* The numbers of a place to `to`; false if a canary is gone. */
 static bool fetch(rig *r, const place *p, void *to)
 {
-    size_t all = p->bytes + 2 * FENCE;
+    size_t all = p->bytes + 2 * FENCE, front = FENCE + p->shift;
     unsigned char *image = malloc(all);
     bool whole = true;
     ck_assert_ptr_nonnull(image);
     must(vn_stream_copy(r->stream, image, p->block, all, VN_TO_HOST), r);
     must(vn_stream_wait(r->stream), r);
-    for (size_t i = 0; i < FENCE; i++)
-        whole = whole && image[i] == CANARY && image[FENCE + p->bytes + i] == CANARY;
-    memcpy(to, image + FENCE, p->bytes);
+    for (size_t i = 0; i < all; i++)
+        whole = whole && ((i >= front && i < front + p->bytes) || image[i] == CANARY);
+    memcpy(to, image + front, p->bytes);
     free(image);
     return whole;
 }
@@ -104,9 +106,9 @@ static void open_input(rig *r, int i)
     t->data = data_of(&r->in[i]);
 }
 
-static void open_rig(rig *r, vn_device *dev, vn_op_run *run)
+static void open_rig(rig *r, vn_device *dev, vn_op_run *run, size_t shift)
 {
-    *r = (rig){ .dev = dev, .run = run, .call = run->call };
+    *r = (rig){ .dev = dev, .run = run, .call = run->call, .shift = shift };
     must(vn_stream_open(dev, &r->stream), r);
     for (int i = 0; i < run->call.n_in; i++) open_input(r, i);
     for (int o = 0; o < run->call.n_out; o++) {
@@ -116,6 +118,7 @@ static void open_rig(rig *r, vn_device *dev, vn_op_run *run)
         if (from < 0) open_place(r, &r->out[o], t->data, run->out[o].bytes);
         t->data = from < 0 ? data_of(&r->out[o]) : r->call.in[from].data;
     }
+    r->shift = 0;
     open_place(r, &r->step, &run->step, sizeof run->step);
     open_place(r, &r->scalar, run->scalar, sizeof run->scalar);
     r->facts = (vn_run){ data_of(&r->step), data_of(&r->scalar), run->facts.seed };
@@ -171,14 +174,18 @@ static void collect(rig *r, const vn_kernel *k)
     }
 }
 
-/* Record the call `copies` times, replay all; more than one makes a graph of them. */
-static void launch(rig *r, const vn_kernel *k, int copies)
+/* Record the call `copies` times, replay all; more than one makes a graph of them. `twice`: anew, with fresh
+ * outputs, which what the first replay left in the scratch must serve. */
+static void launch(rig *r, const vn_kernel *k, int copies, bool twice)
 {
     vn_step steps[2] = { { k, r->call }, { k, r->call } };
     vn_exec *exec;
     must(vn_record(r->stream, steps, copies, 0, &exec), r);
-    must(vn_replay(r->stream, exec, 0, copies), r);
-    must(vn_stream_wait(r->stream), r);
+    for (int i = 0; i <= twice; i++) {
+        if (i) reset(r);
+        must(vn_replay(r->stream, exec, 0, copies), r);
+        must(vn_stream_wait(r->stream), r);
+    }
     vn_exec_drop(r->stream, exec);
     collect(r, k);
 }
@@ -192,12 +199,27 @@ static void check_unread(rig *r, const vn_bits *first, const vn_kernel *k)
         if (!data) continue;
         reset(r);
         r->call.out[o].data = NULL;
-        launch(r, k, 1);
+        launch(r, k, 1, false);
         r->run->call.out[o].data = NULL;
         vn_check_bits(r->run, first, k, "when another output is not read");
         r->call.out[o].data = data;
         r->run->call.out[o].data = host;
     }
+}
+
+/* Of tensors that begin between two vectors, as rows of a view do. */
+static void check_shifted(const vn_op_case *oc, const vn_op_run *ref, vn_device *dev,
+                          const vn_kernel *k)
+{
+    vn_op_run run;
+    rig r;
+    vn_op_open(&run, oc, VN_F32);
+    open_rig(&r, dev, &run, sizeof(float));
+    reset(&r);
+    launch(&r, k, 1, false);
+    vn_check_result(&run, ref, k);
+    close_rig(&r);
+    vn_op_close(&run);
 }
 
 static void check_kernel(const vn_op_case *oc, const vn_op_run *ref, vn_device *dev,
@@ -208,14 +230,14 @@ static void check_kernel(const vn_op_case *oc, const vn_op_run *ref, vn_device *
     vn_op_open(&run, oc, VN_F32);
     ck_assert_msg(!k->unfit || !k->unfit(&run.call),
                   "%s %s: takes the call without memory, refuses it with", oc->name, k->name);
-    open_rig(&r, dev, &run);
+    open_rig(&r, dev, &run, 0);
     reset(&r);
-    launch(&r, k, 1);
+    launch(&r, k, 1, k->scratch && k->scratch(&run.call).shared > 0);
     vn_check_result(&run, ref, k);
     vn_bits first = vn_take_bits(&run);
     bool again = vn_op_inplace(run.call.op, 0) < 0; /* twice in a row would not be the same */
     reset(&r);
-    launch(&r, k, again ? 2 : 1);
+    launch(&r, k, again ? 2 : 1, false);
     vn_check_bits(&run, &first, k, again ? "in a graph" : "the second time");
     check_unread(&r, &first, k);
     vn_drop_bits(&first);
@@ -245,6 +267,12 @@ static void run_reference(const vn_op_case *oc, vn_op_run *ref)
     vn_device_close(cpu);
 }
 
+/* Ops that move many numbers at a time, and little else. */
+static const bool shifts[VN_OP_COUNT] = {
+    [VN_OP_UNARY] = true,   [VN_OP_UNARY_GRAD] = true, [VN_OP_BINARY] = true,
+    [VN_OP_DROPOUT] = true, [VN_OP_CAST] = true,
+};
+
 int vn_check_on_device(const vn_op_case *oc, vn_device *dev)
 {
     vn_op_run ref;
@@ -258,6 +286,7 @@ int vn_check_on_device(const vn_op_case *oc, vn_device *dev)
     for (const vn_kernel *const *k = vn_kernels_of(dev, oc->op); *k; k++) {
         if ((*k)->need & ~info.caps || ((*k)->unfit && (*k)->unfit(&call))) continue;
         check_kernel(oc, &ref, dev, *k);
+        if (shifts[oc->op]) check_shifted(oc, &ref, dev, *k);
         n++;
     }
     vn_op_close(&ref);
