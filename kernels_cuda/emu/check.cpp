@@ -11,6 +11,7 @@
  * global memory counts too. Each pair of source lines is told once. */
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <map>
 #include <set>
@@ -325,7 +326,7 @@ void access(const void *address, size_t bytes, Access kind, const void *pc)
 {
     auto *p = (const char *)address;
     size_t first = (size_t)(p - space), last = first + bytes;
-    if (first >= SPACE || quiet || !current) return;
+    if (first >= SPACE || quiet || !current || !hooks) return;
     if (!all_written(first, bytes) && !test_bytes(p, bytes, kind, pc)) return;
     Look look = { p, pc, kind, (size_t)(p - block_now->shared) >= SHARED_BYTES };
     if (look.global && p >= shared_begin()) {
@@ -398,10 +399,12 @@ bool is_written(const void *p, size_t bytes)
 Hooks own_hooks = { set_range, begin_launch, begin_block, new_epoch,
                     meet,      access,       note_fence,  is_written };
 
+/* EMU_CHECK=off: the same kernels without the checks, as the plain build runs them. */
 __attribute__((constructor)) void install()
 {
+    const char *wanted = getenv("EMU_CHECK");
     image = (const char *)own_image().dli_fbase;
-    hooks = &own_hooks;
+    if (!wanted || strcmp(wanted, "off")) hooks = &own_hooks;
 }
 
 } // namespace
