@@ -1,5 +1,5 @@
-/* What products need of a vector beyond simd/simd.h: sums across it and transposition, one block
- * per ISA. VN_TILE_ROWS is how many rows of VN_TILE_VECTORS sums the registers hold beside a row of B. */
+/* What products and rows need of a vector beyond simd/simd.h: sums across it and transposition, one
+ * block per ISA. VN_TILE_ROWS is how many rows of VN_TILE_VECTORS sums the registers hold beside a row of B. */
 #ifndef VN_KERNELS_CPU_GEMM_LANES_H
 #define VN_KERNELS_CPU_GEMM_LANES_H
 
@@ -11,6 +11,23 @@
 #define VN_TILE_VECTORS 2
 VF_INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
 VF_INLINE float vf_most(vf a) { return _mm512_reduce_max_ps(a); } /* no lane is NaN */
+/* The sum of a in every lane of the lower half, that of b in the upper; their largest numbers. */
+VF_INLINE vf vf_sum_pair(vf a, vf b)
+{
+    vf v = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    v = _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0xb1));
+    v = _mm512_add_ps(v, _mm512_permute_ps(v, 0x4e));
+    return _mm512_add_ps(v, _mm512_permute_ps(v, 0xb1));
+}
+VF_INLINE vf vf_most_pair(vf a, vf b)
+{
+    vf v = _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    v = _mm512_max_ps(v, _mm512_shuffle_f32x4(v, v, 0xb1));
+    v = _mm512_max_ps(v, _mm512_permute_ps(v, 0x4e));
+    return _mm512_max_ps(v, _mm512_permute_ps(v, 0xb1));
+}
+VF_INLINE vf vf_lower(vf pair) { return _mm512_shuffle_f32x4(pair, pair, 0x00); }
+VF_INLINE vf vf_upper(vf pair) { return _mm512_shuffle_f32x4(pair, pair, 0xff); }
 /* a[j][i] -> b[i][j] in each 128-bit lane. */
 VF_INLINE void vf_transpose4(vf r[4])
 {
@@ -46,6 +63,20 @@ VF_INLINE float vf_most(vf a)
     half = _mm_max_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
 }
+VF_INLINE vf vf_sum_pair(vf a, vf b)
+{
+    vf v = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+    v = _mm256_add_ps(v, _mm256_permute_ps(v, 0x4e));
+    return _mm256_add_ps(v, _mm256_permute_ps(v, 0xb1));
+}
+VF_INLINE vf vf_most_pair(vf a, vf b)
+{
+    vf v = _mm256_max_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+    v = _mm256_max_ps(v, _mm256_permute_ps(v, 0x4e));
+    return _mm256_max_ps(v, _mm256_permute_ps(v, 0xb1));
+}
+VF_INLINE vf vf_lower(vf pair) { return _mm256_permute2f128_ps(pair, pair, 0x00); }
+VF_INLINE vf vf_upper(vf pair) { return _mm256_permute2f128_ps(pair, pair, 0x11); }
 VF_INLINE void vf_transpose4(vf r[4])
 {
     vf a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
@@ -67,6 +98,18 @@ VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
 #define VN_TILE_VECTORS 3
 VF_INLINE float vf_sum(vf a) { return vaddvq_f32(a); }
 VF_INLINE float vf_most(vf a) { return vmaxvq_f32(a); }
+VF_INLINE vf vf_sum_pair(vf a, vf b)
+{
+    vf v = vpaddq_f32(a, b);
+    return vaddq_f32(v, vrev64q_f32(v));
+}
+VF_INLINE vf vf_most_pair(vf a, vf b)
+{
+    vf v = vpmaxq_f32(a, b);
+    return vmaxq_f32(v, vrev64q_f32(v));
+}
+VF_INLINE vf vf_lower(vf pair) { return vdupq_laneq_f32(pair, 0); }
+VF_INLINE vf vf_upper(vf pair) { return vdupq_laneq_f32(pair, 2); }
 VF_INLINE void vf_transpose4(vf r[4])
 {
     float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
@@ -91,6 +134,18 @@ VF_INLINE float vf_most(vf a)
     float p = a[0] > a[1] ? a[0] : a[1], q = a[2] > a[3] ? a[2] : a[3];
     return p > q ? p : q;
 }
+VF_INLINE vf vf_sum_pair(vf a, vf b)
+{
+    float x = vf_sum(a), y = vf_sum(b);
+    return (vf){ x, x, y, y };
+}
+VF_INLINE vf vf_most_pair(vf a, vf b)
+{
+    float x = vf_most(a), y = vf_most(b);
+    return (vf){ x, x, y, y };
+}
+VF_INLINE vf vf_lower(vf pair) { return vf_set(pair[0]); }
+VF_INLINE vf vf_upper(vf pair) { return vf_set(pair[2]); }
 VF_INLINE void vf_transpose4(vf r[4])
 {
     vf c[4];

@@ -26,6 +26,7 @@ VF_INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }   /* a b + c */
 VF_INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a b */
 VF_INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+VF_INLINE vf vf_rsqrt(vf a) { return vf_div(vf_set(1), vf_sqrt(a)); }
 VF_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); } /* b where either is NaN */
 VF_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 VF_INLINE vf vf_bits_and(vf a, vf b) { return _mm256_and_ps(a, b); }

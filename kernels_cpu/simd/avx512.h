@@ -23,6 +23,15 @@ VF_INLINE vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   /* a b + c */
 VF_INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a b */
 VF_INLINE vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+/* 1 / sqrt(a) within 2 ulp for normal a > 0: 14 bits and a step of Newton's, a third of the time of a root and
+ * a quotient. */
+VF_INLINE vf vf_rsqrt(vf a)
+{
+    vf y = _mm512_rsqrt14_ps(a), half = _mm512_mul_ps(_mm512_set1_ps(0.5f), y);
+    vf rest = _mm512_fnmadd_ps(_mm512_mul_ps(a, y), y, _mm512_set1_ps(1));
+    __mmask16 endless = _mm512_cmp_ps_mask(a, _mm512_set1_ps(__builtin_inff()), _CMP_EQ_OQ);
+    return _mm512_mask_mov_ps(_mm512_fmadd_ps(half, rest, y), endless, y);
+}
 VF_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); } /* b where either is NaN */
 VF_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 VF_INLINE vf vf_bits_and(vf a, vf b) { return _mm512_and_ps(a, b); }

@@ -38,6 +38,7 @@ VF_INLINE vf vf_sqrt(vf a)
 {
     return (vf){ sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3]) };
 }
+VF_INLINE vf vf_rsqrt(vf a) { return vf_div(vf_set(1), vf_sqrt(a)); }
 VF_INLINE vf vf_bits_and(vf a, vf b) { return (vf)((vf_mask)a & (vf_mask)b); }
 VF_INLINE vf vf_sign_flip(vf a, vf sign) { return (vf)((vf_mask)a ^ (vf_mask)sign); }
 

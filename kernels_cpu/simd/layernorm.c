@@ -1,5 +1,5 @@
-/* Layer normalisation and its gradient: a row of 32 .. 1024 numbers stays in the first cache between
- * its passes. Sums over the rows of a tile are kept apart and added up in the order of the tiles. */
+/* Layer normalisation and its gradient: rows of 32 .. 1024 numbers stay in the first cache between
+ * their passes. Sums over the rows of a tile are kept apart and added up in the order of the tiles. */
 #include <math.h>
 
 #include "kernels_cpu/gemm/lanes.h"
@@ -27,91 +27,129 @@ static float spread(const float *x, int64_t n, float centre)
     return total;
 }
 
-/* Mean and 1 / deviation of a row, or of FOUR rows of whole vectors at once: each sum waits for the
- * one before, those of other rows do not. The same bits either way. */
-typedef struct moments {
-    float mean, rstd;
-} moments;
-
-enum { FOUR = 4 };
-
-static void moments_of_one(const float *x, int64_t n, float eps, moments *m)
-{
-    m->mean = sum_row(x, n) / (float)n;
-    m->rstd = 1 / sqrtf(spread(x, n, m->mean) / (float)n + eps);
-}
-
-static void moments_of_four(const float *x, int64_t n, float eps, moments m[FOUR])
-{
-    vf sum[FOUR], centre[FOUR];
-    for (int r = 0; r < FOUR; r++) sum[r] = vf_zero();
-    for (int64_t i = 0; i < n; i += VF_N)
-        for (int r = 0; r < FOUR; r++) sum[r] = vf_add(sum[r], vf_load(x + r * n + i));
-    for (int r = 0; r < FOUR; r++) {
-        m[r].mean = vf_sum(sum[r]) / (float)n;
-        centre[r] = vf_set(m[r].mean);
-        sum[r] = vf_zero();
-    }
-    for (int64_t i = 0; i < n; i += VF_N)
-        for (int r = 0; r < FOUR; r++) {
-            vf d = vf_sub(vf_load(x + r * n + i), centre[r]);
-            sum[r] = vf_fma(d, d, sum[r]);
-        }
-    for (int r = 0; r < FOUR; r++) m[r].rstd = 1 / sqrtf(vf_sum(sum[r]) / (float)n + eps);
-}
-
-static void normalise(const vn_call *c, int64_t r, int64_t n, const moments *m)
+/* Any length, row by row. */
+static void normalise_one(const vn_call *c, int64_t r, int64_t n, float eps)
 {
     const float *x = (const float *)c->in[0].data + r * n, *gamma = c->in[1].data;
     const float *beta = c->in[2].data;
     float *y = c->out[0].data, *means = c->out[1].data, *rstds = c->out[2].data;
-    vf centre = vf_set(m->mean), factor = vf_set(m->rstd);
+    float mean = sum_row(x, n) / (float)n, rstd = 1 / sqrtf(spread(x, n, mean) / (float)n + eps);
+    vf centre = vf_set(mean), factor = vf_set(rstd);
     for (int64_t i = 0; y && i < n; i += VF_N) {
         vf z = vf_mul(vf_sub(vf_load_upto(x + i, n - i), centre), factor);
         vf out = vf_fma(z, vf_load_upto(gamma + i, n - i), vf_load_upto(beta + i, n - i));
         vf_store_upto(y + r * n + i, out, n - i);
     }
-    if (means) means[r] = m->mean;
-    if (rstds) rstds[r] = m->rstd;
+    if (means) means[r] = mean;
+    if (rstds) rstds[r] = rstd;
 }
 
-/* FOUR rows of whole vectors, which share gamma and beta. */
-static void normalise_four(const vn_call *c, int64_t r, int64_t n, const moments m[FOUR])
+/* ---- rows of whole vectors: a pass over all rows of a group before the next pass ----
+ *
+ * A row's spread waits some 40 cycles for its mean, its result as long for its spread; rows of the same pass
+ * fill the wait. Kept in registers from pass to pass, two rows of 128 are no faster: a processor holds some 64
+ * vector operations that wait, fewer than half of theirs. */
+
+enum { PAIRS = 4, GROUP_ROWS = 2 * PAIRS };
+
+/* Rows of a group, the last one repeated where there are fewer. */
+typedef struct group {
+    const float *x[GROUP_ROWS];
+    float *y[GROUP_ROWS];
+    vf mean[PAIRS], rstd[PAIRS]; /* of row 2 i in the lower half, of 2 i + 1 in the upper */
+    int64_t n;
+} group;
+
+VF_INLINE vf sums_of(const float *x, const float *z, int64_t n)
 {
-    const float *x = (const float *)c->in[0].data + r * n, *gamma = c->in[1].data;
-    const float *beta = c->in[2].data;
-    float *y = (float *)c->out[0].data + r * n, *means = c->out[1].data, *rstds = c->out[2].data;
-    vf centre[FOUR], factor[FOUR];
-    for (int k = 0; k < FOUR; k++) {
-        centre[k] = vf_set(m[k].mean);
-        factor[k] = vf_set(m[k].rstd);
-        if (means) means[r + k] = m[k].mean;
-        if (rstds) rstds[r + k] = m[k].rstd;
+    vf a = vf_zero(), b = a, c = a, d = a;
+    int64_t i = 0;
+    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
+        a = vf_add(a, vf_load(x + i)), b = vf_add(b, vf_load(z + i));
+        c = vf_add(c, vf_load(x + i + VF_N)), d = vf_add(d, vf_load(z + i + VF_N));
     }
-    for (int64_t i = 0; c->out[0].data && i < n; i += VF_N) {
-        vf g = vf_load(gamma + i), b = vf_load(beta + i);
-        for (int k = 0; k < FOUR; k++) {
-            vf z = vf_mul(vf_sub(vf_load(x + k * n + i), centre[k]), factor[k]);
-            vf_store(y + k * n + i, vf_fma(z, g, b));
-        }
+    if (i < n) a = vf_add(a, vf_load(x + i)), b = vf_add(b, vf_load(z + i));
+    return vf_sum_pair(vf_add(a, c), vf_add(b, d));
+}
+
+VF_INLINE vf square_from(vf x, vf centre, vf sum)
+{
+    vf d = vf_sub(x, centre);
+    return vf_fma(d, d, sum);
+}
+
+VF_INLINE vf spreads_of(const float *x, const float *z, int64_t n, vf mean)
+{
+    vf a = vf_zero(), b = a, c = a, d = a, at = vf_lower(mean), by = vf_upper(mean);
+    int64_t i = 0;
+    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
+        a = square_from(vf_load(x + i), at, a), b = square_from(vf_load(z + i), by, b);
+        c = square_from(vf_load(x + i + VF_N), at, c);
+        d = square_from(vf_load(z + i + VF_N), by, d);
+    }
+    if (i < n) a = square_from(vf_load(x + i), at, a), b = square_from(vf_load(z + i), by, b);
+    return vf_sum_pair(vf_add(a, c), vf_add(b, d));
+}
+
+VF_INLINE vf scaled(vf x, vf mean, vf rstd, vf gamma, vf beta)
+{
+    return vf_fma(vf_mul(vf_sub(x, mean), rstd), gamma, beta);
+}
+
+/* Rows k .. k + 3 of a group, which share gamma and beta. */
+VF_INLINE void normalise_four(const group *g, int k, const float *gamma, const float *beta)
+{
+    vf at[4], by[4];
+    for (int i = 0; i < 4; i += 2) {
+        at[i] = vf_lower(g->mean[(k + i) / 2]), at[i + 1] = vf_upper(g->mean[(k + i) / 2]);
+        by[i] = vf_lower(g->rstd[(k + i) / 2]), by[i + 1] = vf_upper(g->rstd[(k + i) / 2]);
+    }
+    const float *x0 = g->x[k], *x1 = g->x[k + 1], *x2 = g->x[k + 2], *x3 = g->x[k + 3];
+    float *y0 = g->y[k], *y1 = g->y[k + 1], *y2 = g->y[k + 2], *y3 = g->y[k + 3];
+    for (int64_t i = 0, n = g->n; i < n; i += VF_N) {
+        vf f = vf_load(gamma + i), o = vf_load(beta + i);
+        vf_store(y0 + i, scaled(vf_load(x0 + i), at[0], by[0], f, o));
+        vf_store(y1 + i, scaled(vf_load(x1 + i), at[1], by[1], f, o));
+        vf_store(y2 + i, scaled(vf_load(x2 + i), at[2], by[2], f, o));
+        vf_store(y3 + i, scaled(vf_load(x3 + i), at[3], by[3], f, o));
+    }
+}
+
+/* `rows` rows from r on, GROUP_ROWS at most. */
+static void normalise_group(const vn_call *c, int64_t r, int64_t rows, int64_t n, float eps)
+{
+    group g;
+    float *y = c->out[0].data, *means = c->out[1].data, *rstds = c->out[2].data;
+    vf share = vf_set(1 / (float)n);
+    g.n = n;
+    for (int64_t i = 0; i < GROUP_ROWS; i++) {
+        int64_t at = (r + (i < rows ? i : rows - 1)) * n;
+        g.x[i] = (const float *)c->in[0].data + at;
+        g.y[i] = y + at;
+    }
+    for (int i = 0; i < PAIRS; i++)
+        g.mean[i] = vf_mul(sums_of(g.x[2 * i], g.x[2 * i + 1], n), share);
+    for (int i = 0; i < PAIRS; i++) {
+        vf squares = spreads_of(g.x[2 * i], g.x[2 * i + 1], n, g.mean[i]);
+        g.rstd[i] = vf_rsqrt(vf_fma(squares, share, vf_set(eps)));
+    }
+    for (int i = 0; y && i < rows; i += 4) normalise_four(&g, i, c->in[1].data, c->in[2].data);
+    for (int64_t i = 0; i < rows; i++) {
+        vf mean = i % 2 ? vf_upper(g.mean[i / 2]) : vf_lower(g.mean[i / 2]);
+        vf rstd = i % 2 ? vf_upper(g.rstd[i / 2]) : vf_lower(g.rstd[i / 2]);
+        if (means) vf_store_n(means + r + i, mean, 1);
+        if (rstds) vf_store_n(rstds + r + i, rstd, 1);
     }
 }
 
 static void layernorm(const vn_call *c, vn_stream *s)
 {
     float eps = (float)((const vn_attr_norm *)c->attr)->eps;
-    int64_t n = vn_last_dim(&c->in[0]), lo, hi, r;
-    const float *x = c->in[0].data;
-    moments m[FOUR];
+    int64_t n = vn_last_dim(&c->in[0]), lo, hi;
     vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, n < VN_TILE ? VN_TILE / n : 1, &lo, &hi);
-    for (r = lo; n % VF_N == 0 && r + FOUR <= hi; r += FOUR) {
-        moments_of_four(x + r * n, n, eps, m);
-        normalise_four(c, r, n, m);
-    }
-    for (; r < hi; r++) {
-        moments_of_one(x + r * n, n, eps, m);
-        normalise(c, r, n, m);
-    }
+    for (; n % VF_N == 0 && lo < hi; lo += GROUP_ROWS)
+        normalise_group(c, lo, hi - lo < GROUP_ROWS ? hi - lo : GROUP_ROWS, n, eps);
+    for (; lo < hi; lo++) normalise_one(c, lo, n, eps);
 }
 
 /* One row of a gradient. */

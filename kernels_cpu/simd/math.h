@@ -1,7 +1,8 @@
 /* exp, log, tanh, ... of a vector by our own polynomials, and the functions of unary.def.
  *
- * Measured: within 1 ulp for exp and log, 3 for the others, 5 for the normal distribution function.
- * Specials as in C: NaN stays NaN, infinities and zeros have their limits. The polynomials of exp
+ * Measured: within 1 ulp for exp and log (exp 1.2 without fused products), 3 for the others, 5 for
+ * the normal distribution function.
+ * Specials as in C: NaN stays NaN, infinities and zeros have their limits. The polynomials of exp(x) - 1
  * and log are those of the Cephes library (Moshier 1989). */
 #ifndef VN_KERNELS_CPU_SIMD_MATH_H
 #define VN_KERNELS_CPU_SIMD_MATH_H
@@ -29,13 +30,25 @@ VF_INLINE vf vf_exp_reduced(vf x, vf *n)
     return vf_fma(vf_poly(r, c, 6), vf_mul(r, r), r);
 }
 
+/* exp(x) for -104 <= x <= 89. 1 + r + r^2 q(r) is within 3.1e-9 of exp(r) (q by linear programming over 2001
+ * places); without the step through exp(r) - 1 it takes two operations of fifteen less. */
+VF_INLINE vf vf_exp_between(vf x)
+{
+    static const float c[] = { 1.3814541744e-3f, 8.3687454462e-3f, 4.1668388993e-2f,
+                               1.6666521132e-1f, 4.9999994040e-1f, 1, 1 };
+    vf n = vf_round(vf_mul(x, vf_set(1.44269504088896341f)));
+    vf r = vf_fnma(n, vf_set(0.693359375f), x);
+    r = vf_fma(n, vf_set(2.12194440e-4f), r);
+    return vf_ldexp(vf_poly(r, c, 7), n);
+}
+
 VF_INLINE vf vf_exp(vf x)
 {
-    vf n;
-    x = vf_max(vf_set(-104), vf_min(vf_set(89), x)); /* beyond: 0 and infinity */
-    vf y = vf_exp_reduced(x, &n);
-    return vf_ldexp(vf_add(y, vf_set(1)), n);
+    return vf_exp_between(vf_max(vf_set(-104), vf_min(vf_set(89), x))); /* beyond: 0 and infinity */
 }
+
+/* exp(x) for x <= 89. */
+VF_INLINE vf vf_exp_below(vf x) { return vf_exp_between(vf_max(vf_set(-104), x)); }
 
 /* exp(x) - 1 without cancellation, for x <= 80. */
 VF_INLINE vf vf_expm1(vf x)

@@ -36,6 +36,7 @@ VF_INLINE vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
 VF_INLINE vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }  /* a b + c */
 VF_INLINE vf vf_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); } /* c - a b */
 VF_INLINE vf vf_sqrt(vf a) { return vsqrtq_f32(a); }
+VF_INLINE vf vf_rsqrt(vf a) { return vf_div(vf_set(1), vf_sqrt(a)); }
 VF_INLINE vf vf_bits_and(vf a, vf b)
 {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b)));

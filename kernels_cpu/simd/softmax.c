@@ -29,24 +29,57 @@ static void softmax_row(const float *x, float *y, int64_t n)
         vf_store_upto(y + i, vf_mul(vf_load_upto(y + i, n - i), part), n - i);
 }
 
-/* Four rows at once: each row's maximum, exponentials and sum wait for the step before, those of the
- * others do not. The same bits as row by row. */
-static void softmax_rows(const float *x, float *y, int64_t n)
+/* ---- rows of whole vectors: a pass over all rows of a group before the next pass, since each row's
+ * exponentials wait for its maximum, and the last pass for their sum ---- */
+
+enum { PAIRS = 4, GROUP_ROWS = 2 * PAIRS };
+
+/* The largest numbers of two rows, as vf_most_pair leaves them. */
+VF_INLINE vf tops_of(const float *x, const float *z, int64_t n)
 {
-    vf top[4], sum[4], part[4];
-    for (int r = 0; r < 4; r++) {
-        top[r] = vf_set(largest(x + r * n, n));
-        sum[r] = vf_zero();
+    vf a = vf_set(-INFINITY), b = a, c = a, d = a;
+    int64_t i = 0;
+    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
+        a = vf_max(vf_load(x + i), a), b = vf_max(vf_load(z + i), b);
+        c = vf_max(vf_load(x + i + VF_N), c), d = vf_max(vf_load(z + i + VF_N), d);
     }
-    for (int64_t i = 0; i < n; i += VF_N)
-        for (int r = 0; r < 4; r++) {
-            vf e = vf_exp(vf_sub(vf_load(x + r * n + i), top[r]));
-            vf_store(y + r * n + i, e);
-            sum[r] = vf_add(sum[r], e);
-        }
-    for (int r = 0; r < 4; r++) part[r] = vf_set(1 / vf_sum(sum[r]));
-    for (int64_t i = 0; i < n; i += VF_N)
-        for (int r = 0; r < 4; r++) vf_store(y + r * n + i, vf_mul(vf_load(y + r * n + i), part[r]));
+    if (i < n) a = vf_max(vf_load(x + i), a), b = vf_max(vf_load(z + i), b);
+    return vf_most_pair(vf_max(a, c), vf_max(b, d));
+}
+
+/* Into y: exponentials of the distances from the tops; returns one over their sums. */
+VF_INLINE vf powers_of(const float *const x[2], float *const y[2], int64_t n, vf top)
+{
+    const float *from = x[0], *also = x[1];
+    float *to = y[0], *there = y[1];
+    vf a = vf_zero(), b = a, at = vf_lower(top), by = vf_upper(top);
+    for (int64_t i = 0; i < n; i += VF_N) {
+        vf p = vf_exp_below(vf_sub(vf_load(from + i), at));
+        vf q = vf_exp_below(vf_sub(vf_load(also + i), by));
+        a = vf_add(a, p), b = vf_add(b, q);
+        vf_store(to + i, p), vf_store(there + i, q);
+    }
+    return vf_div(vf_set(1), vf_sum_pair(a, b));
+}
+
+/* `rows` rows, GROUP_ROWS at most; the last of an odd number is computed twice. */
+static void softmax_rows(const float *x, float *y, int64_t rows, int64_t n)
+{
+    vf share[PAIRS];
+    int64_t pairs = (rows + 1) / 2;
+    for (int64_t i = 0; i < pairs; i++)
+        share[i] = tops_of(x + 2 * i * n, x + (2 * i + (2 * i + 1 < rows)) * n, n);
+    for (int64_t i = 0; i < pairs; i++) {
+        int64_t at = 2 * i * n, next = (2 * i + (2 * i + 1 < rows)) * n;
+        const float *from[] = { x + at, x + next };
+        float *to[] = { y + at, y + next };
+        share[i] = powers_of(from, to, n, share[i]);
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        vf part = i % 2 ? vf_upper(share[i / 2]) : vf_lower(share[i / 2]);
+        for (int64_t k = i * n; k < (i + 1) * n; k += VF_N)
+            vf_store(y + k, vf_mul(vf_load(y + k), part));
+    }
 }
 
 static void grad_row(const float *dy, const float *y, float *dx, int64_t n)
@@ -75,8 +108,8 @@ static void softmax(const vn_call *c, vn_stream *s)
     const float *x = c->in[0].data;
     float *y = c->out[0].data;
     int64_t r = lo;
-    if (n % VF_N == 0)
-        for (; y && r + 4 <= hi; r += 4) softmax_rows(x + r * n, y + r * n, n);
+    for (; y && n % VF_N == 0 && r < hi; r += GROUP_ROWS)
+        softmax_rows(x + r * n, y + r * n, hi - r < GROUP_ROWS ? hi - r : GROUP_ROWS, n);
     for (; y && r < hi; r++) softmax_row(x + r * n, y + r * n, n);
 }
 
