@@ -1,9 +1,9 @@
-/* Location and scale of every window of a batch; a lane takes whole windows. The observed numbers
- * are gathered first, so that every statistic runs over a dense row. */
+/* Location and scale of every window of a batch; a lane takes whole windows. Those observed whole are read where
+ * they lie (whole.h); of others the observed numbers are gathered first, so that every statistic runs over a dense row. */
 #include <math.h>
 #include <string.h>
 
-#include "kernels_cpu/simd/simd.h"
+#include "kernels_cpu/simd/whole.h"
 
 enum { ROWS = 4 }; /* windows a lane takes at a time */
 
@@ -117,6 +117,13 @@ static void robust(float *v, int64_t n, double *location, double *scale)
     if (*scale == 0) *scale = spread;
 }
 
+/* No scale is 0; minmax1's minimum becomes -1. */
+static void finish(int64_t type, double *location, double *scale)
+{
+    *scale = (*scale == 0 ? 1 : *scale) + 1e-6;
+    if (type == VN_SCALER_MINMAX1) *location += *scale /= 2;
+}
+
 /* Location and scale of the n >= 1 numbers in v, which are used up. */
 static void statistics(int64_t type, float *v, int64_t n, double *location, double *scale)
 {
@@ -144,8 +151,7 @@ static void statistics(int64_t type, float *v, int64_t n, double *location, doub
         distances(v, n, 0);
         *scale = mean(v, n);
     }
-    *scale = (*scale == 0 ? 1 : *scale) + 1e-6;
-    if (type == VN_SCALER_MINMAX1) *location += *scale /= 2; /* the minimum becomes -1 */
+    finish(type, location, scale);
 }
 
 /* The finite numbers of x where the mask is not 0, for one channel without a lag: vectors that are
@@ -193,6 +199,42 @@ static int64_t collect(const vn_attr_stats *a, const float *x, int64_t stride, c
     return n;
 }
 
+/* A window of one channel by whole.h, where it is observed whole. */
+static bool is_whole(const vn_attr_stats *a, const float *x, const float *mask, double *at, double *by)
+{
+    int64_t n = a->rows;
+    float low, high;
+    *at = 0;
+    if (n < VF_N || (mask && !whole_seen(mask, n))) return false;
+    switch (a->type) {
+    case VN_SCALER_STANDARD:
+    case VN_SCALER_REVIN:
+        if (!whole_standard(x, n, at, by)) return false;
+        break;
+    case VN_SCALER_MEAN_ABS:
+        if (!whole_mean_abs(x, n, by)) return false;
+        break;
+    case VN_SCALER_MINMAX:
+    case VN_SCALER_MINMAX1:
+        if (!whole_extremes(x, n, &low, &high)) return false;
+        *at = (double)low;
+        *by = (double)high - (double)low;
+        break;
+    default: return false;
+    }
+    finish(a->type, at, by);
+    return true;
+}
+
+/* The newest number, where it is observed. */
+static bool is_last(const vn_attr_stats *a, const float *x, const float *mask, double *at)
+{
+    int64_t i = a->rows - 1;
+    if (a->type != VN_SCALER_LAST || i < 0 || (mask && mask[i] == 0) || !isfinite(x[i])) return false;
+    *at = (double)x[i];
+    return true;
+}
+
 static void window_stats(const vn_call *c, vn_stream *s)
 {
     const vn_attr_stats *a = c->attr;
@@ -204,7 +246,9 @@ static void window_stats(const vn_call *c, vn_stream *s)
         const float *mask = c->in[1].data;
         if (mask) mask += i / chans * c->in[1].dim[1];
         double at = 0, by = 1;
-        int64_t n = a->type == VN_SCALER_IDENTITY ? 0 : collect(a, x, chans, mask, v);
+        bool done = a->type == VN_SCALER_IDENTITY;
+        if (chans == 1 && !done) done = is_last(a, x, mask, &at) || is_whole(a, x, mask, &at, &by);
+        int64_t n = done ? 0 : collect(a, x, chans, mask, v);
         if (n > 0) statistics(a->type, v, n, &at, &by);
         if (location) location[i] = (float)at;
         if (scale) scale[i] = (float)by;

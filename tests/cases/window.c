@@ -118,6 +118,8 @@ const vn_case vn_cases_window[] = {
 #define ALL .fill = { [1] = VN_FILL_ONE }, .reduce = 4
 #define EPS 1e-6
 
+#define TEN(x) x, x, x, x, x, x, x, x, x, x
+
 const vn_case vn_cases_window_stats[] = {
     { "one element", { F32(1, 1, 1), F32(1, 1, 1) }, STATS(STANDARD, 1), ALL },
     { "identity", { F32(5, 33, 3), F32(5, 33, 1) }, STATS(IDENTITY, 33), MASKED },
@@ -169,6 +171,18 @@ const vn_case vn_cases_window_stats[] = {
       STATS(SEASONAL, 33),
       MASKED,
       .holes = 2 },
+    { "observed whole, standard", { F32(2, 2100, 1), F32(2, 2100, 1) }, STATS(STANDARD, 2100),
+      .fill = { [1] = VN_FILL_ONE }, .reduce = 64 },
+    { "observed whole, minmax", { F32(3, 77, 1), F32(3, 77, 1) }, STATS(MINMAX, 77), ALL },
+    { "observed whole, mean_abs", { F32(2, 2100, 1), F32(2, 2100, 1) }, STATS(MEAN_ABS, 2100),
+      .fill = { [1] = VN_FILL_ONE }, .reduce = 64 },
+    { "one of many not observed", { F32(3, 77, 1), F32(3, 77, 1) }, STATS(MINMAX1, 77), MASKED, .holes = 2 },
+    { "observed whole, but not finite", SEEN(20, TEN(7), INFINITY, 3, 4, 5, 6, 7, 8, 9, NAN, 11),
+      STATS(MINMAX, 20), ALL, .want = { NUMBERS(3), NUMBERS(8 + EPS) } },
+    { "constant, many", SEEN(20, TEN(0.1), TEN(0.1)), STATS(STANDARD, 20), ALL,
+      .want = { NUMBERS(0.1), NUMBERS(1 + EPS) } },
+    { "squares beyond the range", SEEN(20, TEN(1e30), TEN(-1e30)), STATS(STANDARD, 20), ALL,
+      .want = { NUMBERS(0), NUMBERS(1e30) } },
     { "nothing observed",
       { F32(2, 4, 1), F32(2, 4, 1) },
       STATS(STANDARD, 4),
