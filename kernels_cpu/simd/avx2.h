@@ -15,6 +15,8 @@ VF_INLINE __m256i vf_first(int n)
 VF_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 VF_INLINE vf vf_load_n(const float *p, int n) { return _mm256_maskload_ps(p, vf_first(n)); }
 VF_INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
+VF_INLINE void vf_stream(float *p, vf v) { _mm256_stream_ps(p, v); } /* p: at a whole vector */
+VF_INLINE void vf_streamed(void) { _mm_sfence(); }
 VF_INLINE void vf_store_n(float *p, vf v, int n) { _mm256_maskstore_ps(p, vf_first(n), v); }
 VF_INLINE vf vf_set(float x) { return _mm256_set1_ps(x); }
 VF_INLINE vf vf_from_bits(int bits) { return _mm256_castsi256_ps(_mm256_set1_epi32(bits)); }

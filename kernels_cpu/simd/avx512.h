@@ -12,6 +12,8 @@ VF_INLINE __mmask16 vf_first(int n) { return (__mmask16)((1u << n) - 1); }
 VF_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 VF_INLINE vf vf_load_n(const float *p, int n) { return _mm512_maskz_loadu_ps(vf_first(n), p); }
 VF_INLINE void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
+VF_INLINE void vf_stream(float *p, vf v) { _mm512_stream_ps(p, v); } /* p: at a whole vector */
+VF_INLINE void vf_streamed(void) { _mm_sfence(); }
 VF_INLINE void vf_store_n(float *p, vf v, int n) { _mm512_mask_storeu_ps(p, vf_first(n), v); }
 VF_INLINE vf vf_set(float x) { return _mm512_set1_ps(x); }
 VF_INLINE vf vf_from_bits(int bits) { return _mm512_castsi512_ps(_mm512_set1_epi32(bits)); }

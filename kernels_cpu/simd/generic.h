@@ -21,6 +21,8 @@ VF_INLINE vf vf_load_n(const float *p, int n)
     return (vf){ n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, n > 3 ? p[3] : 0 };
 }
 VF_INLINE void vf_store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+VF_INLINE void vf_stream(float *p, vf v) { vf_store(p, v); }
+VF_INLINE void vf_streamed(void) { }
 VF_INLINE void vf_store_n(float *p, vf v, int n)
 {
     for (int i = 0; i < n; i++) p[i] = v[i];

@@ -21,6 +21,8 @@ VF_INLINE vf vf_load_n(const float *p, int n)
     return v;
 }
 VF_INLINE void vf_store(float *p, vf v) { vst1q_f32(p, v); }
+VF_INLINE void vf_stream(float *p, vf v) { vf_store(p, v); }
+VF_INLINE void vf_streamed(void) { }
 VF_INLINE void vf_store_n(float *p, vf v, int n)
 {
     if (n > 0) vst1q_lane_f32(p, v, 0);

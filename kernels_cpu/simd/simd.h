@@ -42,6 +42,13 @@ VF_INLINE void vf_store_upto(float *p, vf v, int64_t n)
     else vf_store_n(p, v, (int)n);
 }
 
+/* Is a result of n floats at p better written past the caches (vf_stream, vf_streamed)? One of more than 32 MB, the
+ * last-level cache of many processors, would drive out what comes next and be gone when it is read. */
+VF_INLINE bool vf_past_caches(const float *p, int64_t n)
+{
+    return n > (int64_t)8 << 20 && (uintptr_t)p % (VF_N * sizeof *p) == 0;
+}
+
 /* Elements a lane takes at a time: 16 KiB of floats, so that three arrays fit the L1/L2
  * comfortably. */
 enum { VN_TILE = 4096 };

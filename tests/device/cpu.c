@@ -274,6 +274,40 @@ START_TEST(a_step_without_a_kernel_is_a_bug)
 }
 END_TEST
 
+/* exp of n numbers by the fastest kernel of two lanes. */
+static void exponentials(float *x, float *y, int64_t n)
+{
+    rig r = open_rig(2, "");
+    vn_attr_unary attr = { VN_UNARY_EXP };
+    vn_step step = { NULL, { .op = VN_OP_UNARY, .n_in = 1, .n_out = 1, .attr = &attr } };
+    vn_exec *exec;
+    step.call.in[0] = (vn_tensor){ x, VN_F32, 1, { n } };
+    step.call.out[0] = (vn_tensor){ y, VN_F32, 1, { n } };
+    step.kernel = vn_select(r.dev, &step.call, NULL);
+    ck_assert_int_eq(vn_record(r.stream, &step, 1, 1e9, &exec), VN_OK);
+    ck_assert_int_eq(vn_replay(r.stream, exec, 0, 1), VN_OK);
+    vn_exec_drop(r.stream, exec);
+    close_rig(&r);
+}
+
+START_TEST(results_past_the_caches_are_the_same)
+{
+    const int64_t n = ((int64_t)8 << 20) + 5;
+    float *block = vn_alloc_aligned((size_t)(2 * n + 64) * sizeof *block, 64);
+    float *y = block, *x = block + n + 32; /* y at a whole vector */
+    float *other = vn_alloc_aligned((size_t)(n + 64) * sizeof *other, 64);
+    ck_assert(block && other);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(i % 4099) / 64 - 32;
+    y[n] = other[n + 1] = -1;
+    exponentials(x, y, n);
+    exponentials(x, other + 1, n); /* at none: through the caches */
+    ck_assert(!memcmp(y, other + 1, (size_t)n * sizeof *y));
+    ck_assert(y[0] > 0 && y[n] == -1 && other[n + 1] == -1);
+    vn_free_aligned(block, (size_t)(2 * n + 64) * sizeof *block);
+    vn_free_aligned(other, (size_t)(n + 64) * sizeof *other);
+}
+END_TEST
+
 Suite *vn_suite_cpu(void);
 
 Suite *vn_suite_cpu(void)
@@ -290,6 +324,7 @@ Suite *vn_suite_cpu(void)
     tcase_add_test(c, replay_allocates_nothing);
     tcase_add_test(c, recording_survives_every_failed_allocation);
     tcase_add_test(c, a_step_without_a_kernel_is_a_bug);
+    tcase_add_test(c, results_past_the_caches_are_the_same);
     suite_add_tcase(suite, c);
     return suite;
 }
