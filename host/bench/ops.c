@@ -112,11 +112,12 @@ static void build_loss(vn_graph *g, int64_t size, const vn_bench_op *op)
     vn_output(g, slope);
 }
 
-/* Statistics of one window and the window scaled by them. */
+/* Statistics of a window and the window scaled by them; width: steps of each of several, 0: one of all. */
 static void build_scaler(vn_graph *g, int64_t size, const vn_bench_op *op)
 {
-    vn_attr_stats attr = { .type = op->fn, .rows = size, .season = 1 };
-    vn_val x = numbers(g, "x", VN_DIMS(1, size, 1)), mask = numbers(g, "mask", VN_DIMS(1, size, 1));
+    int64_t T = op->width ? op->width : size, B = rows_of(size, T);
+    vn_attr_stats attr = { .type = op->fn, .rows = T, .season = 1 };
+    vn_val x = numbers(g, "x", VN_DIMS(B, T, 1)), mask = numbers(g, "mask", VN_DIMS(B, T, 1));
     vn_val loc, scale;
     vn_window_stats(g, x, mask, &attr, &loc, &scale);
     vn_output(g, vn_scale(g, x, mask, loc, scale));
@@ -148,14 +149,15 @@ static void feed_all(work *k)
     }
 }
 
-/* Bytes of what goes in and comes out. */
-static double touched(const work *k)
+/* Bytes of what goes in and comes out; a loss's mask goes in twice, for no slope is known before the weights' sum. */
+static double touched(const work *k, const vn_bench_op *op)
 {
     double bytes = 0;
     for (vn_val v = 1; v < k->g->n_values; v++) {
         const vn_value *value = vn_value_of(k->g, v);
+        bool again = op->build == build_loss && !strcmp(value->path, "mask");
         if (value->home == VN_HOME_FEED || value->home == VN_HOME_READ)
-            bytes += 4.0 * (double)vn_count(&value->t);
+            bytes += (again ? 8.0 : 4.0) * (double)vn_count(&value->t);
     }
     return bytes;
 }
@@ -223,7 +225,7 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
     vn_plan_about(k->plan, &info);
     item->plan = k->plan;
     item->flops = info.flops;
-    item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k);
+    item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k, op);
     if (op->build == build_adam) item->footprint = 16.0 * (double)size; /* p, g, m, v */
     item->touched = true;
     item->products = op->n_out > 0;
@@ -258,6 +260,11 @@ static const int64_t windows[] = { 168, 1000, 100000, 0 };
     {                                                                                              \
         "scale_" name, "scalers", "statistics of one window, and the window scaled: " name, 'n',   \
             windows, OP(.build = build_scaler, .fn = VN_SCALER_##FN)                               \
+    }
+#define SCALERS(FN, name)                                                                          \
+    {                                                                                              \
+        "windows_" name, "scalers", "the same of n numbers in windows of 168: " name, 'n',         \
+            &windows[2], OP(.build = build_scaler, .fn = VN_SCALER_##FN, .width = 168)             \
     }
 #define LOSS(name, help, ...)                                                                      \
     {                                                                                              \
@@ -308,5 +315,7 @@ const vn_workload vn_op_workloads[] = {
     SCALER(MINMAX, "minmax"),
     SCALER(MEAN_ABS, "mean_abs"),
     SCALER(LAST, "last"),
+    SCALERS(STANDARD, "standard"),
+    SCALERS(MINMAX, "minmax"),
     { NULL },
 };

@@ -130,19 +130,37 @@ static void scale_row(const affine *f, const float *x, const float *mask, float 
     }
 }
 
+/* One channel: lanes share the steps of all windows, one of 100,000 too. */
+static void scale_steps(const vn_call *c, const vn_lane *lane)
+{
+    const float *x = c->in[0].data, *mask = c->in[1].data;
+    int64_t len = c->in[0].dim[1], lo, hi;
+    float *y = c->out[0].data;
+    vn_lane_share(lane, c->in[0].dim[0] * len, VN_TILE, &lo, &hi);
+    for (int64_t at = lo, n; at < hi; at += n) {
+        int64_t b = at / len, left = (b + 1) * len - at;
+        affine f = affine_of(&c->in[2], &c->in[3], b);
+        n = left < hi - at ? left : hi - at;
+        scale_row(&f, x + at, mask ? mask + at : NULL, y + at, n);
+    }
+}
+
 static void scale(const vn_call *c, vn_stream *s)
 {
     const vn_tensor *x = &c->in[0];
     int64_t size[2] = { x->dim[1], x->dim[2] }, lo, hi;
     if (!c->out[0].data) return;
+    if (size[1] == 1) {
+        scale_steps(c, vn_cpu_lane(s));
+        return;
+    }
     share(s, x, &lo, &hi);
     for (int64_t b = lo; b < hi; b++) {
         affine f = affine_of(&c->in[2], &c->in[3], b);
         const float *from = (const float *)x->data + b * size[0] * size[1];
         const float *mask = c->in[1].data ? (const float *)c->in[1].data + b * size[0] : NULL;
         float *to = (float *)c->out[0].data + b * size[0] * size[1];
-        if (size[1] == 1) scale_row(&f, from, mask, to, size[0]);
-        else scale_channels(&f, from, mask, to, size);
+        scale_channels(&f, from, mask, to, size);
     }
 }
 
