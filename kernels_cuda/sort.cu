@@ -18,7 +18,7 @@ __global__ void __launch_bounds__(THREADS)
     const float *x = in + row * n;
     float *y = out + row * n;
     float v = lane < n ? x[lane] : 0;
-    bool broken = __any_sync(VN_ALL_LANES, isnan(v));
+    bool broken = __ballot_sync(VN_ALL_LANES, isnan(v)) != 0;
     for (int i = 0; i < n; i++) {
         float other = __shfl_sync(VN_ALL_LANES, v, i);
         before += other < v || (other == v && i < lane);
@@ -62,15 +62,15 @@ __global__ void __launch_bounds__(THREADS)
     vn_sort_kernel(vn_each<const float *> in, vn_each<float *> out, int n)
 {
     VN_SHARED_VAR(float, held, [HELD]);
-    bool broken = false;
+    float nans = 0;
     const float *x = in + (int64_t)blockIdx.x * n;
     float *y = out + (int64_t)blockIdx.x * n;
     float *v = n <= HELD ? held : y;
     for (int i = threadIdx.x; i < n; i += THREADS) {
         v[i] = x[i];
-        broken |= isnan(v[i]) != 0;
+        nans += isnan(v[i]) ? 1.f : 0.f;
     }
-    broken = __syncthreads_or(broken) != 0;
+    bool broken = vn_block_sum(nans) > 0; /* the row is there: the sum's barrier is behind it */
     if (!broken) sort_row(v, n);
     for (int i = threadIdx.x; i < n && (broken || v != y); i += THREADS) y[i] = broken ? NAN : v[i];
 }
