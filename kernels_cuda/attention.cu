@@ -113,11 +113,13 @@ template <int LANES> struct place {
     int64_t first, own, head, window; /* the block's first row, this thread's */
     __device__ place(int64_t rows, int64_t heads)
     {
-        int64_t parts = (rows + ROWS - 1) / ROWS, rest = blockIdx.x / parts;
-        first = blockIdx.x % parts * ROWS;
+        /* Of 32 bits, as blockIdx is: a division of 64 is a call, around which registers spill. */
+        unsigned parts = (unsigned)((rows + ROWS - 1) / ROWS), n = (unsigned)heads;
+        unsigned rest = blockIdx.x / parts;
+        first = (int64_t)(blockIdx.x % parts) * ROWS;
         own = first + threadIdx.x / LANES;
-        head = rest % heads;
-        window = rest / heads;
+        head = rest % n;
+        window = rest / n;
     }
 };
 
@@ -178,7 +180,8 @@ __device__ __forceinline__ void take_keys(const columns<LANES, EACH> &q, const f
 }
 
 template <int LANES, int EACH>
-__global__ void __launch_bounds__(THREADS) vn_attention_kernel(heads h, vn_each<float *> y, vn_each<float *> log_sums)
+__global__ void __launch_bounds__(THREADS)
+    vn_attention_kernel(heads h, vn_each<float *> y, vn_each<float *> log_sums)
 {
     constexpr int WIDTH = LANES * EACH;
     VN_SHARED_DYNAMIC(float, shared);
@@ -212,11 +215,14 @@ __global__ void __launch_bounds__(THREADS) vn_attention_kernel(heads h, vn_each<
 struct back {
     vn_each<const float *> dy, y, log_sums;
     vn_each<float *> dq, dk, dv; /* each may be NULL */
-    vn_each<float *> mean;         /* scratch [B, heads, Tq]: sum(dy y) of a query */
+    vn_each<float *> mean;       /* scratch [B, heads, Tq]: sum(dy y) of a query */
 };
 
+/* Without a number of blocks ptxas aims at five to a multiprocessor and spills 4 to 8 bytes for it.
+ */
 template <int LANES, int EACH>
-__global__ void __launch_bounds__(THREADS) vn_attention_dq_kernel(heads h, back b)
+__global__ void __launch_bounds__(THREADS, EACH > 16 ? 2 : 4)
+    vn_attention_dq_kernel(heads h, back b)
 {
     constexpr int WIDTH = LANES * EACH;
     VN_SHARED_DYNAMIC(float, shared);

@@ -35,8 +35,8 @@ struct apply_dropout {
     __device__ float operator()(int64_t i, float x) const
     {
         uint64_t block = (uint64_t)i / 4, key = seed;
-        vn_philox counter = { { (uint32_t)block, (uint32_t)(block >> 32),
-                                stream, (uint32_t)*step } };
+        vn_philox counter = { { (uint32_t)block, (uint32_t)(block >> 32), stream,
+                                (uint32_t)*step } };
         vn_philox bits = vn_philox4x32(counter, (uint32_t)key, (uint32_t)(key >> 32));
         return (double)vn_uniform24(bits.v[i % 4]) >= p ? x * factor : 0;
     }
@@ -88,8 +88,8 @@ static void dropout(const vn_call *c, vn_stream *s)
 /* ---- dx = dy f'(x), from x, y or both ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_unary_grad_kernel(int64_t fn, vn_each<const float *> dy, vn_each<const float *> x, vn_each<const float *> y, vn_each<float *> dx,
-                         int64_t n, bool aligned)
+    vn_unary_grad_kernel(int64_t fn, vn_each<const float *> dy, vn_each<const float *> x,
+                         vn_each<const float *> y, vn_each<float *> dx, int64_t n, bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
     if (aligned && i + EACH <= n) {
@@ -120,8 +120,8 @@ static void unary_grad(const vn_call *c, vn_stream *s)
 /* ---- y = f(a, b) of one shape ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_binary_flat_kernel(int64_t fn, vn_each<const float *> a, vn_each<const float *> b, vn_each<float *> y, int64_t n,
-                          bool aligned)
+    vn_binary_flat_kernel(int64_t fn, vn_each<const float *> a, vn_each<const float *> b,
+                          vn_each<float *> y, int64_t n, bool aligned)
 {
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * EACH;
     if (aligned && i + EACH <= n) {
@@ -188,7 +188,8 @@ template <class I> __device__ __forceinline__ void walk_to(const walk<I> &w, I i
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_binary_kernel(int64_t fn, walk<I> w, vn_each<const float *> a, vn_each<const float *> b, vn_each<float *> y, int64_t n)
+    vn_binary_kernel(int64_t fn, walk<I> w, vn_each<const float *> a, vn_each<const float *> b,
+                     vn_each<float *> y, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     I at[2];

@@ -4,7 +4,8 @@
  * each gradient once, but the codes, from the cache, once for each row of the table: a warp owns a
  * row and adds what bears its code in the codes' order, 32 of them looked at together. Sorting
  * would read less of a large table's codes; adding by atomics would depend on the schedule. Codes
- * are cut into parts, as many as keep a GPU busy, which the last block of its rows adds in order. */
+ * are cut into parts, as many as keep a GPU busy, which the last block of its rows adds in order.
+ */
 #include "kernels_cuda/common.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / 32, GROUP = 32 };
@@ -19,8 +20,8 @@ __device__ __forceinline__ int64_t row_of(float code, int64_t rows)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_embedding_kernel(vn_each<const float *> x, vn_each<const float *> table, vn_each<float *> y, int64_t rows, int64_t width,
-                        int64_t n)
+    vn_embedding_kernel(vn_each<const float *> x, vn_each<const float *> table, vn_each<float *> y,
+                        int64_t rows, int64_t width, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;
@@ -47,7 +48,8 @@ static void embedding(const vn_call *c, vn_stream *s)
 struct scatter {
     vn_each<const float *> dy, x;
     int64_t codes, rows, width, part, n_parts;
-    int64_t lanes; /* that share a gradient: a power of two, the width or 32; 32 / lanes go abreast */
+    int64_t
+        lanes; /* that share a gradient: a power of two, the width or 32; 32 / lanes go abreast */
 };
 
 /* Bits i of a word with i % abreast == slot. */
@@ -78,7 +80,8 @@ __device__ __forceinline__ double sum_row(const scatter &k, int64_t v, int64_t f
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_embedding_grad_kernel(scatter k, vn_each<float *> table, vn_each<double *> part, vn_each<unsigned *> ticket)
+    vn_embedding_grad_kernel(scatter k, vn_each<float *> table, vn_each<double *> part,
+                             vn_each<unsigned *> ticket)
 {
     int lane = threadIdx.x % 32;
     unsigned across = (unsigned)((k.rows + WARPS - 1) / WARPS);
@@ -134,8 +137,7 @@ static void embedding_grad(const vn_call *c, vn_stream *s)
     double *part = k.n_parts > 1 ? (double *)c->scratch : NULL;
     dim3 grid((unsigned)tiles_of(k), (unsigned)k.n_parts);
     if (!table) return;
-    VN_LAUNCH(vn_embedding_grad_kernel, grid, dim3(THREADS), 0, s, k, table, part,
-              vn_tickets(c));
+    VN_LAUNCH(vn_embedding_grad_kernel, grid, dim3(THREADS), 0, s, k, table, part, vn_tickets(c));
 }
 
 VN_CUDA_KERNEL(embedding_f32_cuda) = { "embedding_f32_cuda", 0, vn_not_f32, NULL, embedding };

@@ -228,8 +228,8 @@ __device__ __forceinline__ void vn_gemm_put(const vn_sums<R> &sums, float *share
     }
 }
 
-/* put(row, column, sum of the parts in their order) for a tile [VN_TILE, VN_TILE] of [m, n]; `part` is
- * [splits, m, n]. */
+/* put(row, column, sum of the parts in their order) for a tile [VN_TILE, VN_TILE] of [m, n]; `part`
+ * is [splits, m, n]. */
 template <int THREADS, class F>
 __device__ __forceinline__ void vn_add_parts(const float *part, int64_t splits, int64_t m,
                                              int64_t n, int64_t row, int64_t column, F put)

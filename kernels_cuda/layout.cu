@@ -152,7 +152,8 @@ template <class I> struct flipped {
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_flip_kernel(flipped<I> f, vn_each<const float *> x, vn_each<float *> y, int64_t n, bool aligned)
+    vn_flip_kernel(flipped<I> f, vn_each<const float *> x, vn_each<float *> y, int64_t n,
+                   bool aligned)
 {
     int each = aligned ? EACH : 1;
     int64_t i = ((int64_t)blockIdx.x * THREADS + threadIdx.x) * each;

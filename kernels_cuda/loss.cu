@@ -68,8 +68,9 @@ __device__ __forceinline__ void put(sums own, sums *part, float *num, float *den
 
 /* Without parts there is one block, whose sums are the result. */
 template <class F>
-__global__ void __launch_bounds__(THREADS)
-    vn_loss_sums_kernel(F value, steps s, vn_each<sums *> part, vn_each<unsigned *> ticket, vn_each<float *> num, vn_each<float *> den)
+__global__ void __launch_bounds__(THREADS, 4) /* without the 4 ptxas spills 8 bytes to fit more */
+    vn_loss_sums_kernel(F value, steps s, vn_each<sums *> part, vn_each<unsigned *> ticket,
+                        vn_each<float *> num, vn_each<float *> den)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     sums own = { 0, 0 };
@@ -179,7 +180,8 @@ static quantile_loss quantile_loss_of(const vn_call *c)
 
 /* A thread a number. At e = 0 the slope is between those of the sides: 0.5 - p. */
 __global__ void __launch_bounds__(THREADS)
-    vn_qloss_grad_kernel(quantile_loss l, steps s, vn_each<const float *> dsum, vn_each<float *> d, uint32_t n)
+    vn_qloss_grad_kernel(quantile_loss l, steps s, vn_each<const float *> dsum, vn_each<float *> d,
+                         uint32_t n)
 {
     uint32_t k = blockIdx.x * THREADS + threadIdx.x;
     if (k >= n) return;
@@ -238,8 +240,8 @@ struct likelihood {
     __device__ float operator()(const steps &s, uint32_t i) const
     {
         uint32_t at = i / s.horizon;
-        return vn_nll_one_f32(a.kind, s.x + (size_t)i * P, 1, s.y[i], loc_at(w, at),
-                              scale_at(w, at), NULL);
+        const float *x = vn_held(s.x + (size_t)i * P);
+        return vn_nll_one_f32(a.kind, x, 1, s.y[i], loc_at(w, at), scale_at(w, at), NULL);
     }
 };
 
@@ -276,7 +278,8 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 __global__ void __launch_bounds__(THREADS)
-    vn_nll_mixture_grad_kernel(mixture_likelihood l, steps s, vn_each<const float *> dsum, vn_each<float *> d)
+    vn_nll_mixture_grad_kernel(mixture_likelihood l, steps s, vn_each<const float *> dsum,
+                               vn_each<float *> d)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= s.n) return;
@@ -312,8 +315,8 @@ static void nll_grad(const vn_call *c, vn_stream *s)
 /* ---- parameters of a distribution ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_dist_kernel(vn_attr_dist a, window w, vn_each<const float *> x, vn_each<float *> out, uint32_t n,
-                   uint32_t horizon, uint32_t P)
+    vn_dist_kernel(vn_attr_dist a, window w, vn_each<const float *> x, vn_each<float *> out,
+                   uint32_t n, uint32_t horizon, uint32_t P)
 {
     uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;

@@ -78,7 +78,8 @@ static void softmax(const vn_call *c, vn_stream *s)
 
 template <bool WARP>
 __global__ void __launch_bounds__(THREADS)
-    vn_softmax_grad_kernel(vn_each<const float *> in, vn_each<const float *> of, vn_each<float *> out, int64_t rows, int64_t n)
+    vn_softmax_grad_kernel(vn_each<const float *> in, vn_each<const float *> of,
+                           vn_each<float *> out, int64_t rows, int64_t n)
 {
     typedef row_threads<WARP> T;
     int64_t row = T::row();
@@ -107,8 +108,9 @@ struct norm_out {
 
 template <bool WARP>
 __global__ void __launch_bounds__(THREADS)
-    vn_layernorm_kernel(vn_each<const float *> in, vn_each<const float *> gamma, vn_each<const float *> beta, norm_out out,
-                        float eps, int64_t rows, int64_t n)
+    vn_layernorm_kernel(vn_each<const float *> in, vn_each<const float *> gamma,
+                        vn_each<const float *> beta, norm_out out, float eps, int64_t rows,
+                        int64_t n)
 {
     typedef row_threads<WARP> T;
     int64_t row = T::row();

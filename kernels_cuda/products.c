@@ -52,7 +52,7 @@ typedef struct vn_memory {
 struct vn_chosen {
     const vn_memory *how;
     vn_product p;
-    vn_lt_call lt; /* of ways LT and LT_APART */
+    vn_lt_call lt;       /* of ways LT and LT_APART */
     vn_attr_linear attr; /* of OWN_APART: the layer's without its activation */
 };
 

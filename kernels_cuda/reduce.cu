@@ -2,8 +2,8 @@
  *
  * Traffic: 4 bytes read an element, 4 written a sum; bound by memory. Sums are in double. Long sums
  * are cut into parts, at most PARTS_MAX, which the last block adds in an order of their own: which
- * part an element falls into depends on the shape alone. Where the last axis is kept, neighbouring threads
- * take neighbouring sums (bias gradients); where it is summed, they share one sum. */
+ * part an element falls into depends on the shape alone. Where the last axis is kept, neighbouring
+ * threads take neighbouring sums (bias gradients); where it is summed, they share one sum. */
 #include "kernels_cuda/common.cuh"
 
 enum { COLS = 32, ROWS = 8, THREADS = COLS * ROWS, PART_COLS = 256, PART_ROWS = 4096 };
@@ -130,8 +130,7 @@ __global__ void __launch_bounds__(THREADS)
         if (threadIdx.x == 0) part[(int64_t)blockIdx.y * p.n_kept + j] = sum;
         if (!vn_last_block(to.ticket + j, gridDim.y)) return;
         sum = 0;
-        for (int64_t k = threadIdx.x; k < p.n_parts; k += blockDim.x)
-            sum += part[k * p.n_kept + j];
+        for (int64_t k = threadIdx.x; k < p.n_parts; k += blockDim.x) sum += part[k * p.n_kept + j];
         sum = vn_block_sum(sum);
     }
     if (threadIdx.x == 0) sum_to[j] = (float)sum;

@@ -18,9 +18,9 @@
 
 enum { WINDOWS = 4, ALONE_THREADS = 512, TOGETHER_THREADS = 256, CLEAR_THREADS = 256 };
 #define HELD_FOURS(alone) ((alone) ? 14 : 32) /* without spills on sm_80 .. sm_120 */
-enum { SKEW = 8 }; /* floats: 4 windows' states of 8 units lie in 32 banks */
+enum { SKEW = 8 };           /* floats: 4 windows' states of 8 units lie in 32 banks */
 enum { MOST_CHUNKS = 4096 }; /* so that 32 bits number everything */
-enum { SPACING = 32 };                       /* of counters: groups share no cache line */
+enum { SPACING = 32 };       /* of counters: groups share no cache line */
 
 /* How a layer is cut, decided on the host. */
 struct cut {
@@ -349,7 +349,8 @@ template <class CELL, bool ALONE> static bool cut_of(const CELL &cell, int share
     l->shared = states + each * (size_t)l->threads;
     int64_t rounds = (cell.batch + WINDOWS - 1) / WINDOWS, groups = rounds;
     if (!ALONE) {
-        int64_t fit = vn_blocks_together(way::template kernel<false>, l->threads, l->shared) / share;
+        int64_t fit =
+            vn_blocks_together(way::template kernel<false>, l->threads, l->shared) / share;
         groups = fit / l->p.tiles < rounds ? fit / l->p.tiles : rounds;
     }
     l->p.groups = groups;
@@ -416,7 +417,8 @@ template <class CELL, bool ALONE> static void run(const vn_call *c, vn_stream *s
         VN_LAUNCH((direction<CELL>::template kernel<true>), grid, dim3(l.threads), l.shared, s,
                   cell, l.p);
     } else {
-        VN_LAUNCH(vn_counters_kernel, dim3(1), dim3(CLEAR_THREADS), 0, s, l.p.counter, (int)l.p.groups);
+        VN_LAUNCH(vn_counters_kernel, dim3(1), dim3(CLEAR_THREADS), 0, s, l.p.counter,
+                  (int)l.p.groups);
         VN_LAUNCH_TOGETHER((direction<CELL>::template kernel<false>), grid, dim3(l.threads),
                            l.shared, s, cell, l.p);
     }

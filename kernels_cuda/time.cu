@@ -69,7 +69,8 @@ __global__ void __launch_bounds__(THREADS)
 
 template <class I>
 __global__ void __launch_bounds__(THREADS)
-    vn_pool1d_grad_kernel(pooled p, vn_each<const float *> dy, vn_each<const float *> x, vn_each<float *> dx, int64_t n)
+    vn_pool1d_grad_kernel(pooled p, vn_each<const float *> dy, vn_each<const float *> x,
+                          vn_each<float *> dx, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;

@@ -45,11 +45,13 @@ __device__ __forceinline__ const float *origin(const float *array, int64_t row, 
 
 /* Block (output and b, part): outputs are alike for a warp, and blocks enough for a small batch. */
 __global__ void __launch_bounds__(THREADS)
-    vn_window_kernel(vn_attr_window a, vn_each<const int32_t *> pair, vn_each<const vn_panel_view *> panel, window_out out)
+    vn_window_kernel(vn_attr_window a, vn_each<const int32_t *> pair,
+                     vn_each<const vn_panel_view *> panel, window_out out)
 {
     const vn_panel_view *p = panel;
     unsigned batch = gridDim.x / N_OUT;
-    int64_t b = blockIdx.x % batch, series = pair[2 * b], cut = pair[2 * b + 1], start = cut - a.n_in;
+    int64_t b = blockIdx.x % batch, series = pair[2 * b], cut = pair[2 * b + 1],
+            start = cut - a.n_in;
     bool empty = series < 0 || series >= p->n_series;
     int64_t row = empty ? -1 : p->indptr[series], rows = empty ? 0 : p->indptr[series + 1] - row;
     const float *y = origin(p->y, row, 1), *mask = origin(p->mask, row, 1);
@@ -251,7 +253,8 @@ struct stats_tensors {
     int64_t len, chans, mask_len, n; /* n: channels of all windows */
 };
 
-__global__ void __launch_bounds__(32 * WARPS)
+__global__ void __launch_bounds__(32 * WARPS,
+                                  2) /* without the 2 ptxas spills 16 bytes to fit more */
     vn_window_stats_kernel(vn_attr_stats a, stats_tensors t)
 {
     int64_t i = (int64_t)blockIdx.x * WARPS + threadIdx.y;
@@ -378,7 +381,8 @@ static void unscale(const vn_call *c, vn_stream *s)
 /* ---- seen ---- */
 
 __global__ void __launch_bounds__(THREADS)
-    vn_seen_kernel(vn_each<const float *> x, vn_each<const float *> mask, vn_each<float *> y, vn_each<float *> seen, int64_t n)
+    vn_seen_kernel(vn_each<const float *> x, vn_each<const float *> mask, vn_each<float *> y,
+                   vn_each<float *> seen, int64_t n)
 {
     int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= n) return;
