@@ -318,8 +318,9 @@ static int members_at(const vn_exec *exec, int i, int last)
     return n > 1 && i + n <= last ? n : 1;
 }
 
-/* Scratch of `bytes` for each member, in place of what there was, and of `whole` from the first
- * one's on; a node's steps get one each. Tickets lie in front. */
+/* Scratch of `bytes` for each member, in place of what there was; a node's steps get one each. The last
+ * one's, behind which nothing lies, has `whole` if that is more: a library's workspace. Tickets lie in
+ * front of each. */
 static vn_status give_scratch(vn_exec *exec, size_t bytes, size_t whole)
 {
     enum { ALIGN = 256 };
@@ -327,8 +328,8 @@ static vn_status give_scratch(vn_exec *exec, size_t bytes, size_t whole)
     if (exec->scratch) cudaFree(exec->scratch);
     exec->scratch = NULL;
     size_t each = bytes ? (front + bytes + ALIGN - 1) / ALIGN * ALIGN : 0;
-    size_t all = each * (size_t)exec->members;
-    if (whole && all < front + whole) all = front + whole;
+    size_t last = bytes > whole ? bytes : whole;
+    size_t all = each * (size_t)(exec->members - 1) + (last ? front + last : 0);
     if (all) VN_TRY(alloc(&exec->dev->base, VN_MEM_DEVICE, all, &exec->scratch));
     for (int i = 0, m = 0; i < exec->n; i++) {
         m = exec->members == 1 || exec->steps[i].members ? 0 : m + 1;

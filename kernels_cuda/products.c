@@ -316,7 +316,7 @@ bool vn_chosen_launch(const vn_products *products, const vn_chosen *c, const vn_
     const vn_product *p = &c->p;
     const part all = { c, step };
     bool after = c->how->way == OWN_APART || c->how->way == LT_APART;
-    void *workspace = c->how->workspace ? step->call.scratch : NULL;
+    void *workspace = c->how->workspace ? step[p->members - 1].call.scratch : NULL; /* the roomy one */
     if (c->how->way < LT)
         vn_launch_members(s, p->members, launch_own, &all);
     else if (!vn_lt_launch(&products->lt, p, &c->lt, workspace, c->how->workspace,

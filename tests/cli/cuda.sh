@@ -214,6 +214,13 @@ for way in own own-apart cublaslt cublaslt-apart auto; do # a strided batch is w
     "$vane" forecast t.csv -m three.vane -o three.$way.csv -q
     check "three members by $way forecast alike" near three.own.csv three.$way.csv 3 1e-4
 done
+wide="--h 6 --input_size 24 --max_steps 2 --val_size 0 --windows_batch_size 128 --mlp_units [96,96] -q"
+for way in own auto; do # workspaces of the library beside the members' scratch
+    check "three wide members with products by $way" "$vane" train t.csv --model nhits $wide $gpu --products $way \
+        --ensemble_size 3 -o three.vane
+    "$vane" forecast t.csv -m three.vane -o three.$way.csv -q
+done
+check "three wide members by auto forecast alike" near three.own.csv three.auto.csv 3 1e-4
 for model in gru lstm-attention; do # a block has all units
     check "eight $model have the nodes of one" same_nodes $model --encoder_hidden_size 60
 done
