@@ -174,10 +174,10 @@ static bool prefer(const vn_lt *lt, cublasLtMatmulPreference_t pref, unsigned wh
     return !lt->cublasLtMatmulPreferenceSetAttribute(pref, what, from, bytes);
 }
 
-/* 256 or the largest power of two below that divides it. */
-static uint64_t alignment(const void *p)
+/* 256 or the largest power of two below that divides every member's address. */
+static uint64_t alignment(const void *p, int64_t each)
 {
-    uint64_t at = (uint64_t)(uintptr_t)p | 256;
+    uint64_t at = (uint64_t)(uintptr_t)p | (uint64_t)each | 256;
     return at & (~at + 1);
 }
 
@@ -188,10 +188,10 @@ int vn_lt_algorithms(const vn_lt *lt, const vn_product *p, const vn_lt_call *c, 
     int n = 0, kept = 0;
     if (lt->cublasLtMatmulPreferenceCreate(&pref)) return 0;
     bool ok = prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace, 8) &&
-              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p->b), 4) &&
-              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(p->a), 4) &&
-              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(p->y), 4) &&
-              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p->y), 4);
+              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p->b, p->b_each), 4) &&
+              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(p->a, p->a_each), 4) &&
+              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(p->y, p->y_each), 4) &&
+              prefer(lt, pref, VN_CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p->y, p->y_each), 4);
     if (ok && lt->cublasLtMatmulAlgoGetHeuristic(lt->handle, c->desc, c->a, c->b, c->d, c->d, pref,
                                                  most, found, &n))
         n = 0;

@@ -234,7 +234,9 @@ vn_status vn_direct_run(vn_direct *d, void *stream, const vn_direct_arrays *a, i
     VN_TRY(need("future features", a->futr, d->m->n_futr));
     VN_TRY(need("static features", a->stat, d->m->n_stat));
     VN_TRY(take_stream(d, stream));
-    for (int64_t i = 0; i < n; i += d->batch)
-        VN_TRY(run_batch(d, a, i, n - i < d->batch ? n - i : d->batch));
-    return vn_stream_after(d->own, d->stream);
+    vn_status st = VN_OK;
+    for (int64_t i = 0; !st && i < n; i += d->batch)
+        st = run_batch(d, a, i, n - i < d->batch ? n - i : d->batch);
+    vn_status after = vn_stream_after(d->own, d->stream); /* also of a run that stopped half way */
+    return st ? vn_trail(st, __FILE__, __LINE__) : after;
 }
