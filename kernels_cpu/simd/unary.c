@@ -27,7 +27,7 @@ static void unary(const vn_call *c, vn_stream *s)
     switch (a->fn) {
 #define VN_UNARY(NAME, name, from_y, doc)                             \
     case VN_UNARY_##NAME:                                             \
-        map_past(VN_UNARY_##NAME, x, y, past);                        \
+        if (past) map_past(VN_UNARY_##NAME, x, y, past);              \
         map(VN_UNARY_##NAME, x + past, y + past, hi - lo - past);     \
         break;
 #include "device/unary.def"
