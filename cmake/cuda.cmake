@@ -81,13 +81,10 @@ function(vane_emulated folder flags link)
     set_target_properties(${faults} PROPERTIES ENABLE_EXPORTS ON
                           RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
     add_test(NAME ${folder}-faults COMMAND ${faults})
-    # Whole fits are of the host's doing and take long: their kernels are those of a model's step, of the
-    # optimizer's cases and of Prophet's, which run everywhere.
-    set(fits)
+    # Whole fits of Prophet take long: its kernel's cases run everywhere.
+    set(fits fit_device)
     if(folder STREQUAL "emu")
-        set(fits fit_device prophet_device)
-    elseif(folder STREQUAL "emu-asan")
-        set(fits fit_device)
+        list(APPEND fits prophet_device)
     endif()
     add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct ${fits})
     set_tests_properties(${folder}-ops PROPERTIES ENVIRONMENT
