@@ -15,7 +15,7 @@ targets=("$@")
 if ((!${#targets[@]})); then
     mapfile -t targets < <(sed -n 's/^VN_FUZZ(\(.*\))$/\1/p' tests/fuzz/targets.def)
 fi
-command -v clang >/dev/null || { echo "skipped: fuzzing needs clang"; exit 0; }
+command -v clang >/dev/null || { echo "fuzz: clang is not installed (tools/setup.sh --checks)" >&2; exit 1; }
 cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang \
     -DVANE_FUZZ=ON -DVANE_TESTS=OFF >/dev/null
 cmake --build build/fuzz --target "${targets[@]/#/vane_fuzz_}" | tail -1

@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# "command-or-file package": the package is installed when the first word is not found.
+# "command-or-file package": the package is installed when the first word is not found. Files may be patterns.
 needs=(
     "gcc gcc"
     "c++ g++"
@@ -24,7 +24,10 @@ needs=(
 
 if [[ ${1-} == --checks ]]; then
     needs+=("clang clang" "clang-tidy clang-tidy" "cppcheck cppcheck"
-        "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux libclang-rt-14-dev" "valgrind valgrind")
+        "valgrind valgrind")
+    # Debian 12 has clang 14; its sanitizers and libFuzzer are a package beside it.
+    major=$({ clang -dumpversion 2>/dev/null || echo 14; } | cut -d. -f1)
+    needs+=("/usr/lib/llvm-$major/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a libclang-rt-$major-dev")
 elif [[ ${1-} == --aarch64 ]]; then
     needs+=("aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu" "/usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross"
         "qemu-aarch64 qemu-user")
@@ -34,7 +37,7 @@ missing=()
 for need in "${needs[@]}"; do
     read -r thing package <<<"$need"
     if [[ $thing == /* ]]; then
-        [[ -e $thing ]] || missing+=("$package")
+        compgen -G "$thing" >/dev/null || missing+=("$package")
     else
         command -v "$thing" >/dev/null || missing+=("$package")
     fi

@@ -3,7 +3,8 @@
 # run by the cases it names until one fails: on fibers, then under the race check, then under other
 # schedules of both. All must be noticed, and without a fault nothing may be. A line whose text is gone
 # from its source is stale, and fails too. Usage: planted.sh BUILD [LINE...], of a build with the target
-# vane_cuda_emu-planted; the score is left in BUILD/planted.txt.
+# vane_cuda_emu-planted; the score is left in BUILD/planted.txt. planted.sh BUILD --lines looks for stale
+# lines alone, which needs no such target.
 set -u
 build=${1:?the build folder, with the target vane_cuda_emu-planted}
 shift
@@ -24,10 +25,14 @@ fails() {
         awk '/^not ok/ { bad = 1; exit } /^ok/ { n++ } /^100%/ { whole = 1 } END { exit !(bad || !whole || !n) }'
 }
 
+stale() { # line, its source
+    ! grep -q "VN_PLANTED($1)" "$build/emu-planted/source/kernels_cuda/$2"
+}
+
 try() { # line, a row of the table
     local file cases what by=
     IFS=$'\t' read -r file cases what _ <<<"$2"
-    if ! grep -q "VN_PLANTED($1)" "$build/emu-planted/source/kernels_cuda/$file"; then
+    if stale "$1" "$file"; then
         printf 'STALE\t%s\t%s\t%s\t%s\t-\n' "$1" "$file" "$cases" "$what"
         return
     fi
@@ -43,7 +48,17 @@ right() { # cases: is all well without a fault?
     ! (fails 0 "$1" off 1) && ! (fails 0 "$1" on 1) || printf 'FALSE\t-\t-\t%s\ttold without a fault\t-\n' "$1"
 }
 
-export -f fails try right
+if [[ ${1-} == --lines ]]; then
+    n=0 bad=0
+    while IFS=: read -r line row; do
+        ((++n))
+        ! stale "$line" "${row%%$'\t'*}" || { echo "$table:$line: not in its source any more: $row"; bad=1; }
+    done < <(grep -vn '^#' "$table")
+    echo "$n faults"
+    exit $((bad || !n))
+fi
+
+export -f fails stale try right
 {
     grep -vn '^#' "$table" | while IFS=: read -r line row; do
         [[ $# -eq 0 || " $* " == *" $line "* ]] && printf '%s\0%s\0' "$line" "$row"
