@@ -58,7 +58,7 @@ awk -v generations="80 90 100 120" '
                 least[k] ? sprintf("%.2f", sectors[k] / least[k]) : "-", few[k] ? sprintf("%.2f", passes[k] / few[k]) : "-"
         }
     }' "$work/compiled" "$work/vectors" "$work/traffic" |
-    c++filt | sed 's/^void //; s/(.*)\t\([0-9/]*\t\)/\t\1/' | LC_ALL=C sort >"$work/now"
+    c++filt | sed 's/^void //; s/>(.*)\t\([0-9/]*\t\)/>\t\1/; t; s/(.*)\t\([0-9/]*\t\)/\t\1/' | LC_ALL=C sort >"$work/now"
 [[ -s $work/now ]] || { echo "contracts: nvcc told nothing of any kernel"; exit 1; }
 
 if [[ ${2:-} == --update ]]; then
