@@ -13,15 +13,23 @@ static const vn_option run_table[] = { VN_RUN_OPTIONS(VN_OPTION_LINE){ 0 } };
 
 enum { N_TABLES = 5, MODEL_TABLE = 4, OPTIONS_MAX = 512 };
 
+typedef struct option_tables {
+    const vn_option *of[N_TABLES];
+} option_tables;
+
+static option_tables tables_of(const vn_model_def *def)
+{
+    static const vn_option none[] = { { 0 } };
+    return (option_tables){ { run_table, vn_data_option_table, vn_train_option_table,
+                              vn_eval_option_table, def ? def->options : none } };
+}
+
 const vn_option *vn_option_of(const vn_model_def *def, int i, int *table, const char **group)
 {
-    const vn_option *const tables[N_TABLES] = { run_table, vn_data_option_table,
-                                                vn_train_option_table, vn_eval_option_table,
-                                                def ? def->options : NULL };
-    const char *const groups[N_TABLES] = { "run", "data", "train", "evaluate",
-                                           def ? def->name : NULL };
-    for (int t = 0; t < N_TABLES && tables[t]; t++)
-        for (const vn_option *o = tables[t]; o->name; o++)
+    const option_tables tables = tables_of(def);
+    const char *const groups[N_TABLES] = { "run", "data", "train", "evaluate", def ? def->name : NULL };
+    for (int t = 0; t < N_TABLES; t++)
+        for (const vn_option *o = tables.of[t]; o->name; o++)
             if (i-- == 0) {
                 *table = t;
                 *group = groups[t];
@@ -30,15 +38,13 @@ const vn_option *vn_option_of(const vn_model_def *def, int i, int *table, const 
     return NULL;
 }
 
-/* The option called `name`, its number in *at. */
+/* The option called `name`, its number among all of vn_option_of in *at. */
 static const vn_option *find(const vn_model_def *def, const char *name, int *at, int *table)
 {
-    const char *group;
-    const vn_option *o;
-    for (*at = 0; (o = vn_option_of(def, *at, table, &group)); ++*at) {
-        vn_option one[2] = { *o, { 0 } };
-        if (vn_option_find(one, name)) return o;
-    }
+    const option_tables tables = tables_of(def);
+    for (*at = 0, *table = 0; *table < N_TABLES; ++*table)
+        for (const vn_option *o = tables.of[*table]; o->name; o++, ++*at)
+            if (vn_same_name(o->name, name)) return o;
     return NULL;
 }
 
@@ -67,9 +73,8 @@ static const char *model_name(int i, const void *ctx)
 static const vn_setting *strongest(const vane_config *c, const char *name)
 {
     const vn_setting *best = NULL;
-    vn_option one[2] = { { .name = name }, { 0 } };
     for (int i = 0; i < c->n_set; i++)
-        if (vn_option_find(one, c->set[i].name) && (!best || c->set[i].origin >= best->origin))
+        if (vn_same_name(name, c->set[i].name) && (!best || c->set[i].origin >= best->origin))
             best = &c->set[i];
     return best;
 }
@@ -97,9 +102,9 @@ static vn_status choose_model(vane_config *c)
 
 static vn_status presets(vane_config *c)
 {
-    const vn_option *const tables[] = { run_table, vn_data_option_table, vn_train_option_table,
-                                        vn_eval_option_table, c->def->options };
-    for (int t = 0; t < N_TABLES; t++) VN_TRY(vn_options_preset(tables[t], vn_config_target(c, t)));
+    const option_tables tables = tables_of(c->def);
+    for (int t = 0; t < N_TABLES; t++)
+        VN_TRY(vn_options_preset(tables.of[t], vn_config_target(c, t)));
     memset(c->origin, VANE_DEFAULT, OPTIONS_MAX);
     for (int i = 0; c->def->presets && c->def->presets[i][0]; i++) {
         int at, table;
@@ -171,16 +176,15 @@ static const vn_model_def *owner(const char *name)
     return NULL;
 }
 
-/* The i-th of all option names, each once; NULL at the end. */
+/* The i-th of all option names: the shared ones, then each model's own; NULL at the end. */
 static const char *any_name(int i, const void *ctx)
 {
     (void)ctx;
-    int table;
-    const char *group;
     for (const vn_model_def *const *def = vn_models(); *def; def++) {
-        const vn_option *o;
-        for (int k = 0; (o = vn_option_of(*def, k, &table, &group)); k++)
-            if (owner(o->name) == *def && i-- == 0) return o->name;
+        const option_tables tables = tables_of(*def);
+        for (int t = def == vn_models() ? 0 : MODEL_TABLE; t < N_TABLES; t++)
+            for (const vn_option *o = tables.of[t]; o->name; o++)
+                if (i-- == 0) return o->name;
     }
     return NULL;
 }
