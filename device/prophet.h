@@ -135,7 +135,7 @@ VN_SHARED int64_t vn_prophet_furnish(int p, int S, double *block, vn_prophet_roo
     VN_TAKE(shift, S + 1);
 #undef VN_TAKE
     int64_t ints = 2 * (int64_t)(p - S) + S;
-    r->column = (int *)(block + n);
+    r->column = (int *)(void *)(block + n); /* whole numbers behind the doubles */
     r->scales = r->column + (p - S);
     r->at = r->scales + (p - S);
     return n + (ints + 1) / 2;

@@ -73,7 +73,7 @@ static void put_fitting(svg *v, const char *text, double room, double size)
     char out[256];
     size_t n = 0, fits = 0; /* fits: bytes that leave room for the dots */
     double width = 0;
-    for (; text[n] && n < sizeof out - 8; n++) {
+    for (; n < sizeof out - 8 && text[n]; n++) {
         if (((unsigned char)text[n] & 0xc0) == 0x80) continue; /* inside a character */
         if (width + size <= room) fits = n;
         width += size * em_of(text[n]);

@@ -119,8 +119,9 @@ vn_status vn_bootstrap_ratio(const double *a, int64_t n, const double *b, int64_
                              vn_interval *out)
 {
     int64_t most = n > m ? n : m;
-    double *room = vn_malloc((size_t)(most + RESAMPLES) * sizeof *room), *ratio = room + most;
+    double *room = vn_malloc((size_t)(most + RESAMPLES) * sizeof *room);
     if (!room) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    double *ratio = room + most;
     for (uint64_t i = 0; i < RESAMPLES; i++) {
         double first = resampled(a, n, 0, i, room);
         ratio[i] = resampled(b, m, 1, i, room) / first;
