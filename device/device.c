@@ -54,8 +54,9 @@ vn_status vn_device_open(const char *name, int index, const vn_device_config *co
     if (!config) config = &preset;
     if (!strcmp(name, "auto")) {
         backend = find_auto(config->plugins); /* a GPU too old to be opened is as good as none */
-        if (index == 0 && !backend->open(0, config, dev)) return VN_OK;
+        if (backend && index == 0 && !backend->open(0, config, dev)) return VN_OK;
         backend = linked_in("cpu");
+        if (!backend) return fail_unknown(name);
     } else {
         VN_TRY(vn_backend_find(name, config->plugins, &backend));
     }

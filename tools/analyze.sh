@@ -11,8 +11,11 @@ if ((!${#sources[@]})); then
 fi
 flags=(-std=c11 -I. -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DVANE_VERSION='"0"')
 jobs=$(nproc)
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+out=$work/reports
+cmake -Dsource="$PWD" -Dout="$work/host/bench/commit.h" -P cmake/commit.cmake # what a build makes
+flags+=(-I"$work" -DVANE_BUILD_TYPE='"analysis"')
 failed=0
 
 wanted() {

@@ -249,9 +249,12 @@ int bench_report(const args *a, const talk *t, const bench_job *job)
     code = st ? fail(st) : talk_signal() ? EXIT_SIGNAL + talk_signal() : 0;
     const char *save = args_flag(a, "output", 0);
     vane_report *all;
-    if (!code && save && !(st = vane_bench_write(r.bench, "json", &all))) {
-        st = vane_write_file(save, vane_report_text(all), strlen(vane_report_text(all)));
-        vane_report_close(all);
+    if (!code && save) {
+        st = vane_bench_write(r.bench, "json", &all);
+        if (!st) {
+            st = vane_write_file(save, vane_report_text(all), strlen(vane_report_text(all)));
+            vane_report_close(all);
+        }
         if (st) code = fail(st);
     }
     vane_bench_close(r.bench);

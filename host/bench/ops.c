@@ -205,7 +205,8 @@ static vn_floor_work functions(const vn_bench_op *op, int64_t size)
     if (op->fn == VN_UNARY_TANH || op->fn == VN_UNARY_SIGMOID)
         return (vn_floor_work){ .functions = n };
     if (op->fn == VN_UNARY_EXP) return (vn_floor_work){ .exps = n };
-    return op->fn == VN_UNARY_GELU ? (vn_floor_work){ .gelus = n } : none;
+    if (op->fn == VN_UNARY_GELU) return (vn_floor_work){ .gelus = n };
+    return none;
 }
 
 vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int64_t size,

@@ -530,6 +530,7 @@ static vn_status read_compact_dates(vn_table *t)
             if (st) vn_free(run);
             VN_TRY(st);
         }
+    if (!run) return VN_OK; /* there are no rows */
     vn_free(t->run);
     t->run = run;
     t->n_runs = n;

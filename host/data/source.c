@@ -40,6 +40,7 @@ void vn_source_close(vn_source *s)
 vn_status vn_source_get(const vn_source *s, size_t at, size_t n, char *buffer, const char **text)
 {
     *text = s->text ? s->text + at : buffer;
+    if (!*text) return VN_FAIL(VN_E_BUG, "a file is read to nowhere");
     return s->text ? VN_OK : vn_in_read(&s->in, at, buffer, n);
 }
 
