@@ -24,6 +24,7 @@ import tempfile
 import time
 import warnings
 
+os.environ.setdefault("TORCHINDUCTOR_FREEZING", "1")  # compiled forecasts may pack their weights once
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
