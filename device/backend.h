@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "device/kernel.h"
 
-#define VN_BACKEND_ABI 8
+#define VN_BACKEND_ABI 9
 
 typedef enum vn_mem { VN_MEM_DEVICE, VN_MEM_PINNED } vn_mem;
 typedef enum vn_dir { VN_TO_DEVICE, VN_TO_HOST, VN_ON_DEVICE } vn_dir;
@@ -35,6 +35,8 @@ typedef struct vn_device_info {
     int64_t mem_bytes;  /* total memory, 0 if unknown */
     int64_t free_bytes; /* of it not taken by anybody, -1 if unknown */
     bool host_memory;   /* device pointers can be read by the host */
+    int64_t chain_rows; /* rows of a batch from which steps run as chains, whose values must not overwrite
+                           each other's rows (graph/plan/memory.c); 0: never */
     char products[192]; /* what multiplies, where there is a choice: "cuBLASLt 13.1.0 ..."; else "" */
 } vn_device_info;
 

@@ -1,8 +1,8 @@
 /* The CPU backend: a team of lanes that walks recorded steps together.
  *
- * A step is a phase of the team: its parts, one a lane, run wherever a lane is free. Steps too small to
- * share are done by whoever finished the step before. Memory is the host's, so copies are plain and
- * streams hold nothing. */
+ * A step is a phase of the team: its parts, one a lane, run wherever a lane is free. So is a chain of
+ * steps (chain.h), whose parts are rows. Steps too small to share are done by whoever finished the step
+ * before. Memory is the host's, so copies are plain and streams hold nothing. */
 #include "kernels_cpu/cpu.h"
 
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "kernels_cpu/chain.h"
 #include "kernels_cpu/features.h"
 #include "kernels_cpu/table.h"
 
@@ -44,6 +45,7 @@ struct vn_exec {
     size_t shared_bytes, lane_bytes;  /* multiples of LINE; lane_bytes: of one lane */
     size_t shared_block;              /* bytes at shared: where lanes have members of their own, of each */
     size_t lane_block;                /* bytes at per_lane */
+    vn_link *link;                    /* [n] chains of steps */
     vn_step steps[];
 };
 
@@ -87,6 +89,7 @@ static void info(const vn_device *base, vn_device_info *out)
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     out->mem_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0;
     out->host_memory = true;
+    out->chain_rows = (int64_t)VN_CHAIN_ROWS * out->lanes;
 }
 
 static vn_status alloc(vn_device *dev, vn_mem kind, size_t bytes, void **block)
@@ -140,18 +143,30 @@ static void drop(vn_exec *exec)
     if (exec->shared) vn_free_aligned(exec->shared, exec->shared_block);
     if (exec->per_lane) vn_free_aligned(exec->per_lane, exec->lane_block);
     if (exec->kept) vn_free_aligned(exec->kept, exec->kept_bytes);
+    vn_free(exec->link);
     vn_free(exec);
 }
 
-/* The largest scratch of any step: steps run one after the other, so they share it. */
+static void want_scratch(vn_exec *exec, const vn_kernel *kernel, const vn_call *call)
+{
+    vn_scratch want = kernel->scratch(call);
+    if (want.shared > exec->shared_bytes) exec->shared_bytes = want.shared;
+    if (want.per_lane > exec->lane_bytes) exec->lane_bytes = want.per_lane;
+}
+
+/* The largest scratch of any step, or block of one: steps run one after the other, so they share it. */
 static void measure_scratch(vn_exec *exec)
 {
     for (int i = 0; i < exec->n; i++) {
         const vn_step *step = &exec->steps[i];
+        const vn_link *link = &exec->link[i];
         if (!step->kernel->scratch) continue;
-        vn_scratch want = step->kernel->scratch(&step->call);
-        if (want.shared > exec->shared_bytes) exec->shared_bytes = want.shared;
-        if (want.per_lane > exec->lane_bytes) exec->lane_bytes = want.per_lane;
+        want_scratch(exec, step->kernel, &step->call);
+        for (int64_t b = 0; b < link->blocks; b++) {
+            vn_call part;
+            vn_chain_cut(step, link, b, &part);
+            want_scratch(exec, step->kernel, &part);
+        }
     }
     exec->lane_bytes = (exec->lane_bytes + LINE - 1) / LINE * LINE;
     exec->shared_bytes = (exec->shared_bytes + LINE - 1) / LINE * LINE;
@@ -218,7 +233,10 @@ static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops,
     exec->lanes = flops < lane_flops ? 1 : vn_team_size(exec->dev->team);
     if (n) memcpy(exec->steps, steps, bytes);
     for (int i = 0; i < n; i++) exec->steps[i].call.kept = NULL;
-    vn_status st = make_scratch(exec);
+    exec->link = vn_calloc((size_t)n + 1, sizeof *exec->link);
+    vn_status st = exec->link ? VN_OK : VN_E_MEMORY;
+    if (!st) vn_chain_find(exec->steps, n, exec->lanes, exec->link);
+    if (!st) st = make_scratch(exec);
     if (!st) st = make_kept(exec);
     if (st) {
         drop(exec);
@@ -230,30 +248,50 @@ static vn_status record(vn_stream *s, const vn_step *steps, int n, double flops,
 
 /* ---- replay ---- */
 
-/* Steps of a range that are shared: a phase each, or one for all members of a node. Those between them belong to the phase before. */
+/* Steps of a range that are shared: a phase each, or one for all members of a node, or for a chain.
+ * Those between them belong to the phase before. */
 typedef struct walk {
     vn_exec *exec;
     int last;   /* end of the range */
     int at;     /* step of the phase at hand; moved by one lane, between phases */
 } walk;
 
-/* What one lane would need for the n steps from `at` on. */
+/* Steps of the chain from `at` on, below `last`: any part of a chain is one. */
+static int chain_at(const vn_exec *exec, int at, int last)
+{
+    int end = exec->link[at].last;
+    return (end < last ? end : last) - at;
+}
+
+/* Steps of the phase that begins at `at`. */
+static int phase_from(const vn_exec *exec, int at, int last)
+{
+    int members = group_at(exec, at, last);
+    return members > 1 ? members : chain_at(exec, at, last);
+}
+
+static int phase_at(const walk *w) { return phase_from(w->exec, w->at, w->last); }
+
+/* What one lane would need for the n steps from `step` on. */
 static bool are_small(const vn_step *step, int n)
 {
-    double ns = n * (step->flops / flops_ns + step->bytes / bytes_ns);
+    double ns = 0;
+    for (int i = 0; i < n; i++) ns += step[i].flops / flops_ns + step[i].bytes / bytes_ns;
     return ns > 0 && ns < small_ns;
+}
+
+static void launch_call(const vn_exec *exec, const vn_kernel *kernel, const vn_call *call, vn_lane *part,
+                        int lane)
+{
+    vn_cpu_stream s = { { &vn_backend_cpu }, part, NULL };
+    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane;
+    kernel->launch(call, &s.base);
 }
 
 static void launch(const vn_exec *exec, int at, vn_lane *part, int lane)
 {
-    const vn_step *step = &exec->steps[at];
-    vn_cpu_stream s = { { &vn_backend_cpu }, part, NULL };
-    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane;
-    step->kernel->launch(&step->call, &s.base);
+    launch_call(exec, exec->steps[at].kernel, &exec->steps[at].call, part, lane);
 }
-
-/* The steps of the phase at w->at. */
-static int phase_at(const walk *w) { return group_at(w->exec, w->at, w->last); }
 
 /* Small steps from w->at on, alone; leaves w->at at a shared step or at the end. */
 static void run_small(walk *w, int lane)
@@ -272,24 +310,39 @@ static bool meets(void *arg, int phase)
 /* A member's step on one lane, with that lane's share of the shared scratch. */
 static void launch_alone(const vn_exec *exec, int at, int lane)
 {
-    vn_step own = exec->steps[at];
-    vn_cpu_stream s = { { &vn_backend_cpu }, &(vn_lane){ 0, 1, NULL }, NULL };
-    if (exec->per_lane) s.scratch = (char *)exec->per_lane + exec->lane_bytes * (size_t)lane;
-    if (exec->shared) own.call.scratch = (char *)exec->shared + exec->shared_bytes * (size_t)lane;
-    own.kernel->launch(&own.call, &s.base);
+    vn_call own = exec->steps[at].call;
+    if (exec->shared) own.scratch = (char *)exec->shared + exec->shared_bytes * (size_t)lane;
+    launch_call(exec, exec->steps[at].kernel, &own, &(vn_lane){ 0, 1, NULL }, lane);
+}
+
+/* A block of rows through the n steps from `at` on. */
+static void launch_block(const vn_exec *exec, int at, int n, int64_t block, int lane)
+{
+    for (int i = at; i < at + n; i++) {
+        vn_call part;
+        vn_chain_cut(&exec->steps[i], &exec->link[i], block, &part);
+        launch_call(exec, exec->steps[i].kernel, &part, &(vn_lane){ 0, 1, NULL }, lane);
+    }
 }
 
 static void run_part(void *arg, int phase, vn_lane *part, int lane)
 {
     const walk *w = arg;
+    const vn_exec *exec = w->exec;
     int n = phase_at(w);
+    bool grouped = group_at(exec, w->at, w->last) > 1;
+    int64_t all = grouped ? n : exec->link[w->at].blocks, lo, hi;
     (void)phase;
     if (n == 1) {
-        launch(w->exec, w->at, part, lane);
+        launch(exec, w->at, part, lane);
         return;
     }
-    for (int k = n * part->rank / part->size; k < n * (part->rank + 1) / part->size; k++)
-        launch_alone(w->exec, w->at + k, lane);
+    lo = all * part->rank / part->size;
+    hi = all * (part->rank + 1) / part->size;
+    for (int64_t k = lo; k < hi; k++) {
+        if (grouped) launch_alone(exec, w->at + (int)k, lane);
+        else launch_block(exec, w->at, n, k, lane);
+    }
 }
 
 static void run_rest(void *arg, int phase, int lane)
@@ -309,12 +362,19 @@ static vn_status replay(vn_stream *s, vn_exec *exec, int first, int last)
     vn_phases phases = { 0, meets, run_part, run_rest };
     walk w = { exec, last, first };
     for (int i = first, n; i < last; i += n) {
-        n = group_at(exec, i, last);
+        n = phase_from(exec, i, last);
         phases.n += !are_small(&exec->steps[i], n);
     }
     run_small(&w, 0);
     vn_team_walk(exec->dev->team, exec->lanes, &phases, &w);
     return VN_OK;
+}
+
+/* Where lanes walk on. */
+static const char *chosen(const vn_exec *exec, int step)
+{
+    const char *about = exec->link[step].about;
+    return *about ? about : NULL;
 }
 
 /* ---- settling ---- */
@@ -379,4 +439,5 @@ const vn_backend vn_backend_cpu = {
     .replay = replay,
     .drop = drop,
     .settle = settle,
+    .chosen = chosen,
 };

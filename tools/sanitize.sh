@@ -8,7 +8,7 @@ for preset in dev tsan; do
     cmake --preset $preset >/dev/null
     cmake --build --preset $preset --target vane_tests
 done
-CK_FORK=no build/tsan/tests/vane_tests team gemm plan ops >build/tsan/tests.log 2>&1 &
+CK_FORK=no build/tsan/tests/vane_tests team gemm chain plan ops >build/tsan/tests.log 2>&1 &
 tsan=$!
 trap 'kill $tsan 2>/dev/null || true' EXIT
 CK_FORK=no build/dev/tests/vane_tests

@@ -64,7 +64,7 @@ struct vn_plan {
 vn_status vn_plan_liveness(vn_plan *plan, const vn_graph *g, bool *keep, bool *early);
 
 /* memory.c: offsets of every root, sizes of the plan's own blocks. */
-vn_status vn_plan_layout(vn_plan *plan, const vn_graph *g);
+vn_status vn_plan_layout(vn_plan *plan, const vn_graph *g, const bool *keep, const bool *early);
 
 /* True if a step writes the parameters, moments or state: the optimizer. */
 bool vn_plan_is_update(const vn_plan *plan, int step);

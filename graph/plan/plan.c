@@ -264,7 +264,7 @@ static vn_status build(vn_plan *plan, const vn_graph *g, bool *keep, bool *early
     plan->place = vn_arena_array(&plan->arena, (size_t)g->n_values, sizeof *plan->place);
     if (!plan->place) return VN_E_MEMORY;
     VN_TRY(vn_plan_liveness(plan, g, keep, early));
-    VN_TRY(vn_plan_layout(plan, g));
+    VN_TRY(vn_plan_layout(plan, g, keep, early));
     spread_members(plan, g);
     VN_TRY(vn_stream_open(plan->config.dev, &plan->stream));
     VN_TRY(make_blocks(plan));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/rows.h"
 #include "graph/ops/op.h"
 #include "tests/ops/launch.h"
 #include "tests/ops/result.h"
@@ -90,6 +91,25 @@ static void check_unread(bench *b, vn_op_run *run, const vn_bits *first, const v
     }
 }
 
+/* Computed block by block, the last first: as few rows a block as may be, and half of all. */
+static void check_blocks(bench *b, vn_op_run *run, const vn_bits *first, const vn_kernel *k)
+{
+    const vn_call whole = run->call;
+    const vn_by_rows rows = vn_rows_of(&whole);
+    const int64_t most = rows.n ? rows.n / rows.least : 0;
+    for (int64_t blocks = most; blocks > 1 && !k->meets; blocks = blocks > 2 ? 2 : 0) {
+        vn_op_reset(run);
+        for (int64_t i = blocks - 1; i >= 0; i--) {
+            vn_rows_cut(&whole, rows, rows.n, rows.n * i / blocks, rows.n * (i + 1) / blocks, &run->call);
+            ck_assert_msg(can(b, k, &run->call), "%s %s: refuses rows of its own", run->oc->name, k->name);
+            vn_launch_direct(run, k, b->team, 1);
+        }
+        run->call = whole;
+        check_memory(run, k);
+        vn_check_bits(run, first, k, "in blocks of rows");
+    }
+}
+
 /* With inputs that stay for many runs: what the kernel keeps of them is right, and has the same
  * bits however many lanes make it and read it. */
 static void check_kept(bench *b, vn_op_run *run, const vn_op_run *ref, const vn_kernel *k)
@@ -109,6 +129,7 @@ static void check_kept(bench *b, vn_op_run *run, const vn_op_run *ref, const vn_
     }
     vn_launch_replayed(run, k, b->dev, 2);
     vn_check_bits(run, &first, k, "when recorded, settled and replayed");
+    check_blocks(b, run, &first, k);
     vn_drop_bits(&first);
 }
 
@@ -139,6 +160,7 @@ static void check_kernel(bench *b, const vn_op_case *oc, const vn_op_run *ref, v
         check_memory(&run, k);
         vn_check_bits(&run, &first, k, "in parts, the last first");
     }
+    check_blocks(b, &run, &first, k);
     check_unread(b, &run, &first, k);
     check_kept(b, &run, ref, k);
     vn_drop_bits(&first);
