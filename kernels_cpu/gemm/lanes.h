@@ -28,6 +28,26 @@ VF_INLINE vf vf_most_pair(vf a, vf b)
 }
 VF_INLINE vf vf_lower(vf pair) { return _mm512_shuffle_f32x4(pair, pair, 0x00); }
 VF_INLINE vf vf_upper(vf pair) { return _mm512_shuffle_f32x4(pair, pair, 0xff); }
+/* Of each four lanes the k-th: the sum of vector k; lane k of vector k; and that lane in all four. */
+VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
+{
+    vf p = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    vf q = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    vf v = _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x44), _mm512_shuffle_ps(p, q, 0xee));
+    v = _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0x4e));
+    return _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0xb1));
+}
+VF_INLINE vf vf_four(vf a, vf b, vf c, vf d)
+{
+    vf p = _mm512_mask_blend_ps(0xaaaa, a, b), q = _mm512_mask_blend_ps(0xaaaa, c, d);
+    return _mm512_mask_blend_ps(0xcccc, p, q);
+}
+VF_INLINE vf vf_each(vf four, int k)
+{
+    if (k == 0) return _mm512_permute_ps(four, 0x00);
+    if (k == 1) return _mm512_permute_ps(four, 0x55);
+    return k == 2 ? _mm512_permute_ps(four, 0xaa) : _mm512_permute_ps(four, 0xff);
+}
 /* a[j][i] -> b[i][j] in each 128-bit lane. */
 VF_INLINE void vf_transpose4(vf r[4])
 {
@@ -77,6 +97,23 @@ VF_INLINE vf vf_most_pair(vf a, vf b)
 }
 VF_INLINE vf vf_lower(vf pair) { return _mm256_permute2f128_ps(pair, pair, 0x00); }
 VF_INLINE vf vf_upper(vf pair) { return _mm256_permute2f128_ps(pair, pair, 0x11); }
+VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
+{
+    vf p = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+    vf q = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+    vf v = _mm256_add_ps(_mm256_shuffle_ps(p, q, 0x44), _mm256_shuffle_ps(p, q, 0xee));
+    return _mm256_add_ps(v, _mm256_permute2f128_ps(v, v, 0x01));
+}
+VF_INLINE vf vf_four(vf a, vf b, vf c, vf d)
+{
+    return _mm256_blend_ps(_mm256_blend_ps(a, b, 0xaa), _mm256_blend_ps(c, d, 0xaa), 0xcc);
+}
+VF_INLINE vf vf_each(vf four, int k)
+{
+    if (k == 0) return _mm256_permute_ps(four, 0x00);
+    if (k == 1) return _mm256_permute_ps(four, 0x55);
+    return k == 2 ? _mm256_permute_ps(four, 0xaa) : _mm256_permute_ps(four, 0xff);
+}
 VF_INLINE void vf_transpose4(vf r[4])
 {
     vf a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
@@ -110,6 +147,21 @@ VF_INLINE vf vf_most_pair(vf a, vf b)
 }
 VF_INLINE vf vf_lower(vf pair) { return vdupq_laneq_f32(pair, 0); }
 VF_INLINE vf vf_upper(vf pair) { return vdupq_laneq_f32(pair, 2); }
+VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
+{
+    return vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
+}
+VF_INLINE vf vf_four(vf a, vf b, vf c, vf d)
+{
+    vf p = vcopyq_laneq_f32(a, 1, b, 1), q = vcopyq_laneq_f32(c, 3, d, 3);
+    return vcombine_f32(vget_low_f32(p), vget_high_f32(q));
+}
+VF_INLINE vf vf_each(vf four, int k)
+{
+    if (k == 0) return vdupq_laneq_f32(four, 0);
+    if (k == 1) return vdupq_laneq_f32(four, 1);
+    return k == 2 ? vdupq_laneq_f32(four, 2) : vdupq_laneq_f32(four, 3);
+}
 VF_INLINE void vf_transpose4(vf r[4])
 {
     float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
@@ -146,6 +198,12 @@ VF_INLINE vf vf_most_pair(vf a, vf b)
 }
 VF_INLINE vf vf_lower(vf pair) { return vf_set(pair[0]); }
 VF_INLINE vf vf_upper(vf pair) { return vf_set(pair[2]); }
+VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
+{
+    return (vf){ vf_sum(a), vf_sum(b), vf_sum(c), vf_sum(d) };
+}
+VF_INLINE vf vf_four(vf a, vf b, vf c, vf d) { return (vf){ a[0], b[1], c[2], d[3] }; }
+VF_INLINE vf vf_each(vf four, int k) { return vf_set(four[k]); }
 VF_INLINE void vf_transpose4(vf r[4])
 {
     vf c[4];
@@ -159,5 +217,8 @@ VF_INLINE vf vf_gather4(const float *const row[], int i, int64_t k)
 #endif
 
 #define VN_TILE_COLS (VN_TILE_VECTORS * VF_N)
+
+/* 32 registers, or 16. */
+#define VN_MANY_REGISTERS (VN_TILE_ROWS * VN_TILE_VECTORS > 16)
 
 #endif

@@ -50,7 +50,7 @@ static void binary(const vn_call *c, vn_stream *s)
     vn_walk_operand(&w, 0, &c->in[0]);
     vn_walk_operand(&w, 1, &c->in[1]);
     vn_walk_merge(&w);
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi);
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_GRAIN, &lo, &hi);
     switch (attr->fn) {
 #define VN_BINARY(NAME, name, doc) \
     case VN_BINARY_##NAME: walk(VN_BINARY_##NAME, c, &w, lo, hi); break;

@@ -18,7 +18,7 @@ static void cast(const vn_call *c, vn_stream *s)
     const vn_tensor *x = &c->in[0], *y = &c->out[0];
     int64_t lo, hi;
     if (!y->data) return;
-    vn_lane_share(vn_cpu_lane(s), vn_count(y), VN_TILE, &lo, &hi);
+    vn_lane_share(vn_cpu_lane(s), vn_count(y), VN_GRAIN, &lo, &hi);
     if (y->dtype == VN_BF16)
         lower(VN_BF16, (const float *)x->data + lo, (uint16_t *)y->data + lo, hi - lo);
     else if (y->dtype == VN_F16)

@@ -44,112 +44,86 @@ static void normalise_one(const vn_call *c, int64_t r, int64_t n, float eps)
     if (rstds) rstds[r] = rstd;
 }
 
-/* ---- rows of whole vectors: a pass over all rows of a group before the next pass ----
+/* ---- rows of whole vectors, four at a time ----
  *
- * A row's spread waits some 40 cycles for its mean, its result as long for its spread; rows of the same pass
- * fill the wait. Kept in registers from pass to pass, two rows of 128 are no faster: a processor holds some 64
- * vector operations that wait, fewer than half of theirs. */
+ * Both sums of a row are made in one pass, of the distances from its first number: the square of the mean's distance
+ * from any of n numbers is less than n variances, and about one as a rule, so that little cancels. Where the registers
+ * hold the sums of four rows and the scales of four, the rows before are written in the same loop: a processor has some
+ * 60 vector operations in waiting, and the sums across vectors, the root and the spreading of its result are long
+ * chains that only other rows' work can fill. */
 
-enum { PAIRS = 4, GROUP_ROWS = 2 * PAIRS };
+enum { ROWS_AT_ONCE = 4 };
 
-/* Rows of a group, the last one repeated where there are fewer. */
-typedef struct group {
-    const float *x[GROUP_ROWS];
-    float *y[GROUP_ROWS];
-    vf mean[PAIRS], rstd[PAIRS]; /* of row 2 i in the lower half, of 2 i + 1 in the upper */
+typedef struct norm {
+    const float *gamma, *beta;
+    float *means, *rstds;
     int64_t n;
-} group;
+    vf eps, share; /* share: 1 / n */
+} norm;
 
-VF_INLINE vf sums_of(const float *x, const float *z, int64_t n)
+/* Of four rows: those of row k in every fourth lane from k. */
+typedef struct facts {
+    vf mean, rstd;
+} facts;
+
+/* `sums`: sums up the four rows at `next` and returns their facts; `writes`: writes the rows at x, whose facts are `now`, to y. */
+VF_INLINE facts pass(const norm *p, const bool sums, const float *next, const bool writes,
+                     const float *x, float *y, facts now)
 {
-    vf a = vf_zero(), b = a, c = a, d = a;
-    int64_t i = 0;
-    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
-        a = vf_add(a, vf_load(x + i)), b = vf_add(b, vf_load(z + i));
-        c = vf_add(c, vf_load(x + i + VF_N)), d = vf_add(d, vf_load(z + i + VF_N));
+    vf at[ROWS_AT_ONCE], by[ROWS_AT_ONCE], first[ROWS_AT_ONCE], sum[ROWS_AT_ONCE], square[ROWS_AT_ONCE];
+    const float *gamma = p->gamma, *beta = p->beta;
+    const int64_t n = p->n;
+    for (int k = 0; k < ROWS_AT_ONCE; k++) {
+        at[k] = vf_each(now.mean, k), by[k] = vf_each(now.rstd, k);
+        first[k] = vf_set(sums ? next[k * n] : 0), sum[k] = square[k] = vf_zero();
     }
-    if (i < n) a = vf_add(a, vf_load(x + i)), b = vf_add(b, vf_load(z + i));
-    return vf_sum_pair(vf_add(a, c), vf_add(b, d));
+    for (int64_t i = 0; i < n; i += VF_N) {
+        vf f = writes ? vf_load(gamma + i) : vf_zero(), o = writes ? vf_load(beta + i) : f;
+        for (int k = 0; k < ROWS_AT_ONCE; k++) {
+            vf d = sums ? vf_sub(vf_load(next + k * n + i), first[k]) : f;
+            if (sums) sum[k] = vf_add(sum[k], d), square[k] = vf_fma(d, d, square[k]);
+            if (!writes) continue;
+            vf z = vf_mul(vf_sub(vf_load(x + k * n + i), at[k]), by[k]);
+            vf_store(y + k * n + i, vf_fma(z, f, o));
+        }
+    }
+    vf shift = vf_mul(vf_sum_four(sum[0], sum[1], sum[2], sum[3]), p->share);
+    vf mean_square = vf_mul(vf_sum_four(square[0], square[1], square[2], square[3]), p->share);
+    return (facts){ vf_add(vf_four(first[0], first[1], first[2], first[3]), shift),
+                    vf_rsqrt(vf_add(vf_fnma(shift, shift, mean_square), p->eps)) };
 }
 
-VF_INLINE vf square_from(vf x, vf centre, vf sum)
+/* Rows [lo, hi), a multiple of four. */
+static void normalise_fours(const norm *p, const float *x, float *y, int64_t lo, int64_t hi)
 {
-    vf d = vf_sub(x, centre);
-    return vf_fma(d, d, sum);
-}
-
-VF_INLINE vf spreads_of(const float *x, const float *z, int64_t n, vf mean)
-{
-    vf a = vf_zero(), b = a, c = a, d = a, at = vf_lower(mean), by = vf_upper(mean);
-    int64_t i = 0;
-    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
-        a = square_from(vf_load(x + i), at, a), b = square_from(vf_load(z + i), by, b);
-        c = square_from(vf_load(x + i + VF_N), at, c);
-        d = square_from(vf_load(z + i + VF_N), by, d);
-    }
-    if (i < n) a = square_from(vf_load(x + i), at, a), b = square_from(vf_load(z + i), by, b);
-    return vf_sum_pair(vf_add(a, c), vf_add(b, d));
-}
-
-VF_INLINE vf scaled(vf x, vf mean, vf rstd, vf gamma, vf beta)
-{
-    return vf_fma(vf_mul(vf_sub(x, mean), rstd), gamma, beta);
-}
-
-/* Rows k .. k + 3 of a group, which share gamma and beta. */
-VF_INLINE void normalise_four(const group *g, int k, const float *gamma, const float *beta)
-{
-    vf at[4], by[4];
-    for (int i = 0; i < 4; i += 2) {
-        at[i] = vf_lower(g->mean[(k + i) / 2]), at[i + 1] = vf_upper(g->mean[(k + i) / 2]);
-        by[i] = vf_lower(g->rstd[(k + i) / 2]), by[i + 1] = vf_upper(g->rstd[(k + i) / 2]);
-    }
-    const float *x0 = g->x[k], *x1 = g->x[k + 1], *x2 = g->x[k + 2], *x3 = g->x[k + 3];
-    float *y0 = g->y[k], *y1 = g->y[k + 1], *y2 = g->y[k + 2], *y3 = g->y[k + 3];
-    for (int64_t i = 0, n = g->n; i < n; i += VF_N) {
-        vf f = vf_load(gamma + i), o = vf_load(beta + i);
-        vf_store(y0 + i, scaled(vf_load(x0 + i), at[0], by[0], f, o));
-        vf_store(y1 + i, scaled(vf_load(x1 + i), at[1], by[1], f, o));
-        vf_store(y2 + i, scaled(vf_load(x2 + i), at[2], by[2], f, o));
-        vf_store(y3 + i, scaled(vf_load(x3 + i), at[3], by[3], f, o));
-    }
-}
-
-/* `rows` rows from r on, GROUP_ROWS at most. */
-static void normalise_group(const vn_call *c, int64_t r, int64_t rows, int64_t n, float eps)
-{
-    group g;
-    float *y = c->out[0].data, *means = c->out[1].data, *rstds = c->out[2].data;
-    vf share = vf_set(1 / (float)n);
-    g.n = n;
-    for (int64_t i = 0; i < GROUP_ROWS; i++) {
-        int64_t at = (r + (i < rows ? i : rows - 1)) * n;
-        g.x[i] = (const float *)c->in[0].data + at;
-        g.y[i] = y + at;
-    }
-    for (int i = 0; i < PAIRS; i++)
-        g.mean[i] = vf_mul(sums_of(g.x[2 * i], g.x[2 * i + 1], n), share);
-    for (int i = 0; i < PAIRS; i++) {
-        vf squares = spreads_of(g.x[2 * i], g.x[2 * i + 1], n, g.mean[i]);
-        g.rstd[i] = vf_rsqrt(vf_fma(squares, share, vf_set(eps)));
-    }
-    for (int i = 0; y && i < rows; i += 4) normalise_four(&g, i, c->in[1].data, c->in[2].data);
-    for (int64_t i = 0; i < rows; i++) {
-        vf mean = i % 2 ? vf_upper(g.mean[i / 2]) : vf_lower(g.mean[i / 2]);
-        vf rstd = i % 2 ? vf_upper(g.rstd[i / 2]) : vf_lower(g.rstd[i / 2]);
-        if (means) vf_store_n(means + r + i, mean, 1);
-        if (rstds) vf_store_n(rstds + r + i, rstd, 1);
+    const int64_t n = p->n, step = ROWS_AT_ONCE * n;
+    facts now = pass(p, true, x + lo * n, false, NULL, NULL, (facts){ vf_zero(), vf_zero() });
+    for (int64_t r = lo; r < hi; r += ROWS_AT_ONCE) {
+        const float *from = x + r * n;
+        float *to = y + r * n;
+        bool last = r + ROWS_AT_ONCE == hi;
+        if (p->means) vf_store_upto(p->means + r, now.mean, ROWS_AT_ONCE);
+        if (p->rstds) vf_store_upto(p->rstds + r, now.rstd, ROWS_AT_ONCE);
+        if (y && !last && VN_MANY_REGISTERS) {
+            now = pass(p, true, from + step, true, from, to, now);
+            continue;
+        }
+        if (y) pass(p, false, NULL, true, from, to, now);
+        if (!last) now = pass(p, true, from + step, false, NULL, NULL, now);
     }
 }
 
 static void layernorm(const vn_call *c, vn_stream *s)
 {
+    const float *x = c->in[0].data;
     float eps = (float)((const vn_attr_norm *)c->attr)->eps;
-    int64_t n = vn_last_dim(&c->in[0]), lo, hi;
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, n < VN_TILE ? VN_TILE / n : 1, &lo, &hi);
-    for (; n % VF_N == 0 && lo < hi; lo += GROUP_ROWS)
-        normalise_group(c, lo, hi - lo < GROUP_ROWS ? hi - lo : GROUP_ROWS, n, eps);
-    for (; lo < hi; lo++) normalise_one(c, lo, n, eps);
+    int64_t n = vn_last_dim(&c->in[0]), fours = VN_GRAIN / n / ROWS_AT_ONCE, lo, hi;
+    norm p = { c->in[1].data, c->in[2].data, c->out[1].data, c->out[2].data, n, vf_set(eps),
+               vf_set(1 / (float)n) };
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, (fours ? fours : 1) * ROWS_AT_ONCE, &lo, &hi);
+    int64_t whole = n % VF_N == 0 ? (hi - lo) / ROWS_AT_ONCE * ROWS_AT_ONCE : 0;
+    if (whole > 0) normalise_fours(&p, x, c->out[0].data, lo, lo + whole);
+    for (lo += whole > 0 ? whole : 0; lo < hi; lo++) normalise_one(c, lo, n, eps);
 }
 
 /* One row of a gradient. */

@@ -29,57 +29,64 @@ static void softmax_row(const float *x, float *y, int64_t n)
         vf_store_upto(y + i, vf_mul(vf_load_upto(y + i, n - i), part), n - i);
 }
 
-/* ---- rows of whole vectors: a pass over all rows of a group before the next pass, since each row's
- * exponentials wait for its maximum, and the last pass for their sum ---- */
+/* ---- rows of whole vectors, two at a time: the maximum of the next two is sought beside the exponentials of two, which
+ * wait for multiplications alone, and the two before get their last multiplication after them ---- */
 
-enum { PAIRS = 4, GROUP_ROWS = 2 * PAIRS };
-
-/* The largest numbers of two rows, as vf_most_pair leaves them. */
 VF_INLINE vf tops_of(const float *x, const float *z, int64_t n)
 {
-    vf a = vf_set(-INFINITY), b = a, c = a, d = a;
-    int64_t i = 0;
-    for (; i + 2 * VF_N <= n; i += 2 * VF_N) {
-        a = vf_max(vf_load(x + i), a), b = vf_max(vf_load(z + i), b);
-        c = vf_max(vf_load(x + i + VF_N), c), d = vf_max(vf_load(z + i + VF_N), d);
-    }
-    if (i < n) a = vf_max(vf_load(x + i), a), b = vf_max(vf_load(z + i), b);
-    return vf_most_pair(vf_max(a, c), vf_max(b, d));
+    vf a = vf_set(-INFINITY), b = a;
+    for (int64_t i = 0; i < n; i += VF_N) a = vf_max(vf_load(x + i), a), b = vf_max(vf_load(z + i), b);
+    return vf_most_pair(a, b);
 }
 
-/* Into y: exponentials of the distances from the tops; returns one over their sums. */
-VF_INLINE vf powers_of(const float *const x[2], float *const y[2], int64_t n, vf top)
+/* Two rows, or twice the last one, at x and in the result at y; the largest numbers of both, then one over the sums of
+ * their exponentials, as vf_most_pair leaves them. */
+typedef struct pair {
+    const float *x, *z;
+    float *y, *w;
+    vf top, share;
+} pair;
+
+VF_INLINE pair pair_at(const float *x, float *y, int64_t r, int64_t rows, int64_t n)
 {
-    const float *from = x[0], *also = x[1];
-    float *to = y[0], *there = y[1];
-    vf a = vf_zero(), b = a, at = vf_lower(top), by = vf_upper(top);
-    for (int64_t i = 0; i < n; i += VF_N) {
-        vf p = vf_exp_below(vf_sub(vf_load(from + i), at));
-        vf q = vf_exp_below(vf_sub(vf_load(also + i), by));
-        a = vf_add(a, p), b = vf_add(b, q);
-        vf_store(to + i, p), vf_store(there + i, q);
-    }
-    return vf_div(vf_set(1), vf_sum_pair(a, b));
+    int64_t second = r + 1 < rows ? r + 1 : r;
+    return (pair){ x + r * n, x + second * n, y + r * n, y + second * n, vf_zero(), vf_zero() };
 }
 
-/* `rows` rows, GROUP_ROWS at most; the last of an odd number is computed twice. */
+/* Exponentials of the distances from the tops of `now`; the tops of `next`. */
+VF_INLINE void powers_of(pair *now, pair *next, int64_t n)
+{
+    vf a = vf_zero(), b = a, at = vf_lower(now->top), by = vf_upper(now->top);
+    vf most = vf_set(-INFINITY), other = most;
+    for (int64_t i = 0; i < n; i += VF_N) {
+        most = vf_max(vf_load(next->x + i), most), other = vf_max(vf_load(next->z + i), other);
+        vf p = vf_exp_below(vf_sub(vf_load(now->x + i), at));
+        vf q = vf_exp_below(vf_sub(vf_load(now->z + i), by));
+        a = vf_add(a, p), b = vf_add(b, q);
+        vf_store(now->y + i, p), vf_store(now->w + i, q);
+    }
+    next->top = vf_most_pair(most, other);
+    now->share = vf_div(vf_set(1), vf_sum_pair(a, b));
+}
+
+VF_INLINE void shares_of(const pair *p, int64_t n)
+{
+    vf a = vf_lower(p->share), b = vf_upper(p->share);
+    for (int64_t i = 0; i < n; i += VF_N) vf_store(p->y + i, vf_mul(vf_load(p->y + i), a));
+    for (int64_t i = 0; i < n && p->w != p->y; i += VF_N) vf_store(p->w + i, vf_mul(vf_load(p->w + i), b));
+}
+
 static void softmax_rows(const float *x, float *y, int64_t rows, int64_t n)
 {
-    vf share[PAIRS];
-    int64_t pairs = (rows + 1) / 2;
-    for (int64_t i = 0; i < pairs; i++)
-        share[i] = tops_of(x + 2 * i * n, x + (2 * i + (2 * i + 1 < rows)) * n, n);
-    for (int64_t i = 0; i < pairs; i++) {
-        int64_t at = 2 * i * n, next = (2 * i + (2 * i + 1 < rows)) * n;
-        const float *from[] = { x + at, x + next };
-        float *to[] = { y + at, y + next };
-        share[i] = powers_of(from, to, n, share[i]);
+    pair before, now = pair_at(x, y, 0, rows, n);
+    now.top = tops_of(now.x, now.z, n);
+    for (int64_t r = 0; r < rows; r += 2) {
+        pair next = pair_at(x, y, r + 2 < rows ? r + 2 : r, rows, n);
+        powers_of(&now, &next, n);
+        if (r) shares_of(&before, n);
+        before = now, now = next;
     }
-    for (int64_t i = 0; i < rows; i++) {
-        vf part = i % 2 ? vf_upper(share[i / 2]) : vf_lower(share[i / 2]);
-        for (int64_t k = i * n; k < (i + 1) * n; k += VF_N)
-            vf_store(y + k, vf_mul(vf_load(y + k), part));
-    }
+    shares_of(&before, n);
 }
 
 static void grad_row(const float *dy, const float *y, float *dx, int64_t n)
@@ -94,11 +101,11 @@ static void grad_row(const float *dy, const float *y, float *dx, int64_t n)
     }
 }
 
-/* The rows of this lane, in tiles of about VN_TILE numbers. */
+/* The rows of this lane, in tiles of about VN_GRAIN numbers. */
 static int64_t share(const vn_call *c, vn_stream *s, int64_t *lo, int64_t *hi)
 {
     int64_t n = vn_last_dim(&c->in[0]);
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, n < VN_TILE ? VN_TILE / n : 1, lo, hi);
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, n < VN_GRAIN ? VN_GRAIN / n : 1, lo, hi);
     return n;
 }
 
@@ -107,10 +114,10 @@ static void softmax(const vn_call *c, vn_stream *s)
     int64_t lo, hi, n = share(c, s, &lo, &hi);
     const float *x = c->in[0].data;
     float *y = c->out[0].data;
-    int64_t r = lo;
-    for (; y && n % VF_N == 0 && r < hi; r += GROUP_ROWS)
-        softmax_rows(x + r * n, y + r * n, hi - r < GROUP_ROWS ? hi - r : GROUP_ROWS, n);
-    for (; y && r < hi; r++) softmax_row(x + r * n, y + r * n, n);
+    if (!y || lo >= hi) return;
+    if (n % VF_N == 0) softmax_rows(x + lo * n, y + lo * n, hi - lo, n);
+    else
+        for (int64_t r = lo; r < hi; r++) softmax_row(x + r * n, y + r * n, n);
 }
 
 static void softmax_grad(const vn_call *c, vn_stream *s)

@@ -20,7 +20,7 @@ static void unary(const vn_call *c, vn_stream *s)
     const vn_attr_unary *a = c->attr;
     int64_t lo, hi;
     if (!c->out[0].data) return;
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi);
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_GRAIN, &lo, &hi);
     const float *x = (const float *)c->in[0].data + lo;
     float *y = (float *)c->out[0].data + lo;
     int64_t past = vf_past_caches(y, vn_count(&c->out[0])) ? (hi - lo) / VF_N * VF_N : 0;
@@ -50,7 +50,7 @@ static void unary_grad(const vn_call *c, vn_stream *s)
     const vn_attr_unary *a = c->attr;
     int64_t lo, hi;
     if (!c->out[0].data) return;
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi);
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_GRAIN, &lo, &hi);
     const float *from[3];
     for (int k = 0; k < 3; k++) /* an absent x or y is not looked at: dy stands in for it */
         from[k] = (const float *)(c->in[k].data ? c->in[k].data : c->in[0].data) + lo;
@@ -69,7 +69,7 @@ static void affine(const vn_call *c, vn_stream *s)
     const vn_attr_affine *at = c->attr;
     int64_t lo, hi;
     if (!c->out[0].data) return;
-    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_TILE, &lo, &hi);
+    vn_lane_share(vn_cpu_lane(s), vn_count(&c->out[0]), VN_GRAIN, &lo, &hi);
     const float *x = c->in[0].data;
     float *y = c->out[0].data;
     vf a = vf_set((float)at->a), b = vf_set((float)at->b);

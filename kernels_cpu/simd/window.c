@@ -101,7 +101,7 @@ static affine affine_of(const vn_tensor *location, const vn_tensor *scale, int64
 static void share(vn_stream *s, const vn_tensor *x, int64_t *lo, int64_t *hi)
 {
     int64_t size = x->dim[1] * x->dim[2];
-    vn_lane_share(vn_cpu_lane(s), x->dim[0], size > 0 && size < VN_TILE ? VN_TILE / size : 1, lo,
+    vn_lane_share(vn_cpu_lane(s), x->dim[0], size > 0 && size < VN_GRAIN ? VN_GRAIN / size : 1, lo,
                   hi);
 }
 
@@ -136,7 +136,7 @@ static void scale_steps(const vn_call *c, const vn_lane *lane)
     const float *x = c->in[0].data, *mask = c->in[1].data;
     int64_t len = c->in[0].dim[1], lo, hi;
     float *y = c->out[0].data;
-    vn_lane_share(lane, c->in[0].dim[0] * len, VN_TILE, &lo, &hi);
+    vn_lane_share(lane, c->in[0].dim[0] * len, VN_GRAIN, &lo, &hi);
     for (int64_t at = lo, n; at < hi; at += n) {
         int64_t b = at / len, left = (b + 1) * len - at;
         affine f = affine_of(&c->in[2], &c->in[3], b);
