@@ -128,6 +128,15 @@ static void keep_least(const vn_bench_row *row, double us, double *least)
     if (row->n == 0 || us < *least) *least = us;
 }
 
+/* What single operations need in registers: products at their rate, held up by quotients, and all at theirs. */
+static double vectors_us(const vane_bench *bench, const vn_floor_ops *ops)
+{
+    if (ops->all <= 0 || bench->peak <= 0 || bench->vectors.any <= 0) return 0;
+    double products = ops->products / (bench->peak / 2) + ops->quotients * bench->vectors.quotient_s;
+    double all = ops->all / bench->vectors.any;
+    return 1e6 * (products > all ? products : all);
+}
+
 /* The least time that physics allows: the slowest of what is known about the work; in *reduced that
  * of the model's reduced graph, 0 where it is the same. */
 static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *item, double *reduced)
@@ -137,6 +146,13 @@ static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *i
     if (o->site.precision != VN_PRECISION_F32) return 0; /* the peak is that of f32 */
     double peak = vn_peak_flops(o->site.threads);
     if (bench->peak_threads != o->site.threads || peak > bench->peak) bench->peak = peak;
+    if (item->vectors.all > 0) {
+        vn_peak p = vn_peak_vectors(o->site.threads);
+        bool anew = bench->vectors_threads != o->site.threads;
+        if (anew || p.any > bench->vectors.any) bench->vectors.any = p.any;
+        if (anew || p.quotient_s < bench->vectors.quotient_s) bench->vectors.quotient_s = p.quotient_s;
+        bench->vectors_threads = o->site.threads;
+    }
     bench->peak_threads = o->site.threads;
     bool model = o->w->axis == 'b';
     vn_floor_run run = { model ? o->n : 1, item->train, o->site.threads, bench->peak };
@@ -148,7 +164,9 @@ static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *i
     double lies = item->footprint > 0 ? item->footprint : item->bytes;
     double rate = item->touched ? vn_copy_rate(o->site.threads, (size_t)lies) : 0;
     double bytes = rate > 0 ? 1e6 * item->bytes / rate : 0;
+    double vectors = vectors_us(bench, &item->vectors);
     if (products > us) us = products;
+    if (vectors > us) us = vectors;
     return bytes > us ? bytes : us;
 }
 

@@ -23,6 +23,7 @@ typedef struct vn_bench_item {
     double flops, bytes; /* of a run: a multiply-add is 2; read and written once. 0: not known */
     double footprint;    /* bytes that `bytes` move through; 0: as many */
     vn_floor_work work;  /* of a window of a model, for its floor */
+    vn_floor_ops vectors; /* of a run of single operations */
     bool train;
     bool touched, products; /* limited by `bytes` at the rate of a copy of the footprint; by `flops` at
                                the peak */

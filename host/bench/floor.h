@@ -36,6 +36,14 @@ typedef struct vn_floor_run {
                      dead, pairs folded where that is less, products of weights included */
 } vn_floor_run;
 
+/* Vector operations of one number each, of the least way known to the promised error; loads, stores and sums across a
+ * vector are not counted. */
+typedef struct vn_floor_ops {
+    double products;  /* of `all`: products and fused products, half of what the processor does at once */
+    double all;       /* quotients left out */
+    double quotients; /* in their way, by what they hold them up */
+} vn_floor_ops;
+
 /* 0 where the work is not known. */
 double vn_floor_us(const vn_floor_work *work, const vn_floor_run *run);
 

@@ -7,7 +7,7 @@
 #include "graph/build.h"
 #include "host/bench/bench.h"
 
-enum { HORIZON = 24, MAX_LEVELS = 9 };
+enum { HORIZON = 24, MAX_LEVELS = 9, FIRST_CACHE = 32768 };
 
 /* ---- graphs ---- */
 
@@ -149,15 +149,17 @@ static void feed_all(work *k)
     }
 }
 
-/* Bytes of what goes in and comes out; a loss's mask goes in twice, for no slope is known before the weights' sum. */
-static double touched(const work *k, const vn_bench_op *op)
+/* Bytes of what goes in and comes out, each once. No scale of a window is known before its last number, so a window
+ * longer than the first caches of all lanes is read twice. */
+static double touched(const work *k, const vn_bench_op *op, int threads)
 {
     double bytes = 0;
     for (vn_val v = 1; v < k->g->n_values; v++) {
         const vn_value *value = vn_value_of(k->g, v);
-        bool again = op->build == build_loss && !strcmp(value->path, "mask");
-        if (value->home == VN_HOME_FEED || value->home == VN_HOME_READ)
-            bytes += (again ? 8.0 : 4.0) * (double)vn_count(&value->t);
+        double size = 4.0 * (double)vn_count(&value->t);
+        bool again = op->build == build_scaler && !op->width && !strcmp(value->path, "x");
+        if (value->home != VN_HOME_FEED && value->home != VN_HOME_READ) continue;
+        bytes += again && size > FIRST_CACHE * threads ? 2 * size : size;
     }
     return bytes;
 }
@@ -195,18 +197,33 @@ static void close_work(void *ctx)
     vn_free(k);
 }
 
-/* What the functions of `size` numbers take at the rates of vector kernels. */
-static vn_floor_work functions(const vn_bench_op *op, int64_t size)
+/* ---- operations a number, by which `limit us` counts (floor.h) ---- */
+
+/* exp: log2 e, two steps of the reduction, degree 6; two bounds, rounding, the power of 2. sigmoid: a sign and a sum more.
+ * tanh: exp(2 |x|) - 1 by degree 5, its square, three steps; sign, bounds. gelu: the square, two factors, two steps, two
+ * polynomials of degrees 6 and 9, two products; |x|, a bound, rounding, a power of 2, max and two sums. */
+static vn_floor_ops of_function(int64_t fn)
 {
-    vn_floor_work none = { 0 };
-    double n = (double)size;
-    if (op->build == build_softmax) return (vn_floor_work){ .exps = n };
-    if (op->build != build_unary) return none;
-    if (op->fn == VN_UNARY_TANH || op->fn == VN_UNARY_SIGMOID)
-        return (vn_floor_work){ .functions = n };
-    if (op->fn == VN_UNARY_EXP) return (vn_floor_work){ .exps = n };
-    if (op->fn == VN_UNARY_GELU) return (vn_floor_work){ .gelus = n };
-    return none;
+    switch (fn) {
+    case VN_UNARY_EXP: return (vn_floor_ops){ 9, 13, 0 };
+    case VN_UNARY_SIGMOID: return (vn_floor_ops){ 9, 15, 1 };
+    case VN_UNARY_TANH: return (vn_floor_ops){ 12, 21, 1 };
+    case VN_UNARY_GELU: return (vn_floor_ops){ 22, 29, 1 };
+    default: return (vn_floor_ops){ 0, 1, 0 };
+    }
+}
+
+/* Softmax: exp of what is never above 0, maximum, distance, sum, share. Layer norm: distance, its sum and that of its
+ * squares; distance, scale, gamma and beta. Losses: distance, size, weight, two sums; two comparisons, two choices, weight and
+ * 1 / sum; quantiles y's spreading twice as well. Scalers: mask, distance, two sums; distance, factor, mask and choice. */
+static vn_floor_ops of_number(const vn_bench_op *op)
+{
+    if (op->build == build_unary) return of_function(op->fn);
+    if (op->build == build_softmax) return (vn_floor_ops){ 10, 16, 0 };
+    if (op->build == build_layernorm) return (vn_floor_ops){ 3, 6, 0 };
+    if (op->build == build_loss) return (vn_floor_ops){ 3, op->width > 1 ? 13 : 11, 0 };
+    if (op->build == build_scaler) return (vn_floor_ops){ 2, 8, 0 };
+    return (vn_floor_ops){ 0, 0, 0 };
 }
 
 vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int64_t size,
@@ -226,11 +243,13 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
     vn_plan_about(k->plan, &info);
     item->plan = k->plan;
     item->flops = info.flops;
-    item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k, op);
+    item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k, op, site->threads);
     if (op->build == build_adam) item->footprint = 16.0 * (double)size; /* p, g, m, v */
     item->touched = true;
     item->products = op->n_out > 0;
-    item->work = functions(op, size);
+    vn_floor_ops each = of_number(op);
+    item->vectors = (vn_floor_ops){ each.products * (double)size, each.all * (double)size,
+                                    each.quotients * (double)size };
     return VN_OK;
 }
 

@@ -1,5 +1,5 @@
-/* The most multiply-adds this processor does: chains of fused products in registers, no memory; and
- * the most bytes it moves. Compiled with -ffp-contract=fast, so that a * b + c is one product where
+/* The most multiply-adds this processor does: chains of fused products in registers, no memory; the most vector
+ * operations of any kind, and quotients; and the most bytes it moves. Compiled with -ffp-contract=fast, so that a * b + c is one product where
  * the instruction set has it. */
 #include "host/bench/peak.h"
 
@@ -9,7 +9,7 @@
 #include "base/os.h"
 #include "base/team.h"
 
-enum { CHAINS = 12, ROUNDS = 200000, TRIES = 20, TRIES_LEAST = 5, MAX_LANES = 1024 };
+enum { CHAINS = 12, MIXED = 7, QUOTIENTS = 2, ROUNDS = 200000, TRIES = 20, TRIES_LEAST = 5, MAX_LANES = 1024 };
 
 /* Of trying; large copies take long. */
 static const double enough_s = 0.03;
@@ -33,14 +33,50 @@ typedef float vec16 __attribute__((vector_size(64)));
         sink[1 + lane->rank % MAX_LANES] = c[0][0];               \
     }
 
-SPIN(spin4, vec4, )
+/* Sums beside fused products, each of them in chains of their own. */
+#define MIX(name, vec, attribute)                                               \
+    attribute static void name(void *arg, vn_lane *lane)                        \
+    {                                                                           \
+        volatile float *sink = arg;                                             \
+        vec c[MIXED], d[MIXED], a = { 0 }, b = { 0 };                           \
+        a += 0.5f + sink[0], b += 0.25f;                                        \
+        for (int k = 0; k < MIXED; k++) c[k] = a + (float)k, d[k] = c[k];       \
+        for (int n = 0; n < ROUNDS; n++)                                        \
+            for (int k = 0; k < MIXED; k++) c[k] = c[k] * a + b, d[k] += b;     \
+        for (int k = 0; k < MIXED; k++) c[0] += c[k] + d[k];                    \
+        sink[1 + lane->rank % MAX_LANES] = c[0][0];                             \
+    }
+
+/* Quotients beside the fused products of `spin`, which a divider may hold up. */
+#define DIVIDE(name, vec, attribute)                                                  \
+    attribute static void name(void *arg, vn_lane *lane)                              \
+    {                                                                                 \
+        volatile float *sink = arg;                                                   \
+        vec c[CHAINS], q[QUOTIENTS], a = { 0 }, b = { 0 };                            \
+        a += 0.5f + sink[0], b += 0.25f;                                              \
+        for (int k = 0; k < CHAINS; k++) c[k] = a + (float)k, q[k % QUOTIENTS] = c[k]; \
+        for (int n = 0; n < ROUNDS; n++) {                                            \
+            for (int k = 0; k < CHAINS; k++) c[k] = c[k] * a + b;                     \
+            for (int k = 0; k < QUOTIENTS; k++) q[k] = a / q[k];                      \
+        }                                                                             \
+        for (int k = 0; k < CHAINS; k++) c[0] += c[k] + q[k % QUOTIENTS];             \
+        sink[1 + lane->rank % MAX_LANES] = c[0][0];                                   \
+    }
+
+#define WIDTH(n, attribute)                \
+    SPIN(spin##n, vec##n, attribute)       \
+    MIX(mix##n, vec##n, attribute)         \
+    DIVIDE(divide##n, vec##n, attribute)
+
+WIDTH(4, )
 #if defined(__x86_64__)
-SPIN(spin8, vec8, __attribute__((target("avx2,fma"))))
-SPIN(spin16, vec16, __attribute__((target("avx512f"))))
+WIDTH(8, __attribute__((target("avx2,fma"))))
+WIDTH(16, __attribute__((target("avx512f"))))
 #endif
 
 typedef struct width {
-    void (*spin)(void *arg, vn_lane *lane);
+    void (*spin)(void *arg, vn_lane *lane), (*mix)(void *arg, vn_lane *lane);
+    void (*divide)(void *arg, vn_lane *lane);
     int lanes;
 } width;
 
@@ -48,29 +84,47 @@ static width widest(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f")) return (width){ spin16, 16 };
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return (width){ spin8, 8 };
+    if (__builtin_cpu_supports("avx512f")) return (width){ spin16, mix16, divide16, 16 };
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (width){ spin8, mix8, divide8, 8 };
 #endif
-    return (width){ spin4, 4 };
+    return (width){ spin4, mix4, divide4, 4 };
+}
+
+/* The most a second of what every lane does `each` times in `body`. */
+static double best_rate(vn_team *team, void (*body)(void *arg, vn_lane *lane), double each)
+{
+    float sink[1 + MAX_LANES] = { 0 };
+    double best = 0, until = vn_now_s() + enough_s;
+    for (int i = 0; i < TRIES && (i < TRIES_LEAST || vn_now_s() < until); i++) {
+        double begin = vn_now_s();
+        vn_team_run(team, 0, body, sink);
+        double rate = each * vn_team_size(team) / (vn_now_s() - begin);
+        if (rate > best) best = rate;
+    }
+    return best;
 }
 
 double vn_peak_flops(int threads)
 {
     vn_team *team;
-    float sink[1 + MAX_LANES] = { 0 };
-    double best = 0;
     width w = widest();
     if (vn_team_open(threads, &team)) return 0;
-    double until = vn_now_s() + enough_s;
-    for (int i = 0; i < TRIES && (i < TRIES_LEAST || vn_now_s() < until); i++) {
-        double begin = vn_now_s();
-        vn_team_run(team, 0, w.spin, sink);
-        double s = vn_now_s() - begin;
-        double rate = 2.0 * CHAINS * w.lanes * ROUNDS * vn_team_size(team) / s;
-        if (rate > best) best = rate;
-    }
+    double rate = best_rate(team, w.spin, 2.0 * CHAINS * w.lanes * ROUNDS);
     vn_team_close(team);
-    return best;
+    return rate;
+}
+
+vn_peak vn_peak_vectors(int threads)
+{
+    vn_team *team;
+    width w = widest();
+    if (vn_team_open(threads, &team)) return (vn_peak){ 0, 0 };
+    double rounds = (double)w.lanes * ROUNDS, products = best_rate(team, w.spin, rounds);
+    double any = best_rate(team, w.mix, 2 * MIXED * rounds), both = best_rate(team, w.divide, rounds);
+    vn_team_close(team);
+    double quotient = both > 0 && products > 0 ? (1 / both - 1 / products) / QUOTIENTS : 0;
+    return (vn_peak){ any, quotient > 0 ? quotient : 0 };
 }
 
 /* ---- bytes ---- */

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "host/bench/bench.h"
+#include "host/bench/peak.h"
 
 /* Of the flat and the nested formats alike; raised when a field changes its meaning or goes. */
 enum { VN_BENCH_SCHEMA = 1 };
@@ -47,6 +48,8 @@ struct vane_bench {
     int64_t n, cap;
     int64_t peak_threads; /* of `peak`, flop/s; 0: not measured */
     double peak;
+    int64_t vectors_threads; /* of `vectors`, the same */
+    vn_peak vectors;
 };
 typedef struct vane_bench vn_bench_set;
 
