@@ -4,7 +4,7 @@ file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/*.c)
 file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/*.cu)
 file(GLOB emu_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/*.cpp)
 file(GLOB ptx_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels_cuda/emu/ptx_*.cpp)
-list(FILTER emu_sources EXCLUDE REGEX "/(check|cublaslt|ptx_.*)\\.cpp$")
+list(FILTER emu_sources EXCLUDE REGEX "/(check|cublaslt|cudnn|ptx_.*)\\.cpp$")
 
 # ---- nvcc ----
 
@@ -31,6 +31,7 @@ endif()
 # ---- emulation ----
 
 include(${CMAKE_CURRENT_LIST_DIR}/cublaslt.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/cudnn.cmake)
 
 # Kernel files `kernels` as a host compiler with `flags` sees them. Their names are visible, by which the
 # interpreter finds their PTX.
@@ -62,6 +63,7 @@ function(vane_plugin folder flags link)
     set_target_properties(${plugin} PROPERTIES OUTPUT_NAME vane_cuda
                           LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
     vane_cublaslt(${plugin} ${folder})
+    vane_cudnn(${plugin} ${folder})
 endfunction()
 
 # Every way of products on the execution in `folder`.
@@ -89,6 +91,9 @@ function(vane_emulated folder flags link)
     add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct ${fits})
     set_tests_properties(${folder}-ops PROPERTIES ENVIRONMENT
         "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder}")
+    add_test(NAME ${folder}-layers COMMAND vane_tests models_device)
+    set_tests_properties(${folder}-layers PROPERTIES ENVIRONMENT
+        "VANE_TEST_DEVICE=cuda;VANE_TEST_PLUGINS=${CMAKE_BINARY_DIR}/${folder};VANE_TEST_PRODUCTS=cudnn;VANE_TEST_MODEL=gru lstm-attention deepar")
 endfunction()
 
 # With the address sanitizer, whose library must be the first of a process that is built without.
@@ -100,7 +105,7 @@ function(vane_emulated_asan folder)
         return()
     endif()
     vane_emulated(${folder} "-fsanitize=address;-O1" "-fsanitize=address")
-    set_property(TEST ${folder}-ops APPEND PROPERTY ENVIRONMENT
+    set_property(TEST ${folder}-ops ${folder}-layers APPEND PROPERTY ENVIRONMENT
                  "LD_PRELOAD=${asan};ASAN_OPTIONS=detect_leaks=0")
 endfunction()
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "kernels_cuda/layers.h"
 #include "kernels_cuda/products.h"
 
 /* A plan replays its prologue and the rest; more ranges than these are launched step by step. */
@@ -22,6 +23,7 @@ typedef struct vn_cuda_device {
     uint64_t caps;
     struct cudaDeviceProp prop;
     vn_products products;
+    vn_layers layers;
 } vn_cuda_device;
 
 typedef struct range_graph {
@@ -39,7 +41,8 @@ struct vn_exec {
     void *scratch;       /* of every member, one behind the other */
     int members;         /* of the plan, at least 1 */
     vn_chosen **chosen; /* [n], NULL where a step is what its kernel does; NULL: nowhere */
-    bool refused;       /* a library did not take a call that it took before */
+    vn_layer_steps **layers; /* [n], at a layer's step and its gradient's; NULL as above */
+    const char *refused;     /* a library that did not take a call it took before */
     int n, n_graphs;
     range_graph graph[GRAPHS_MAX];
     vn_step steps[];
@@ -128,13 +131,16 @@ static vn_status open_device(int index, const vn_device_config *config, vn_devic
         vn_free(dev);
         return st;
     }
+    vn_layers_open(&dev->layers, config->products);
     if (dev->products.lt.library) dev->caps |= VN_CUDA_LT;
+    if (dev->layers.lib.library) dev->caps |= VN_CUDA_DNN;
     *out = &dev->base;
     return VN_OK;
 }
 
 static void close_device(vn_device *base)
 {
+    vn_layers_close(&((vn_cuda_device *)base)->layers);
     vn_products_close(&((vn_cuda_device *)base)->products);
     vn_free(base);
 }
@@ -148,7 +154,8 @@ static void info(const vn_device *base, vn_device_info *out)
     out->caps = dev->caps;
     out->lanes = dev->prop.multiProcessorCount;
     out->mem_bytes = (int64_t)dev->prop.totalGlobalMem;
-    snprintf(out->products, sizeof out->products, "%s", dev->products.about);
+    snprintf(out->products, sizeof out->products, "%.120s%.70s", dev->products.about,
+             dev->layers.about);
     if (!cudaSetDevice(dev->index) && !cudaMemGetInfo(&free_bytes, &total))
         out->free_bytes = (int64_t)free_bytes;
 }
@@ -282,12 +289,23 @@ static vn_status wait(vn_stream *s)
 
 /* ---- recordings ---- */
 
+static void drop_layers(vn_exec *exec)
+{
+    for (int i = exec->n; exec->layers && i-- > 0;) { /* a gradient's step, which comes later, has the same */
+        vn_layer_steps *l = exec->layers[i];
+        if (l && vn_layer_back(l) != i) vn_layer_drop(&exec->dev->layers, l);
+    }
+    vn_free(exec->layers);
+    exec->layers = NULL;
+}
+
 static void drop(vn_exec *exec)
 {
     for (int i = 0; i < exec->n_graphs; i++) cudaGraphExecDestroy(exec->graph[i].exec);
     if (exec->scratch) cudaFree(exec->scratch);
     for (int i = 0; exec->chosen && i < exec->n; i++)
         vn_chosen_drop(&exec->dev->products, exec->chosen[i]);
+    drop_layers(exec);
     vn_free(exec->chosen);
     vn_free(exec);
 }
@@ -358,6 +376,55 @@ static vn_status choose_products(vn_exec *exec, size_t own, size_t *whole)
     return VN_OK;
 }
 
+static void launch_one(const void *steps, int member, vn_stream *s)
+{
+    const vn_step *step = (const vn_step *)steps + member;
+    step->kernel->launch(&step->call, s);
+}
+
+/* Step i, or those before `last` that are computed with it; how many. */
+static int launch_at(vn_exec *exec, int i, int last, vn_stream *s)
+{
+    const vn_chosen *c = exec->chosen ? exec->chosen[i] : NULL;
+    int members = members_at(exec, i, last);
+    if (!c || i + vn_chosen_steps(c) > last) {
+        vn_launch_members(s, members, launch_one, &exec->steps[i]);
+        return members;
+    }
+    if (!vn_chosen_launch(&exec->dev->products, c, &exec->steps[i], s)) exec->refused = "cuBLASLt";
+    return vn_chosen_steps(c);
+}
+
+static int launch_own(void *exec, int i, int last, vn_stream *s)
+{
+    return launch_at(exec, i, last, s);
+}
+
+/* How each recurrent layer is computed, once the products are chosen; *whole grows by what that takes. */
+static vn_status choose_layers(vn_exec *exec, size_t *whole)
+{
+    CUDA_TRY(cudaSetDevice(exec->dev->index), "choosing the device"); /* a library starts on the current one */
+    exec->layers = vn_calloc((size_t)exec->n + 1, sizeof *exec->layers);
+    if (!exec->layers) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
+    for (int i = 0; i < exec->n; i++) {
+        vn_layer_steps *l;
+        if (exec->layers[i]) continue;
+        VN_TRY(vn_layers_choose(&exec->dev->layers, exec->own, exec->steps, exec->n, i, launch_own, exec, &l));
+        exec->layers[i] = l;
+        if (!l) continue;
+        if (vn_layer_back(l) >= 0) exec->layers[vn_layer_back(l)] = l;
+        if (vn_layer_scratch(l) > *whole) *whole = vn_layer_scratch(l);
+    }
+    return VN_OK;
+}
+
+static bool has_layers(const vn_exec *exec)
+{
+    for (int i = 0; i < exec->n; i++)
+        if (exec->steps[i].call.op == VN_OP_LSTM || exec->steps[i].call.op == VN_OP_GRU) return true;
+    return false;
+}
+
 /* What is chosen, and scratch. */
 static vn_status make_ready(vn_exec *exec)
 {
@@ -368,7 +435,13 @@ static vn_status make_ready(vn_exec *exec)
         VN_TRY(choose_products(exec, own, &whole));
         break;
     }
-    return give_scratch(exec, own, whole);
+    VN_TRY(give_scratch(exec, own, whole));
+    if (exec->members > 1 || !exec->dev->layers.lib.library || !has_layers(exec)) return VN_OK;
+    size_t before = whole;
+    VN_TRY(choose_layers(exec, &whole));
+    if (whole == before || !give_scratch(exec, own, whole)) return VN_OK;
+    drop_layers(exec); /* no room for a library, perhaps for the kernels */
+    return give_scratch(exec, own, before);
 }
 
 static vn_status record(vn_stream *base, const vn_step *steps, int n, double flops, vn_exec **out)
@@ -391,29 +464,21 @@ static vn_status record(vn_stream *base, const vn_step *steps, int n, double flo
     return VN_OK;
 }
 
-static void launch_one(const void *steps, int member, vn_stream *s)
+/* The layer at step i by a library, or as launch_at; how many steps, 0 if it is refused. */
+static int launch_next(vn_exec *exec, int i, int first, int last, vn_stream *s)
 {
-    const vn_step *step = (const vn_step *)steps + member;
-    step->kernel->launch(&step->call, s);
-}
-
-/* Step i, or those before `last` that are computed with it; how many. */
-static int launch_at(vn_exec *exec, int i, int last, vn_stream *s)
-{
-    const vn_chosen *c = exec->chosen ? exec->chosen[i] : NULL;
-    int members = members_at(exec, i, last);
-    if (!c || i + vn_chosen_steps(c) > last) {
-        vn_launch_members(s, members, launch_one, &exec->steps[i]);
-        return members;
-    }
-    exec->refused |= !vn_chosen_launch(&exec->dev->products, c, &exec->steps[i], s);
-    return vn_chosen_steps(c);
+    const vn_layer_steps *l = exec->layers ? exec->layers[i] : NULL;
+    if (!l || !vn_layer_taken(l, first, last)) return launch_at(exec, i, last, s);
+    int steps = vn_layer_launch(&exec->dev->layers, l, i, exec->steps[i].call.scratch, s);
+    if (!steps) exec->refused = "cuDNN";
+    return steps;
 }
 
 static vn_status launch_range(vn_cuda_stream *s, vn_exec *exec, int first, int last)
 {
-    for (int i = first; i < last;) i += launch_at(exec, i, last, &s->base);
-    if (exec->refused) return VN_FAIL(VN_E_DEVICE, "cuBLASLt refuses a product that it took before");
+    for (int i = first; i < last && !exec->refused;) i += launch_next(exec, i, first, last, &s->base);
+    if (exec->refused)
+        return VN_FAIL(VN_E_DEVICE, "%s refuses what it took before", exec->refused);
     return VN_OK;
 }
 
@@ -480,8 +545,9 @@ static vn_status replay(vn_stream *base, vn_exec *exec, int first, int last)
 
 static const char *chosen(const vn_exec *exec, int step)
 {
-    const vn_chosen *c = exec->chosen && step >= 0 && step < exec->n ? exec->chosen[step] : NULL;
-    return c ? vn_chosen_text(c) : NULL;
+    if (step < 0 || step >= exec->n) return NULL;
+    if (exec->layers && exec->layers[step]) return vn_layer_text(exec->layers[step]);
+    return exec->chosen && exec->chosen[step] ? vn_chosen_text(exec->chosen[step]) : NULL;
 }
 
 /* ---- marks and tapes ---- */

@@ -12,7 +12,8 @@
 /* Precisions of products, all of them from sm_80 on: what `--precision` asks a device for. */
 #define VN_CUDA_BF16 ((uint64_t)1 << 4)
 #define VN_CUDA_TF32 ((uint64_t)1 << 5)
-#define VN_CUDA_LT ((uint64_t)1 << 6) /* cuBLASLt was found */
+#define VN_CUDA_LT ((uint64_t)1 << 6)  /* cuBLASLt was found */
+#define VN_CUDA_DNN ((uint64_t)1 << 7) /* cuDNN was found */
 
 /* The names of the bits, NULL-ended. */
 extern const char *const vn_cuda_cap_names[];

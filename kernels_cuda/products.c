@@ -234,13 +234,15 @@ vn_status vn_products_open(vn_products *p, const char *wish)
     char why[128] = "";
     memset(p, 0, sizeof *p);
     p->wish = WAYS;
-    if (wish && *wish && strcmp(wish, "auto")) {
+    if (wish && !strncmp(wish, "cudnn", 5)) {
+        p->wish = OWN; /* of layers only (layers.c) */
+    } else if (wish && *wish && strcmp(wish, "auto")) {
         for (p->wish = 0; p->wish < WAYS && strcmp(wish, names[p->wish]); p->wish++) {
         }
         if (p->wish == WAYS)
             return VN_FAIL(VN_E_ARGUMENT,
-                           "products is \"%.40s\", expected auto, own, own-apart, cublaslt or "
-                           "cublaslt-apart",
+                           "products is \"%.40s\", expected auto, own, own-apart, cublaslt, "
+                           "cublaslt-apart, cudnn, cudnn-small or cudnn-persistent",
                            wish);
     }
     if (p->wish == OWN || p->wish == OWN_APART) { /* half a gigabyte of library for nothing */
@@ -440,6 +442,7 @@ static void attempt(search *q, const vn_product *p, const vn_memory *how)
         }
     }
     vn_lt_forget(&q->products->lt, &c.lt);
+    cudaGetLastError(); /* of one that does not run: it must not surface at the next launch */
 }
 
 /* The library's algorithms for a way, best first. */

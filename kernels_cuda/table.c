@@ -21,4 +21,4 @@ const vn_kernel *const *const vn_cuda_kernels[VN_OP_COUNT] = {
 #undef VN_VIEW
 };
 
-const char *const vn_cuda_cap_names[] = { "sm_80", "sm_90", "sm_100", "sm_120", "bf16", "tf32", "cublaslt", NULL };
+const char *const vn_cuda_cap_names[] = { "sm_80", "sm_90", "sm_100", "sm_120", "bf16", "tf32", "cublaslt", "cudnn", NULL };

@@ -2,6 +2,7 @@
  * of a training plan in turn, then some optimizer steps, and drawn paths. In strict f32 both are
  * within 1e-4. No op may lack a kernel. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -118,8 +119,16 @@ static void compare_training(const char *model, vn_kit *a, vn_kit *b)
     vn_free(p);
 }
 
+/* Is the model one of VANE_TEST_MODEL's, if that is there? */
+static bool is_asked_for(const char *model)
+{
+    const char *only = getenv("VANE_TEST_MODEL");
+    return !only || strstr(only, model);
+}
+
 START_TEST(a_training_step_is_that_of_the_cpu)
 {
+    if (!is_asked_for(variants[_i].model)) return;
     const vn_model_def *def = vn_model_find(variants[_i].model);
     vn_device *dev = vn_test_device_open();
     void *hp = hparams_of(_i, def);

@@ -14,7 +14,8 @@ enum { N_LOCAL = sizeof local_scalers / sizeof *local_scalers };
 
 const char *vn_config_products(const vane_config *config)
 {
-    static const char *const ways[] = { "auto", "own", "own-apart", "cublaslt", "cublaslt-apart" };
+    static const char *const ways[] = { "auto", "own", "own-apart", "cublaslt", "cublaslt-apart",
+                                        "cudnn", "cudnn-small", "cudnn-persistent" };
     return ways[config->run.products];
 }
 

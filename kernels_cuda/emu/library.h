@@ -19,6 +19,8 @@ void library_work(CUstream_st *stream, double us, std::function<void()> work);
 /* For work: it reads or writes this memory; reading what nobody wrote is told. */
 void library_reads(const char *what, const void *p, size_t bytes);
 void library_wrote(const void *p, size_t bytes);
+/* The error of a call that failed inside a library: cudaGetLastError answers it once. */
+void library_leaves();
 /* A call that the library's documentation forbids: told, and the device's error from now on. */
 void library_error(const char *what);
 

@@ -161,6 +161,9 @@ bool all_joined(const CUstream_st *origin)
     return true;
 }
 
+/* What a call that failed left behind, for cudaGetLastError alone. */
+cudaError_t left = cudaSuccess;
+
 /* What a call answers where the device is gone, or a kernel did wrong before. */
 cudaError_t state()
 {
@@ -310,6 +313,12 @@ void library_wrote(const void *p, size_t bytes)
     written(p, bytes);
 }
 
+void library_leaves()
+{
+    Guard guard(lock);
+    left = cudaErrorInvalidValue;
+}
+
 void library_error(const char *what)
 {
     Guard guard(lock);
@@ -386,7 +395,9 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 cudaError_t cudaGetLastError(void)
 {
     Guard guard(lock);
-    return state(); /* what a kernel did stays */
+    cudaError_t passed = left;
+    left = cudaSuccess;
+    return state() ? state() : passed; /* what a kernel did stays */
 }
 
 const char *cudaGetErrorString(cudaError_t error)

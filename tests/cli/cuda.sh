@@ -99,6 +99,13 @@ for k in 3 64; do # the host hands over k steps at once, also more than the run 
     check "$k steps a launch" "$vane" train t.csv $options $gpu --steps_per_launch $k -o k.vane
     check "the same bits, $k steps a launch" cmp nhits.gpu.vane k.vane
 done
+recurrent="--model lstm-attention $quick --encoder_hidden_size 12 --decoder_hidden_size 9"
+"$vane" forecast t.csv -m lstm-attention.gpu.vane -o a.csv -q 2> /dev/null
+for way in cudnn cudnn-persistent auto; do # layers of which the choice is one of forward and back together
+    check "recurrent layers by $way" "$vane" train t.csv $recurrent $gpu --products $way -o way.vane
+    check "their forecast, $way" "$vane" forecast t.csv -m way.vane $gpu --products $way -o c.csv -q
+    check "recurrent layers by $way forecast alike" near a.csv c.csv 3 1e-3
+done
 for way in own auto; do # others, and the faster one
     check "products by $way" "$vane" train t.csv $options $gpu --products $way -o way.vane
     check "its forecast, $way" "$vane" forecast t.csv -m way.vane $gpu --products $way -o c.csv -q
@@ -231,6 +238,18 @@ case $plugins in # nobody knows how fast a real one is
     check "a product by Vane's kernel" grep -q "by own: own [0-9.]* us, cublaslt [0-9.]* us" plan.txt
     "$vane" doctor $gpu > doctor.txt
     check "the doctor knows the library" grep -q "products    cuBLASLt 13" doctor.txt
+    "$vane" doctor $gpu --products auto > doctor.txt
+    check "the doctor knows both libraries" grep -q "cuBLASLt 13.*; recurrent layers by cuDNN 9" doctor.txt
+    layers="$vane plan t.csv --why --model lstm-attention --h 6 --input_size 12 --encoder_hidden_size 32 --windows_batch_size 8 $gpu"
+    $layers --products auto > plan.txt 2> /dev/null
+    check "a layer by cuDNN, with the times of all" grep -q "by cudnn[a-z-]*: own [0-9.]* us, cudnn [0-9.]* us" plan.txt
+    check "a layer by Vane's kernel" grep -q "by own: own [0-9.]* us, cudnn [0-9.]* us" plan.txt
+    $layers --products cudnn > plan.txt 2> /dev/null
+    check "every layer and its gradient by cuDNN" test "$(grep -c "by cudnn$" plan.txt)" = 8
+    EMU_DNN=swapped $layers --products cudnn > plan.txt 2> /dev/null
+    check "cuDNN is not believed" grep -q "by own; cuDNN does not start, or computes something else" plan.txt
+    EMU_DNN=refuses $layers --products cudnn > plan.txt 2> /dev/null
+    check "cuDNN does not take a layer" grep -q "by own; cudnn does not take the layer" plan.txt
     EMU_LT=absent "$vane" doctor $gpu > doctor.txt
     check "and what multiplies without it" grep -q "products    Vane's own kernels: .* does not start" doctor.txt
     EMU_LT_NAN=lost "$vane" doctor $gpu > doctor.txt
