@@ -404,7 +404,7 @@ const command command_bench = {
              "and cold\n"
              "against warm runs, and products in bf16 against f32.",
     .groups = "",
-    .options = " device cpu plugins precision ",
+    .options = " device cpu plugins products precision ",
     .without = "",
     .flags = flags,
     .run = run,

@@ -17,7 +17,7 @@
 # A raw row: part, name, "ok" | "FAIL" | "skip" | "time", value, unit or note, separated by tabs.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-parts="build ops models train determinism sanitizer limits bench peers"
+parts="build ops models train layers determinism sanitizer limits bench peers"
 limit=${GPU_CHECK_LIMIT:-600}
 build=build/gpu
 out=bench/results
@@ -202,6 +202,9 @@ part_models() {
     for way in own-apart cublaslt cublaslt-apart auto; do
         check models "every model's step, products by $way" env VANE_TEST_PRODUCTS=$way "$tests" models_device
     done
+    for way in cudnn cudnn-small cudnn-persistent; do
+        check models "every model's step, recurrent layers by $way" env VANE_TEST_PRODUCTS=$way "$tests" models_device
+    done
     check models "forecasts from device memory" "$tests" direct
 }
 part_train() {
@@ -215,6 +218,39 @@ table() { # hourly rows with a season
     awk 'BEGIN { print "unique_id,ds,y"; srand(7)
         for (s = 0; s < 8; s++) for (i = 0; i < 2000; i++)
             printf "s%d,%d,%.4f\n", s, i, 20 + 5 * s + 4 * sin(6.283185307 * i / 24 + s) + rand() }'
+}
+# Recurrent layers of a real size by Vane's kernels and by each algorithm of cuDNN: the same forecasts after
+# some steps, and what the plan timed of each layer, forward and back together.
+part_layers() {
+    folder=$(mktemp -d) || exit 1
+    table > "$folder/t.csv"
+    sizes="--encoder_hidden_size 128 --input_size 96 --windows_batch_size 512 --max_steps 10"
+    [ -n "$emulated" ] && sizes="--encoder_hidden_size 12 --input_size 9 --windows_batch_size 8 --max_steps 2"
+    for model in lstm-attention gru; do
+        options="--model $model --h 6 $sizes --device cuda --plugins $plugins"
+        for way in own cudnn cudnn-small cudnn-persistent; do
+            check layers "$model trains by $way" "$vane" train "$folder/t.csv" $options --products $way -q \
+                -o "$folder/m"
+            check layers "$model by $way forecasts" "$vane" forecast "$folder/t.csv" -m "$folder/m" --device cuda \
+                --plugins "$plugins" --products $way -q -o "$folder/$way.csv"
+            [ $way = own ] && continue
+            check layers "$model by $way as by own, within 1e-3" awk -F, 'NR == FNR { own[FNR] = $3; next }
+                FNR > 1 { d = own[FNR] - $3; if (d < 0) d = -d; n++ }
+                FNR > 1 && d > 1e-3 * (1 + ($3 < 0 ? -$3 : $3)) { print "row " FNR ": " own[FNR] " and " $3; bad = 1 }
+                END { exit bad || !n }' "$folder/own.csv" "$folder/$way.csv"
+        done
+        "$vane" plan "$folder/t.csv" --why ${options%--max_steps*} --device cuda --plugins "$plugins" --products auto \
+            > "$folder/plan" 2>> "$log"
+        awk -v model=$model '$1 ~ /^[0-9]+$/ { name = $2 }
+            / by [a-z-]*: own .* cudnn/ && name !~ /^grad/ {
+                n = split(substr($0, index($0, ":") + 2), ways, ", ")
+                for (i = 1; i <= n; i++) {
+                    split(ways[i], w, " ")
+                    printf "layers\t%s %s by %s\ttime\t%s\t%s\n", model, name, w[1], w[2], w[3]
+                }
+            }' "$folder/plan" >> "$rows"
+    done
+    rm -rf "$folder"
 }
 part_determinism() {
     folder=$(mktemp -d) || exit 1
@@ -258,6 +294,13 @@ part_bench() {
     [ -s "$build/bench.csv" ] && awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
         at["median_us"] { printf "bench\t%s\ttime\t%s\tus\n", $at["name"], $at["median_us"] }' \
         "$build/bench.csv" >> "$rows"
+    for way in own cudnn cudnn-small cudnn-persistent; do # of the same layers
+        check bench "recurrent layers by $way" "$vane" bench lstm128 lstm200 gru128 gru200 --backends cuda \
+            --plugins "$plugins" --products $way --format csv -o "$build/$way.csv"
+        [ -s "$build/$way.csv" ] && awk -F, -v way=$way 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+            at["median_us"] { printf "bench\t%s_%s\ttime\t%s\tus\n", $at["name"], way, $at["median_us"] }' \
+            "$build/$way.csv" >> "$rows"
+    done
 }
 part_peers() {
     [ -n "$emulated" ] && { row peers peers skip "" "emulated"; return; }

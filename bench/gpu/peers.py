@@ -10,6 +10,7 @@ try:
     import torch
     import torch.nn as nn
     import torch.nn.functional as F
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 except ImportError:
     print("peers: there is no PyTorch", file=sys.stderr)
     sys.exit(3)
@@ -103,7 +104,7 @@ def training(compiled, dtype):
     return fastest(step)
 
 
-torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 put("torch_nhits_step_f32", training(False, torch.float32))
 put("torch_nhits_step_bf16", training(False, torch.bfloat16))
 for name, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
@@ -112,6 +113,10 @@ for name, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
     except Exception as e:  # a compiler that lacks its tools is no fault of the GPU
         print(f"peers: torch.compile: {e}", file=sys.stderr)
 
+for name, layer in (("lstm", nn.LSTM(32, 128, batch_first=True)), ("gru", nn.GRU(32, 128, batch_first=True))):
+    layer, series = layer.cuda(), torch.randn(512, 96, 32, device="cuda", requires_grad=True)
+    put(f"cudnn_{name}_training_512x96x128_f32", fastest(lambda: layer(series)[0].sum().backward()))
+
 with torch.no_grad():
     lstm = nn.LSTM(32, 128, batch_first=True).cuda()
     x = torch.randn(512, 96, 32, device="cuda")
@@ -119,6 +124,12 @@ with torch.no_grad():
     for t, d in ((96, 16), (720, 64)):
         q, k, v = (torch.randn(32, 8, t, d, device="cuda", dtype=torch.bfloat16) for _ in range(3))
         put(f"torch_attention_32x8x{t}x{d}_bf16", fastest(lambda: F.scaled_dot_product_attention(q, k, v)))
+        try:
+            with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
+                us = fastest(lambda: F.scaled_dot_product_attention(q, k, v))
+            put(f"cudnn_attention_32x8x{t}x{d}_bf16", us)
+        except RuntimeError as e:  # a build of PyTorch without it
+            print(f"peers: cuDNN's attention: {e}", file=sys.stderr)
     a = torch.randn(1 << 26, device="cuda")
     us = fastest(lambda: F.layer_norm(a.view(-1, 512), (512,)))
     put("torch_layernorm_131072x512_f32", us)

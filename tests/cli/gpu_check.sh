@@ -46,6 +46,9 @@ fi
 if [ -n "$build" ]; then
     expect 0 "determinism nhits by own: the same bits ok" "$check" --emulated "$build" --out "$dir/emu" \
         --raw "$dir/raw" determinism build
+    expect 0 "gru by cudnn-small as by own, within 1e-3 ok" "$check" --emulated "$build" \
+        --out "$dir/of-layers" --raw "$dir/layers" layers
+    expect 0 "lstm-attention encoder/lstm.3 by cudnn-small" cat "$dir/layers"
     expect 0 "emulated: built before" cat "$dir"/emu/*.md
     expect 0 "device	-	emulated" cat "$dir/raw"
 fi
