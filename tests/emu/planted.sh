@@ -15,8 +15,9 @@ export build
 # a program that ends early has failed too.
 fails() {
     local suite=ops_device ops=$2
-    if [[ $ops == @* ]]; then
-        suite=${ops#@}
+    if [[ $ops == *@* ]]; then
+        suite=${ops#*@}
+        [[ ${ops%@*} ]] && export VANE_TEST_PRODUCTS=${ops%@*}
         ops=
     fi
     [[ $ops ]] && export VANE_TEST_OP=$ops
