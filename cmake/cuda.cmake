@@ -83,10 +83,10 @@ function(vane_emulated folder flags link)
     set_target_properties(${faults} PROPERTIES ENABLE_EXPORTS ON
                           RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
     add_test(NAME ${folder}-faults COMMAND ${faults})
-    # Whole fits of Prophet take long: its kernel's cases run everywhere.
+    # Whole fits take long: of Prophet, whose kernel's cases run everywhere, and of several models at once.
     set(fits fit_device)
     if(folder STREQUAL "emu")
-        list(APPEND fits prophet_device)
+        list(APPEND fits prophet_device many)
     endif()
     add_test(NAME ${folder}-ops COMMAND vane_tests under_test ops_device models_device direct ${fits})
     set_tests_properties(${folder}-ops PROPERTIES ENVIRONMENT

@@ -77,6 +77,10 @@ void vn_graph_close(vn_graph *g);
 /* The first failure of building, recorded again on this thread; VN_OK if none. */
 vn_status vn_graph_finish(vn_graph *g);
 
+/* Whether two graphs are of the same steps on values of the same shapes in the same places, with the same
+ * attributes and constants: then one plan can be of both, as of members. */
+bool vn_graph_alike(const vn_graph *a, const vn_graph *b);
+
 const vn_value *vn_value_of(const vn_graph *g, vn_val v);
 
 /* The node's call with shapes, attributes and no pointers: what infer, unfit and cost look at. */

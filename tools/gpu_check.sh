@@ -211,6 +211,7 @@ part_train() {
     infer=$build/gpu_infer
     [ -n "$emulated" ] && infer=$build/gpu_infer_emu
     check train "the host ahead, a bad step, a stop" "$tests" fit_device
+    check train "several models in one plan" "$tests" many
     check train "Prophet against the CPU" "$tests" prophet_device
     check train "the command on both devices" tests/cli/cuda.sh "$PWD/$vane" "$PWD/$plugins" "$PWD/$infer"
 }

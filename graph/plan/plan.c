@@ -247,12 +247,13 @@ static vn_status keep_paths(vn_plan *plan)
 /* Where the kernels of each member find its facts. */
 static void give_facts(vn_plan *plan)
 {
+    const uint64_t *seeds = plan->config.seeds;
     for (int s = 0; s < plan->members; s++) {
         char *feed = (char *)plan->block[VN_HOME_FEED] + plan->pitch[VN_HOME_FEED] * (size_t)s;
         vn_facts *facts = (vn_facts *)feed;
         plan->run[s] = (vn_run){ .step = &facts->step,
                                  .scalar = facts->scalar,
-                                 .seed = plan->config.seed + (uint64_t)s };
+                                 .seed = seeds ? seeds[s] : plan->config.seed + (uint64_t)s };
     }
 }
 

@@ -24,7 +24,8 @@ typedef struct vn_plan_config {
     void *home[VN_HOME_COUNT]; /* device blocks of PARAM, GRAD, M, V, STATE, one behind the other for
                                   each member; others NULL. Borrowed. */
     uint64_t seed;
-    int members; /* 0: one */
+    const uint64_t *seeds; /* [members]; NULL: seed, seed + 1, ...; borrowed until the plan is made */
+    int members;           /* 0: one */
     const uint64_t *version;   /* of the parameters: when it moves the prologue runs again; may be NULL */
     bool why;                  /* keep the reasons of kernels passed over, for the dump */
 } vn_plan_config;
@@ -109,9 +110,10 @@ const char *vn_plan_step_path(const vn_plan *plan, int k);
  * each: with its share of all, rates and shapes; by the device's clock where it has one. Optimizer steps change the parameters, as in a run. */
 vn_status vn_plan_profile(vn_plan *plan, double seconds, vn_text *out);
 
-/* Run the plan node by node, unrecorded, and name the first step with a result that is not finite:
- * path and op into `where`; "" if all are finite. Optimizer steps are left out. */
-vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n);
+/* Run the plan node by node, unrecorded, for `members` members from `first` on, and name the first step
+ * with a result that is not finite: path and op into `where`, "of member 1" for the one behind `first`;
+ * "" if all are finite. Optimizer steps are left out. */
+vn_status vn_plan_hunt(vn_plan *plan, int first, int members, char *where, size_t n);
 
 /* Run two plans of the same graph step by step, each step on the same inputs: those a's steps before it
  * have made. Name the first whose results differ by more than rel * (largest magnitude of that result, or

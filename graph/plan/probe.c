@@ -50,19 +50,21 @@ static vn_status run_step(vn_plan *plan, int step)
     return vn_stream_wait(plan->stream);
 }
 
-static void name_step(const vn_plan *plan, int step, char *where, size_t n)
+/* `first`: the member that counts as the first. */
+static void name_step(const vn_plan *plan, int step, int first, char *where, size_t n)
 {
-    snprintf(where, n, "%s (%s)", plan->step_path[step],
+    snprintf(where, n, "%s (%s)", plan->step_path[step - first],
              vn_op_about(plan->steps[step].call.op)->name);
 }
 
-vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n)
+vn_status vn_plan_hunt(vn_plan *plan, int first, int members, char *where, size_t n)
 {
     where[0] = 0;
     VN_TRY(vn_plan_move_feed(plan, plan->host_feed));
     VN_TRY(vn_plan_prepare(plan, plan->stream));
     for (int k = 0; k < plan->n_steps; k++) {
-        if (vn_plan_is_update(plan, k)) continue;
+        int member = k % plan->members;
+        if (member < first || member >= first + members || vn_plan_is_update(plan, k)) continue;
         VN_TRY(run_step(plan, k));
         for (int i = 0; i < plan->steps[k].call.n_out; i++) {
             vn_status st = VN_OK;
@@ -71,7 +73,7 @@ vn_status vn_plan_hunt(vn_plan *plan, char *where, size_t n)
             bool fine = !host || all_finite(&plan->steps[k].call.out[i], host);
             vn_free(host);
             if (fine) continue;
-            name_step(plan, k, where, n);
+            name_step(plan, k, first, where, n);
             return VN_OK;
         }
     }
@@ -162,7 +164,7 @@ vn_status vn_plan_compare(vn_plan *a, vn_plan *b, double rel, char *where, size_
         bool same;
         VN_TRY(compare_step(a, b, k, rel, terms, &same));
         if (!same) {
-            name_step(a, k, where, n);
+            name_step(a, k, 0, where, n);
             return VN_OK;
         }
         VN_TRY(hand_over(a, b, k));

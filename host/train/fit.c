@@ -1,13 +1,18 @@
 /* The training loop.
  *
- * One run owns the device's blocks (parameters, gradients, moments, flag) and two plans over them,
- * training and validation. m->params->block on the host is where the best weights so far are kept:
+ * One run trains one model, or several side by side whose graphs are alike: the members of all of them
+ * by one plan (training.c). m->params->block on the host is where the best weights so far are kept:
  * by validation, or else by the mean training loss of every val_check_steps steps, which counts only
- * if the run diverges later; a run that ends well without validation keeps its last weights. With
+ * if the run diverges later; a model that ends well without validation keeps its last weights. With
  * ema_decay the mean of the weights over the steps is what validation looks at and what is kept; the
- * training loss is still that of the weights. The members of an ensemble are trained by one plan, side by side:
- * each learns what it would alone with its seed, and has best weights of its own; an early stop is common
- * to all, when none has become better for so long. After the plans are made nothing allocates; a checkpoint does, while it is written.
+ * training loss is still that of the weights. The members of an ensemble are trained side by side too:
+ * each learns what it would alone with its seed, and has best weights of its own; an early stop is
+ * common to all, when none has become better for so long. After the plans are made nothing allocates;
+ * a checkpoint does, while it is written.
+ *
+ * Each model of a run (a part) has windows, learning rates, validation and an end of its own: it is to
+ * the bit what it would be alone. One that is over, because it has done its steps, became no better for
+ * too long or diverged, has its weights on the host; its members go on computing, and nobody looks.
  *
  * The host does not wait for a step: it runs ahead over the plan's ring and learns the losses later, in
  * their order (a CPU's ring holds one step). What needs the weights of a step, a look at the validation
@@ -16,340 +21,50 @@
  * host, which then gathers the windows. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/fault.h"
 #include "base/os.h"
-#include "device/resident.h"
-#include "host/data/window.h"
-#include "host/train/checkpoint.h"
-#include "host/train/gather.h"
-#include "host/train/head.h"
-
-enum { VALID_BATCH = 512 };
+#include "host/train/training.h"
 
 static const double report_every_s = 0.1;
 
 /* A run that learns never ends this many times above its first loss, whatever the noise of a batch. */
 static const double blown_up = 1000;
 
-typedef struct run {
-    vn_fitted *m;
-    const vn_panel *panel;
-    vn_device *dev;
-    const vn_fit_hooks *hooks;
-    vn_stream *stream;
-    void *block[VN_HOME_COUNT];
-    vn_resident resident; /* the panel, where the device reads it */
-    vn_source source;     /* VN_FROM_WINDOWS: it stays on the host */
-    vn_gather *gather, *valid_gather;
-    int32_t *pairs; /* [windows_batch_size, 2], of the step being fed */
-    vn_windows windows;
-    vn_plan *train, *valid; /* valid: NULL without validation */
-    vn_head head;
-    vn_model_graph tg, vg;  /* their values; the graphs themselves are closed */
-    int32_t *valid_pairs;   /* [valid_n, 2], padded with -1 to whole batches */
-    int64_t valid_n, valid_batch;
-    vn_fit_blocks host; /* for checkpoints, else NULL */
-    uint64_t fingerprint;
-    vn_fit_state at; /* .step: steps whose results are known */
-    int64_t queued;  /* steps begun */
-    int64_t first;   /* step this run began with */
-    double first_loss;           /* of that step */
-    double begun_s, told_s, sum; /* clock; losses since the last report */
-    int64_t n_sum;
-    /* Of each member, without validation: losses since the last look; the lowest mean, at first the
-     * first loss: more than that is no learning. */
-    double span[VN_MEMBERS_MOST], span_best[VN_MEMBERS_MOST];
-    int64_t span_first; /* steps done at the last look */
-    bool interrupted;
-} run;
+/* What messages about a part begin with, where there are others. */
+typedef struct label {
+    char text[32];
+} label;
 
-/* Of all members. */
-static size_t block_bytes(const run *r) { return vn_params_bytes(r->m->params); }
-
-static int members(const run *r) { return r->m->params->members; }
-
-static bool averages(const run *r) { return r->m->train.ema_decay > 0; }
-
-/* The weights that are judged and kept. */
-static void *weights_of(const run *r)
+static label label_of(const vn_part *p)
 {
-    return r->block[averages(r) ? VN_HOME_MEAN : VN_HOME_PARAM];
+    label out = { "" };
+    if (p->job->number) snprintf(out.text, sizeof out.text, "model %d: ", p->job->number);
+    return out;
 }
 
-/* ---- opening ---- */
-
-static vn_status prepare_params(vn_fitted *m)
+/* The part ends here, with a failure of its own. */
+static void fail_part(vn_part *p, vn_status st)
 {
-    if (m->params->closed) return VN_OK; /* training goes on from weights it has */
-    VN_TRY(vn_fitted_declare(m));
-    VN_TRY(vn_params_layout(m->params));
-    vn_params_draw(m->params, (uint64_t)m->train.seed);
-    return VN_OK;
+    p->over = true;
+    p->job->status = st;
+    snprintf(p->job->message, sizeof p->job->message, "%s", vn_last_message());
 }
 
-static const vn_home own[] = { VN_HOME_PARAM, VN_HOME_GRAD, VN_HOME_M, VN_HOME_V,
-                               VN_HOME_MEAN,  VN_HOME_STATE };
-enum { N_OWN = sizeof own / sizeof *own };
+/* ---- steps ---- */
 
-/* Bytes of a block; 0: this run has none. */
-static size_t bytes_of(const run *r, vn_home home)
+/* The device's weights of a member of a part become its model's. */
+static vn_status keep_weights(vn_training *t, vn_part *p, int member)
 {
-    if (home == VN_HOME_MEAN && !averages(r)) return 0;
-    return home == VN_HOME_STATE ? (size_t)members(r) * VN_STATE_BLOCK : block_bytes(r);
-}
-
-static void *state_of(void *block, int member, int state)
-{
-    return (char *)block + (size_t)member * VN_STATE_BLOCK + (size_t)state * VN_STATE_BYTES;
-}
-
-static vn_status begin_states(const vn_train_options *o, vn_stream *s, void *block, int member)
-{
-    int64_t bad = -1, counts[2] = { 0, 0 };
-    float scale = o->loss_scale > 0 ? (float)o->loss_scale : VN_SCALE_FIRST;
-    VN_TRY(vn_stream_copy(s, state_of(block, member, VN_TRAIN_BAD), &bad, sizeof bad, VN_TO_DEVICE));
-    VN_TRY(vn_stream_copy(s, state_of(block, member, VN_TRAIN_SCALE), &scale, sizeof scale,
-                          VN_TO_DEVICE));
-    VN_TRY(vn_stream_copy(s, state_of(block, member, VN_TRAIN_COUNTS), counts, sizeof counts,
-                          VN_TO_DEVICE));
-    return vn_stream_wait(s);
-}
-
-vn_status vn_fit_states_begin(const vn_fitted *m, vn_stream *s, void *block)
-{
-    for (int k = 0; k < m->params->members; k++) VN_TRY(begin_states(&m->train, s, block, k));
-    return VN_OK;
-}
-
-/* The loss scales and their counts between device and r->at. */
-static vn_status move_scaling(run *r, vn_dir dir)
-{
-    bool in = dir == VN_TO_DEVICE;
-    for (int s = 0; s < members(r); s++) {
-        vn_fit_member *at = &r->at.member[s];
-        void *scale = state_of(r->block[VN_HOME_STATE], s, VN_TRAIN_SCALE);
-        void *counts = state_of(r->block[VN_HOME_STATE], s, VN_TRAIN_COUNTS);
-        VN_TRY(vn_stream_copy(r->stream, in ? scale : &at->scale, in ? &at->scale : scale,
-                              sizeof at->scale, dir));
-        VN_TRY(vn_stream_copy(r->stream, in ? counts : at->counts, in ? at->counts : counts,
-                              sizeof at->counts, dir));
-    }
-    return vn_stream_wait(r->stream);
-}
-
-static vn_status open_blocks(run *r)
-{
-    VN_TRY(vn_stream_open(r->dev, &r->stream));
-    for (int i = 0; i < N_OWN; i++) {
-        size_t bytes = bytes_of(r, own[i]);
-        if (bytes) VN_TRY(vn_device_alloc(r->dev, VN_MEM_DEVICE, bytes, &r->block[own[i]]));
-    }
-    VN_TRY(vn_fit_states_begin(r->m, r->stream, r->block[VN_HOME_STATE]));
-    VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_PARAM], r->m->params->block, block_bytes(r),
-                          VN_TO_DEVICE));
-    if (averages(r)) /* until a step is taken that is not left out */
-        VN_TRY(vn_stream_copy(r->stream, r->block[VN_HOME_MEAN], r->m->params->block,
-                              block_bytes(r), VN_TO_DEVICE));
-    return vn_stream_wait(r->stream);
-}
-
-static vn_status open_plan(run *r, vn_mode mode, int64_t batch, vn_model_graph *graph,
-                           vn_plan **plan)
-{
-    /* Weights change with every training step: what derives from them stays inside the step there.
-     */
-    const uint64_t *version = mode == VN_MODE_TRAIN ? NULL : &r->m->params->version;
-    vn_plan_config config = { .dev = r->dev,
-                              .seed = (uint64_t)r->m->train.seed,
-                              .members = members(r),
-                              .version = version };
-    memcpy(config.home, r->block, sizeof config.home);
-    if (mode != VN_MODE_TRAIN) config.home[VN_HOME_PARAM] = weights_of(r);
-    VN_TRY(vn_model_graph_from(r->m, mode, batch, r->source, graph));
-    vn_status st = vn_plan_make(graph->g, &config, plan);
-    vn_graph_close(graph->g);
-    graph->g = NULL;
-    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
-}
-
-static vn_status open_plans(run *r)
-{
-    VN_TRY(open_plan(r, VN_MODE_TRAIN, r->m->train.windows_batch_size, &r->tg, &r->train));
-    if (r->valid_pairs) VN_TRY(open_plan(r, VN_MODE_VALID, r->valid_batch, &r->vg, &r->valid));
-    return VN_OK;
-}
-
-/* The plans as they are where the panel stays on the host. */
-static vn_status open_gathers(run *r)
-{
-    vn_device_info info;
-    vn_device_about(r->dev, &info);
-    vn_log_printf(&r->hooks->log, VN_LOG_INFO,
-                  "the data do not fit into the memory of %s beside the model (%.0f MB are free): "
-                  "their windows are gathered on the host",
-                  info.name, (double)info.free_bytes / 1e6);
-    r->source = VN_FROM_WINDOWS;
-    vn_plan_close(r->train);
-    vn_plan_close(r->valid);
-    r->train = r->valid = NULL;
-    VN_TRY(open_plans(r));
-    VN_TRY(vn_gather_open(r->m, r->panel, r->m->train.windows_batch_size, &r->gather));
-    if (r->valid) VN_TRY(vn_gather_open(r->m, r->panel, r->valid_batch, &r->valid_gather));
-    return VN_OK;
-}
-
-/* The address of the panel, the same for all members. */
-static void feed_panel(const run *r, vn_plan *plan, vn_val panel)
-{
-    for (int s = 0; s < members(r); s++) {
-        vn_plan_member(plan, s);
-        memcpy(vn_plan_feed(plan, panel), &r->resident.view, sizeof r->resident.view);
-    }
-}
-
-/* Plans before the panel: without them there is no training, without room for the panel there is. */
-static vn_status open_device(run *r)
-{
-    vn_panel_view view = vn_panel_view_of(r->panel);
-    int ahead = r->hooks->steps_per_launch ? r->hooks->steps_per_launch : 1;
-    VN_TRY(open_plans(r));
-    vn_status st = vn_resident_open(r->dev, r->stream, &view, &r->resident);
-    if (st == VN_E_MEMORY) st = open_gathers(r);
-    if (st) return vn_trail(st, __FILE__, __LINE__);
-    if (!r->gather) feed_panel(r, r->train, r->tg.panel);
-    if (!r->gather && r->valid) feed_panel(r, r->valid, r->vg.panel);
-    VN_TRY(vn_plan_ring(r->train, ahead));
-    if (r->valid) VN_TRY(vn_plan_ring(r->valid, 1));
-    return VN_OK;
-}
-
-static vn_windows_config windows_config(const vn_train_options *o)
-{
-    return (vn_windows_config){ .n_in = o->input_size,
-                                .h = o->h,
-                                .last_cutoffs = o->last_cutoffs,
-                                .step_size = o->step_size,
-                                .start_padding = (int)o->start_padding,
-                                .partial_targets = o->partial_targets,
-                                .by_series = o->sampling == 1,
-                                .split = vn_split_from(o),
-                                .part = 0 };
-}
-
-/* The validation windows: at most val_windows, evenly spread over all. */
-static vn_status choose_valid(run *r)
-{
-    const vn_train_options *o = &r->m->train;
-    vn_windows all = { 0 };
-    vn_windows_config config = windows_config(o);
-    config.part = 1;
-    config.last_cutoffs = 0;
-    config.step_size = 1;
-    config.partial_targets = false;
-    VN_TRY(vn_windows_open(r->panel, &config, &all));
-    int64_t n = all.n < o->val_windows ? all.n : o->val_windows;
-    r->valid_batch = n < VALID_BATCH ? n : VALID_BATCH;
-    int64_t room = (n + r->valid_batch - 1) / r->valid_batch * r->valid_batch;
-    r->valid_pairs = vn_calloc((size_t)room, 2 * sizeof *r->valid_pairs);
-    for (int64_t i = 0; r->valid_pairs && i < room; i++) {
-        int32_t *pair = r->valid_pairs + 2 * i;
-        if (i < n)
-            vn_windows_at(&all, all.n / n * i + all.n % n * i / n, pair);
-        else
-            pair[0] = pair[1] = -1;
-    }
-    r->valid_n = room;
-    vn_windows_close(&all);
-    return r->valid_pairs ? VN_OK : vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-}
-
-static vn_status open_host_blocks(run *r)
-{
-    if (!r->hooks->checkpoint && !r->hooks->resume) return VN_OK;
-    float **each[] = { &r->host.param, &r->host.m, &r->host.v, &r->host.mean };
-    for (int i = 0; i < (averages(r) ? 4 : 3); i++) {
-        *each[i] = vn_alloc_aligned(block_bytes(r), 256);
-        if (!*each[i]) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    }
-    r->fingerprint = vn_panel_fingerprint(r->panel);
-    return VN_OK;
-}
-
-/* What a checkpoint holds, between device and host. */
-static vn_status move_blocks(run *r, vn_dir dir)
-{
-    static const vn_home home[] = { VN_HOME_PARAM, VN_HOME_M, VN_HOME_V, VN_HOME_MEAN };
-    float *host[] = { r->host.param, r->host.m, r->host.v, r->host.mean };
-    for (int i = 0; i < (averages(r) ? 4 : 3); i++) {
-        void *device = r->block[home[i]];
-        bool in = dir == VN_TO_DEVICE;
-        VN_TRY(vn_stream_copy(r->stream, in ? device : (void *)host[i],
-                              in ? (void *)host[i] : device, block_bytes(r), dir));
-    }
-    return vn_stream_wait(r->stream);
-}
-
-static vn_status open_run(run *r)
-{
-    vn_windows_config config;
-    r->at = (vn_fit_state){ .loss = NAN, .valid = NAN };
-    for (int s = 0; s < VN_MEMBERS_MOST; s++) r->at.member[s] = (vn_fit_member){ .best_step = -1, .best = NAN };
-    VN_TRY(vn_fit_resolve(r->m, r->panel, NULL));
-    VN_TRY(vn_head_of(&r->m->train, &r->head));
-    config = windows_config(&r->m->train);
-    VN_TRY(vn_windows_open(r->panel, &config, &r->windows));
-    VN_TRY(prepare_params(r->m));
-    VN_TRY(open_host_blocks(r));
-    r->pairs = vn_calloc((size_t)r->m->train.windows_batch_size, 2 * sizeof *r->pairs);
-    if (!r->pairs) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
-    VN_TRY(open_blocks(r));
-    if (config.split.val > 0) VN_TRY(choose_valid(r));
-    VN_TRY(open_device(r));
-    if (r->hooks->resume) {
-        VN_TRY(vn_checkpoint_load(r->hooks->resume, r->m, r->fingerprint, &r->at, &r->host));
-        VN_TRY(move_blocks(r, VN_TO_DEVICE));
-        if (r->m->precision == VN_PRECISION_FP16) VN_TRY(move_scaling(r, VN_TO_DEVICE));
-    }
-    r->m->params->version++;
-    r->first = r->span_first = r->queued = r->at.step;
-    r->begun_s = r->told_s = vn_now_s();
-    return VN_OK;
-}
-
-static void close_run(run *r)
-{
-    vn_plan_close(r->train); /* waits for runs under way */
-    vn_plan_close(r->valid);
-    vn_gather_close(r->gather);
-    vn_gather_close(r->valid_gather);
-    vn_free(r->pairs);
-    vn_resident_close(&r->resident);
-    for (int i = 0; i < N_OWN; i++)
-        if (r->block[own[i]])
-            vn_device_free(r->dev, VN_MEM_DEVICE, r->block[own[i]], bytes_of(r, own[i]));
-    vn_free_aligned(r->host.param, block_bytes(r));
-    vn_free_aligned(r->host.m, block_bytes(r));
-    vn_free_aligned(r->host.v, block_bytes(r));
-    vn_free_aligned(r->host.mean, block_bytes(r));
-    vn_free(r->valid_pairs);
-    vn_windows_close(&r->windows);
-    if (r->stream) vn_stream_close(r->stream);
-}
-
-/* ---- the loop ---- */
-
-/* The device's weights of a member become the model's. */
-static vn_status keep_weights(run *r, int member)
-{
-    vn_params *p = r->m->params;
-    size_t bytes = (size_t)p->n_block * sizeof *p->block, at = (size_t)member * bytes;
-    VN_TRY(vn_stream_copy(r->stream, (char *)p->block + at, (char *)weights_of(r) + at, bytes,
-                          VN_TO_HOST));
-    VN_TRY(vn_stream_wait(r->stream));
-    p->version++;
-    r->at.member[member].best_step = r->at.step;
+    vn_params *to = p->m->params;
+    size_t bytes = (size_t)to->n_block * sizeof *to->block;
+    char *block = (char *)to->block + (size_t)member * bytes;
+    char *device = (char *)vn_training_weights(t) + (size_t)(p->first + member) * bytes;
+    VN_TRY(vn_stream_copy(t->stream, block, device, bytes, VN_TO_HOST));
+    VN_TRY(vn_stream_wait(t->stream));
+    to->version++;
+    p->at.member[member].best_step = p->at.step;
     return VN_OK;
 }
 
@@ -362,41 +77,43 @@ static vn_status feed_windows(const int32_t *pairs, int64_t n, vn_gather *gather
     return VN_OK;
 }
 
-static vn_status feed_step(run *r, int64_t step)
+static vn_status feed_step(vn_training *t, vn_part *p, int64_t step)
 {
-    const vn_train_options *o = &r->m->train;
+    const vn_train_options *o = &p->m->train;
     int64_t n = o->windows_batch_size;
-    for (int s = 0; s < members(r); s++) {
+    for (int s = 0; s < vn_part_members(p); s++) {
         uint64_t seed = (uint64_t)o->seed + (uint64_t)s;
         for (int64_t slot = 0; slot < n; slot++)
-            vn_windows_draw(&r->windows, seed, step, slot, r->pairs + 2 * slot);
-        vn_plan_member(r->train, s);
-        VN_TRY(feed_windows(r->pairs, n, r->gather, r->train, &r->tg));
-        vn_plan_set_step(r->train, step);
-        vn_plan_set(r->train, VN_LR, (float)vn_lr_at(o, step));
+            vn_windows_draw(&p->windows, seed, step, slot, t->pairs + 2 * slot);
+        vn_plan_member(t->train, p->first + s);
+        VN_TRY(feed_windows(t->pairs, n, p->gather, t->train, &t->tg));
+        vn_plan_set_step(t->train, step);
+        vn_plan_set(t->train, VN_LR, (float)vn_lr_at(o, step));
     }
     return VN_OK;
 }
 
 /* The loss or the gradient of a step is no number. The optimizer has left the weights alone from then
  * on, also in steps begun since: fed with that step's batch, the hunt sees what the step saw. */
-static vn_status name_bad_step(run *r, int64_t bad)
+static vn_status name_bad_step(vn_training *t, vn_part *p)
 {
     char where[256];
-    while (vn_plan_waiting(r->train)) VN_TRY(vn_plan_pull(r->train));
-    VN_TRY(feed_step(r, bad));
-    VN_TRY(vn_plan_hunt(r->train, where, sizeof where));
-    bool narrow = r->m->precision == VN_PRECISION_FP16;
-    return VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s%s", bad + 1,
-                   where[0] ? "first bad node " : "every node is, but not the gradient's norm",
-                   where, narrow ? "; fp16 has no number above 65504, bf16 has those of f32" : "");
+    while (vn_plan_waiting(t->train)) VN_TRY(vn_plan_pull(t->train));
+    VN_TRY(feed_step(t, p, p->bad));
+    VN_TRY(vn_plan_hunt(t->train, p->first, vn_part_members(p), where, sizeof where));
+    bool narrow = p->m->precision == VN_PRECISION_FP16;
+    fail_part(p, VN_FAIL(VN_E_NUMERIC, "loss is not finite at step %" PRId64 ": %s%s%s", p->bad + 1,
+                         where[0] ? "first bad node " : "every node is, but not the gradient's norm",
+                         where, narrow ? "; fp16 has no number above 65504, bf16 has those of f32" : ""));
+    return VN_OK;
 }
 
-static vn_status begin_step(run *r)
+static vn_status begin_step(vn_training *t)
 {
-    VN_TRY(feed_step(r, r->queued));
-    VN_TRY(vn_plan_push(r->train));
-    r->queued++;
+    for (int k = 0; k < t->n; k++)
+        if (!t->part[k].over) VN_TRY(feed_step(t, &t->part[k], t->queued));
+    VN_TRY(vn_plan_push(t->train));
+    t->queued++;
     return VN_OK;
 }
 
@@ -404,276 +121,426 @@ static double read_number(vn_plan *plan, vn_val v) { return (double)*(const floa
 
 /* A member's loss in the step pulled; false if it or the gradient is none: what `guard` looks at, so
  * that both call the same step bad. */
-static bool loss_of(run *r, int member, double *loss)
+static bool loss_of(vn_training *t, const vn_part *p, int member, double *loss)
 {
-    vn_plan *plan = r->train;
-    vn_plan_member(plan, member);
-    double num = read_number(plan, r->tg.num), den = read_number(plan, r->tg.den);
-    double norm = read_number(plan, r->tg.norm);
-    bool left_out = !isfinite(norm) && r->tg.scale && read_number(plan, r->tg.scale) > VN_SCALE_LEAST;
-    *loss = den > 0 ? vn_head_mean(&r->head, num, den) : 0;
-    return isfinite(read_number(plan, r->tg.loss)) && (isfinite(norm) || left_out);
+    vn_plan *plan = t->train;
+    vn_plan_member(plan, p->first + member);
+    double num = read_number(plan, t->tg.num), den = read_number(plan, t->tg.den);
+    double norm = read_number(plan, t->tg.norm);
+    bool left_out = !isfinite(norm) && t->tg.scale && read_number(plan, t->tg.scale) > VN_SCALE_LEAST;
+    *loss = den > 0 ? vn_head_mean(&p->head, num, den) : 0;
+    return isfinite(read_number(plan, t->tg.loss)) && (isfinite(norm) || left_out);
+}
+
+/* What the step pulled was for a part; false if it was bad, and the last. */
+static bool end_part_step(vn_training *t, vn_part *p)
+{
+    double sum = 0, loss;
+    for (int s = 0; s < vn_part_members(p); s++) {
+        if (!loss_of(t, p, s, &loss)) {
+            p->bad = p->at.step;
+            p->over = true;
+            return false;
+        }
+        if (p->at.step == t->first) p->span_best[s] = loss;
+        p->span[s] += loss;
+        sum += loss;
+    }
+    p->at.loss = sum / vn_part_members(p);
+    if (p->at.step == t->first) p->first_loss = p->at.loss;
+    p->at.step++;
+    return true;
 }
 
 /* The results of the oldest step begun. */
-static vn_status end_step(run *r)
+static vn_status end_step(vn_training *t)
 {
-    double sum = 0, loss;
-    VN_TRY(vn_plan_pull(r->train));
-    for (int s = 0; s < members(r); s++) {
-        if (!loss_of(r, s, &loss)) return name_bad_step(r, r->at.step);
-        if (r->at.step == r->first) r->span_best[s] = loss;
-        r->span[s] += loss;
-        sum += loss;
+    double sum = 0;
+    int n = 0;
+    VN_TRY(vn_plan_pull(t->train));
+    for (int k = 0; k < t->n; k++) {
+        vn_part *p = &t->part[k];
+        if (!p->over && end_part_step(t, p)) sum += p->at.loss, n++;
     }
-    r->at.loss = sum / members(r);
-    if (r->at.step == r->first) r->first_loss = r->at.loss;
-    r->at.step++;
-    r->m->params->version++;
-    r->sum += r->at.loss;
-    r->n_sum++;
+    t->step++;
+    t->version++;
+    if (!n) return VN_OK;
+    t->sum += sum / n;
+    t->n_sum++;
     return VN_OK;
 }
+
+/* ---- looks ---- */
 
 /* Without validation: what a divergence later in the run would leave. */
-static vn_status look_back(run *r)
+static vn_status look_back(vn_training *t, vn_part *p)
 {
-    double n = (double)(r->at.step - r->span_first);
-    r->span_first = r->at.step;
-    for (int s = 0; s < members(r); s++) {
-        double mean = r->span[s] / n;
-        r->span[s] = 0;
-        if (!(mean < r->span_best[s])) continue;
-        r->span_best[s] = mean;
-        VN_TRY(keep_weights(r, s));
+    double n = (double)(p->at.step - p->span_first);
+    p->span_first = p->at.step;
+    for (int s = 0; s < vn_part_members(p); s++) {
+        double mean = p->span[s] / n;
+        p->span[s] = 0;
+        if (!(mean < p->span_best[s])) continue;
+        p->span_best[s] = mean;
+        VN_TRY(keep_weights(t, p, s));
     }
     return VN_OK;
 }
 
-/* Sums over the validation windows, of each member. */
+/* Sums over the validation windows, of each member of the run. */
 typedef struct valid_sums {
     double num[VN_MEMBERS_MOST], den[VN_MEMBERS_MOST];
 } valid_sums;
 
-static vn_status add_valid(run *r, valid_sums *sums)
+/* Has the part windows among those from `first` on? */
+static bool sees(const vn_part *p, int64_t first) { return p->due && first < p->valid_n; }
+
+/* The results of the run over the windows from `first` on. */
+static vn_status add_valid(vn_training *t, vn_valid *v, int64_t first, valid_sums *sums)
 {
-    VN_TRY(vn_plan_pull(r->valid));
-    for (int s = 0; s < members(r); s++) {
-        vn_plan_member(r->valid, s);
-        sums->num[s] += read_number(r->valid, r->vg.num);
-        sums->den[s] += read_number(r->valid, r->vg.den);
+    VN_TRY(vn_plan_pull(v->plan));
+    for (int k = v->first; k < v->first + v->n; k++) {
+        const vn_part *p = &t->part[k];
+        for (int s = p->first; sees(p, first) && s < p->first + vn_part_members(p); s++) {
+            vn_plan_member(v->plan, s - t->part[v->first].first);
+            sums->num[s] += read_number(v->plan, v->graph.num);
+            sums->den[s] += read_number(v->plan, v->graph.den);
+        }
     }
     return VN_OK;
 }
 
-static vn_status feed_valid(run *r, int64_t first)
+static vn_status feed_valid(vn_training *t, vn_valid *v, int64_t first)
 {
-    for (int s = 0; s < members(r); s++) {
-        vn_plan_member(r->valid, s);
-        VN_TRY(feed_windows(r->valid_pairs + 2 * first, r->valid_batch, r->valid_gather, r->valid,
-                            &r->vg));
+    for (int k = v->first; k < v->first + v->n; k++) {
+        const vn_part *p = &t->part[k];
+        for (int s = p->first; sees(p, first) && s < p->first + vn_part_members(p); s++) {
+            vn_plan_member(v->plan, s - t->part[v->first].first);
+            VN_TRY(feed_windows(p->valid_pairs + 2 * first, v->batch, p->valid_gather, v->plan,
+                                &v->graph));
+        }
     }
+    return VN_OK;
+}
+
+/* All windows of the parts of a validation plan that are due. */
+static vn_status run_valid(vn_training *t, vn_valid *v, valid_sums *sums)
+{
+    int64_t n = 0, read = 0;
+    for (int k = v->first; k < v->first + v->n; k++)
+        if (t->part[k].due && t->part[k].valid_n > n) n = t->part[k].valid_n;
+    for (int64_t i = 0; i < n; i += v->batch) {
+        for (; vn_plan_full(v->plan); read += v->batch) VN_TRY(add_valid(t, v, read, sums));
+        VN_TRY(feed_valid(t, v, i));
+        VN_TRY(vn_plan_push(v->plan));
+    }
+    for (; vn_plan_waiting(v->plan); read += v->batch) VN_TRY(add_valid(t, v, read, sums));
     return VN_OK;
 }
 
 /* Each member keeps its best weights. */
-static vn_status judge(run *r, const valid_sums *sums)
+static vn_status judge(vn_training *t, vn_part *p, const valid_sums *sums)
 {
     bool any = false;
     double mean = 0;
-    for (int s = 0; s < members(r); s++) {
-        vn_fit_member *at = &r->at.member[s];
-        double valid = vn_head_valid(&r->m->train, sums->num[s], sums->den[s]);
-        mean += valid / members(r);
+    if (!(sums->den[p->first] > 0)) {
+        fail_part(p, VN_FAIL(VN_E_DATA, "no target of the validation windows is observed"));
+        return VN_OK;
+    }
+    for (int s = 0; s < vn_part_members(p); s++) {
+        vn_fit_member *at = &p->at.member[s];
+        double valid = vn_head_valid(&p->m->train, sums->num[p->first + s], sums->den[p->first + s]);
+        mean += valid / vn_part_members(p);
         if (!isfinite(valid) || (at->best_step >= 0 && !(valid < at->best))) continue;
         any = true;
         at->best = valid;
-        VN_TRY(keep_weights(r, s));
+        VN_TRY(keep_weights(t, p, s));
     }
-    r->at.valid = mean;
-    r->at.wait = any ? 0 : r->at.wait + 1;
+    p->at.valid = mean;
+    p->at.wait = any ? 0 : p->at.wait + 1;
     return VN_OK;
 }
 
-static vn_status validate(run *r)
+static vn_status validate(vn_training *t)
 {
     valid_sums sums = { 0 };
-    for (int64_t i = 0; i < r->valid_n; i += r->valid_batch) {
-        while (vn_plan_full(r->valid)) VN_TRY(add_valid(r, &sums));
-        VN_TRY(feed_valid(r, i));
-        VN_TRY(vn_plan_push(r->valid));
-    }
-    while (vn_plan_waiting(r->valid)) VN_TRY(add_valid(r, &sums));
-    if (!(sums.den[0] > 0)) return VN_FAIL(VN_E_DATA, "no target of the validation windows is observed");
-    return judge(r, &sums);
+    for (int i = 0; i < t->n_valid; i++) VN_TRY(run_valid(t, &t->valid[i], &sums));
+    for (int k = 0; k < t->n; k++)
+        if (t->part[k].due) VN_TRY(judge(t, &t->part[k], &sums));
+    return VN_OK;
 }
 
+/* ---- reports ---- */
+
 /* Mean over the members that have one, and the latest step that one was kept of; -1: none was. */
-static double best_of(const run *r, int64_t *step)
+static double best_of(const vn_part *p, int64_t *step)
 {
     double sum = 0;
     int n = 0;
     *step = -1;
-    for (int s = 0; s < members(r); s++) {
-        const vn_fit_member *at = &r->at.member[s];
+    for (int s = 0; s < vn_part_members(p); s++) {
+        const vn_fit_member *at = &p->at.member[s];
         if (!isnan(at->best)) sum += at->best, n++;
         if (at->best_step > *step) *step = at->best_step;
     }
     return n ? sum / n : NAN;
 }
 
-static void report(run *r, bool validated)
+/* The largest max_steps of all parts: when the run ends at the latest. */
+static int64_t last_step(const vn_training *t)
 {
-    double now = vn_now_s();
-    bool last = r->at.step == r->m->train.max_steps;
-    if (!r->hooks->progress || (!validated && !last && now - r->told_s < report_every_s)) return;
-    int64_t done = r->at.step - r->first, left = r->m->train.max_steps - r->at.step;
-    int64_t best_step;
-    double rate = now > r->begun_s ? (double)done / (now - r->begun_s) : 0;
-    vn_progress p = { .step = r->at.step,
-                      .max_steps = r->m->train.max_steps,
-                      .loss = r->n_sum ? r->sum / (double)r->n_sum : r->at.loss,
-                      .valid = r->at.valid,
-                      .best = best_of(r, &best_step),
-                      .lr = vn_lr_at(&r->m->train, r->at.step - 1),
-                      .windows_per_s = rate * (double)(r->m->train.windows_batch_size * members(r)),
-                      .eta_s = rate > 0 ? (double)left / rate : NAN,
-                      .validated = validated };
-    r->hooks->progress(r->hooks->ctx, &p);
-    r->told_s = now;
-    r->sum = 0;
-    r->n_sum = 0;
+    int64_t last = 0;
+    for (int k = 0; k < t->n; k++)
+        if (t->part[k].m->train.max_steps > last) last = t->part[k].m->train.max_steps;
+    return last;
 }
 
-static vn_status write_checkpoint(run *r)
+/* Means over the parts that have a validation loss: NaN if none has. */
+static void mean_valid(const vn_training *t, double *valid, double *best)
 {
-    VN_TRY(move_blocks(r, VN_TO_HOST));
-    VN_TRY(move_scaling(r, VN_TO_HOST));
-    return vn_checkpoint_save(r->hooks->checkpoint, r->m, r->fingerprint, &r->at, &r->host);
+    double sum = 0, best_sum = 0;
+    int64_t step;
+    int n = 0;
+    for (int k = 0; k < t->n; k++) {
+        const vn_part *p = &t->part[k];
+        if (isnan(p->at.valid)) continue;
+        sum += p->at.valid;
+        best_sum += best_of(p, &step);
+        n++;
+    }
+    *valid = n ? sum / n : NAN;
+    *best = n ? best_sum / n : NAN;
 }
+
+static void report(vn_training *t, bool validated)
+{
+    double now = vn_now_s(), loss = NAN, lr = NAN;
+    int64_t max_steps = last_step(t), done = t->step - t->first, left = max_steps - t->step, windows = 0;
+    if (!t->hooks->progress || (!validated && left && now - t->told_s < report_every_s)) return;
+    for (int k = t->n - 1; k >= 0; k--) { /* of the first that is not over */
+        const vn_part *p = &t->part[k];
+        if (p->over) continue;
+        lr = vn_lr_at(&p->m->train, t->step - 1);
+        loss = p->at.loss;
+        windows += p->m->train.windows_batch_size * vn_part_members(p);
+    }
+    double rate = now > t->begun_s ? (double)done / (now - t->begun_s) : 0;
+    vn_progress p = { .step = t->step,
+                      .max_steps = max_steps,
+                      .loss = t->n_sum ? t->sum / (double)t->n_sum : loss,
+                      .lr = lr,
+                      .windows_per_s = rate * (double)windows,
+                      .eta_s = rate > 0 ? (double)left / rate : NAN,
+                      .validated = validated };
+    mean_valid(t, &p.valid, &p.best);
+    t->hooks->progress(t->hooks->ctx, &p);
+    t->told_s = now;
+    t->sum = 0;
+    t->n_sum = 0;
+}
+
+static vn_status write_checkpoint(vn_training *t)
+{
+    vn_part *p = &t->part[0];
+    VN_TRY(vn_training_move_blocks(t, VN_TO_HOST));
+    VN_TRY(vn_training_move_scaling(t, p, VN_TO_HOST));
+    return vn_checkpoint_save(t->hooks->checkpoint, p->m, t->fingerprint, &p->at, &t->host);
+}
+
+/* ---- the end of a part ---- */
 
 /* Enough validations in a row without improvement; a patience of 0 stops at the first, as 1 does.
  */
-static bool out_of_patience(const run *r)
+static bool out_of_patience(const vn_part *p)
 {
-    int64_t patience = r->m->train.early_stop_patience_steps;
-    return patience >= 0 && r->at.wait >= (patience > 1 ? patience : 1);
+    int64_t patience = p->m->train.early_stop_patience_steps;
+    return patience >= 0 && p->at.wait >= (patience > 1 ? patience : 1);
 }
 
-/* The first step, from `step` on, that must be over before the next one begins: of a look, a
- * checkpoint, the last. */
-static int64_t next_stop(const run *r, int64_t step)
+/* Finite, but nothing was learnt. A likelihood has no zero to be a multiple of. */
+static void warn_blown_up(const vn_training *t, const vn_part *p)
 {
-    const vn_train_options *o = &r->m->train;
-    int64_t look = (step / o->val_check_steps + 1) * o->val_check_steps, every = 0, stop = o->max_steps;
-    if (r->hooks->checkpoint) every = r->hooks->checkpoint_steps;
-    if (look < stop) stop = look;
-    if (every > 0 && (step / every + 1) * every < stop) stop = (step / every + 1) * every;
-    return stop;
+    if (p->head.family == VN_FAMILY_DIST) return;
+    if (p->at.step == t->first || !(p->first_loss > 0)) return;
+    if (!(p->at.loss > blown_up * p->first_loss)) return;
+    vn_log_printf(&t->hooks->log, VN_LOG_WARN,
+                  "%sthe loss rose from %.4g in step %" PRId64 " to %.4g in step %" PRId64
+                  ": training has blown up; a lower learning_rate or gradient_clip_val may help",
+                  label_of(p).text, p->first_loss, t->first + 1, p->at.loss, p->at.step);
 }
 
-/* Begin what may be begun and end one step. */
-static vn_status run_step(run *r)
+static vn_status tell_scale(vn_training *t, vn_part *p)
 {
-    int64_t stop = next_stop(r, r->at.step);
-    while (r->queued < stop && !vn_plan_full(r->train)) VN_TRY(begin_step(r));
-    return end_step(r);
-}
-
-/* What is due after the steps so far: a look at the validation windows or at the losses. */
-static vn_status look(run *r)
-{
-    bool last = r->at.step == r->m->train.max_steps;
-    bool due = r->at.step % r->m->train.val_check_steps == 0;
-    bool check = r->valid && (due || last);
-    if (check) VN_TRY(validate(r));
-    if (due && !r->valid) VN_TRY(look_back(r));
-    report(r, check);
+    VN_TRY(vn_training_move_scaling(t, p, VN_TO_HOST));
+    for (int s = 0; s < vn_part_members(p); s++)
+        vn_log_printf(&t->hooks->log, VN_LOG_INFO, "%sfp16: the loss scale ended at %g",
+                      label_of(p).text, (double)p->at.member[s].scale);
     return VN_OK;
 }
 
-/* Asked to stop: the steps that were begun end first. */
-static vn_status interrupt(run *r)
+static void sum_up(const vn_training *t, const vn_part *p)
 {
-    if (r->at.step == r->m->train.max_steps || !r->hooks->stop || !r->hooks->stop(r->hooks->ctx))
-        return VN_OK;
-    r->interrupted = true;
-    if (r->at.step == r->queued) return VN_OK;
-    while (r->at.step < r->queued) VN_TRY(end_step(r));
-    return look(r);
+    vn_plan_info info;
+    int64_t best_step;
+    double best = best_of(p, &best_step);
+    vn_plan_about(t->train, &info);
+    p->job->report = (vn_fit_report){ .steps = p->at.step,
+                                      .best_step = best_step < 0 ? 0 : best_step,
+                                      .loss = p->at.loss,
+                                      .valid = p->at.valid,
+                                      .best = best,
+                                      .seconds = vn_now_s() - t->begun_s,
+                                      .stopped_early = out_of_patience(p) && !t->interrupted &&
+                                                       p->at.step < p->m->train.max_steps,
+                                      .interrupted = t->interrupted,
+                                      .work_bytes = info.work_bytes,
+                                      .values_bytes = info.values_bytes };
 }
 
-static vn_status loop(run *r)
+/* A part that came to its end well: what was not validated keeps its last weights. */
+static vn_status finish(vn_training *t, vn_part *p)
 {
-    const vn_fit_hooks *hooks = r->hooks;
-    while (r->at.step < r->m->train.max_steps && !out_of_patience(r) && !r->interrupted) {
-        VN_TRY(run_step(r));
-        VN_TRY(look(r));
-        VN_TRY(interrupt(r));
-        bool due = hooks->checkpoint_steps > 0 && r->at.step % hooks->checkpoint_steps == 0;
-        if (hooks->checkpoint && (due || r->interrupted)) VN_TRY(write_checkpoint(r));
+    p->over = true;
+    for (int s = 0; s < vn_part_members(p); s++)
+        if (!p->valid_pairs || p->at.member[s].best_step < 0) VN_TRY(keep_weights(t, p, s));
+    sum_up(t, p);
+    warn_blown_up(t, p);
+    return p->m->precision == VN_PRECISION_FP16 ? tell_scale(t, p) : VN_OK;
+}
+
+/* The parts that are at their end; *left: others go on. */
+static vn_status settle(vn_training *t, bool *left)
+{
+    *left = false;
+    for (int k = 0; k < t->n; k++) {
+        vn_part *p = &t->part[k];
+        if (p->over) continue;
+        if (t->interrupted || p->at.step >= p->m->train.max_steps || out_of_patience(p))
+            VN_TRY(finish(t, p));
+        else
+            *left = true;
     }
     return VN_OK;
 }
 
-/* ---- the end ---- */
+/* ---- the loop ---- */
 
-/* Finite, but nothing was learnt. A likelihood has no zero to be a multiple of. */
-static void warn_blown_up(const run *r)
+static bool goes_on(const vn_training *t)
 {
-    if (r->head.family == VN_FAMILY_DIST) return;
-    if (r->at.step == r->first || !(r->first_loss > 0)) return;
-    if (!(r->at.loss > blown_up * r->first_loss)) return;
-    vn_log_printf(&r->hooks->log, VN_LOG_WARN,
-                  "the loss rose from %.4g in step %" PRId64 " to %.4g in step %" PRId64
-                  ": training has blown up; a lower learning_rate or gradient_clip_val may help",
-                  r->first_loss, r->first + 1, r->at.loss, r->at.step);
+    bool any = false;
+    for (int k = 0; k < t->n; k++) any |= !t->part[k].over;
+    return any;
 }
 
-static vn_status tell_scale(run *r)
+static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* The first step, from t->step on, that must be over before the next one begins: of a look, a
+ * checkpoint, the last, of any part. */
+static int64_t next_stop(const vn_training *t)
 {
-    VN_TRY(move_scaling(r, VN_TO_HOST));
-    for (int s = 0; s < members(r); s++)
-        vn_log_printf(&r->hooks->log, VN_LOG_INFO, "fp16: the loss scale ended at %g",
-                      (double)r->at.member[s].scale);
+    int64_t stop = INT64_MAX, every = t->hooks->checkpoint ? t->hooks->checkpoint_steps : 0;
+    for (int k = 0; k < t->n; k++) {
+        const vn_train_options *o = &t->part[k].m->train;
+        if (t->part[k].over) continue;
+        stop = sooner(stop, sooner((t->step / o->val_check_steps + 1) * o->val_check_steps, o->max_steps));
+    }
+    return every > 0 ? sooner(stop, (t->step / every + 1) * every) : stop;
+}
+
+/* Begin what may be begun and end one step. */
+static vn_status run_step(vn_training *t)
+{
+    int64_t stop = next_stop(t);
+    while (t->queued < stop && !vn_plan_full(t->train)) VN_TRY(begin_step(t));
+    return end_step(t);
+}
+
+/* What is due after the steps so far: a look at the validation windows or at the losses. */
+static vn_status look(vn_training *t)
+{
+    bool check = false;
+    for (int k = 0; k < t->n; k++) {
+        vn_part *p = &t->part[k];
+        bool due = p->at.step % p->m->train.val_check_steps == 0;
+        bool last = p->at.step == p->m->train.max_steps;
+        p->due = !p->over && p->valid_pairs && (due || last);
+        check |= p->due;
+        if (!p->over && due && !p->valid_pairs) VN_TRY(look_back(t, p));
+    }
+    if (check) VN_TRY(validate(t));
+    if (goes_on(t)) report(t, check);
     return VN_OK;
 }
 
-static void sum_up(const run *r, vn_fit_report *report)
+/* Asked to stop: the steps that were begun end first. */
+static vn_status interrupt(vn_training *t)
 {
-    vn_plan_info info;
-    int64_t best_step;
-    double best = best_of(r, &best_step);
-    vn_plan_about(r->train, &info);
-    *report = (vn_fit_report){ .steps = r->at.step,
-                               .best_step = best_step < 0 ? 0 : best_step,
-                               .loss = r->at.loss,
-                               .valid = r->at.valid,
-                               .best = best,
-                               .seconds = vn_now_s() - r->begun_s,
-                               .stopped_early = out_of_patience(r) && !r->interrupted &&
-                                                r->at.step < r->m->train.max_steps,
-                               .interrupted = r->interrupted,
-                               .work_bytes = info.work_bytes,
-                               .values_bytes = info.values_bytes };
+    if (!goes_on(t) || t->step == last_step(t)) return VN_OK;
+    if (!t->hooks->stop || !t->hooks->stop(t->hooks->ctx)) return VN_OK;
+    t->interrupted = true;
+    if (t->step == t->queued) return VN_OK;
+    while (t->step < t->queued) VN_TRY(end_step(t));
+    return look(t);
+}
+
+static vn_status loop(vn_training *t)
+{
+    const vn_fit_hooks *hooks = t->hooks;
+    bool left;
+    VN_TRY(settle(t, &left));
+    while (left) {
+        VN_TRY(run_step(t));
+        VN_TRY(look(t));
+        VN_TRY(interrupt(t));
+        bool due = hooks->checkpoint_steps > 0 && t->step % hooks->checkpoint_steps == 0;
+        bool fine = !t->part[0].over;
+        if (hooks->checkpoint && fine && (due || t->interrupted)) VN_TRY(write_checkpoint(t));
+        VN_TRY(settle(t, &left));
+    }
+    return VN_OK;
+}
+
+/* The parts that failed learn why, and what they have so far. */
+static vn_status end_badly(vn_training *t)
+{
+    for (int k = 0; k < t->n; k++) {
+        vn_part *p = &t->part[k];
+        if (p->bad >= 0) VN_TRY(name_bad_step(t, p));
+        if (p->job->status) sum_up(t, p);
+    }
+    return VN_OK;
+}
+
+static vn_status train(vn_training *t)
+{
+    vn_status st = loop(t);
+    if (!st) st = end_badly(t);
+    for (int k = 0; st && k < t->n; k++)
+        if (!t->part[k].over) sum_up(t, &t->part[k]);
+    return st;
+}
+
+vn_status vn_fit_together(vn_fit_job *const *job, int n, vn_device *dev, const vn_fit_hooks *hooks)
+{
+    static const vn_fit_hooks none = { 0 };
+    vn_training t;
+    for (int k = 0; k < n; k++) {
+        job[k]->report = (vn_fit_report){ 0 };
+        job[k]->status = VN_OK;
+        job[k]->message[0] = 0;
+    }
+    vn_status st = vn_training_open(&t, job, n, dev, hooks ? hooks : &none);
+    if (!st) st = train(&t);
+    vn_training_close(&t);
+    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
 
 vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_fit_hooks *hooks,
                  vn_fit_report *report)
 {
-    static const vn_fit_hooks none = { 0 };
-    run r = { .m = m, .panel = panel, .dev = dev, .hooks = hooks ? hooks : &none };
-    vn_fit_report unused;
-    *(report ? report : &unused) = (vn_fit_report){ 0 };
-    vn_status st = open_run(&r);
-    if (!st) {
-        st = loop(&r);
-        for (int s = 0; !st && s < members(&r); s++) /* of what was not validated: the last ones */
-            if (!r.valid || r.at.member[s].best_step < 0) st = keep_weights(&r, s);
-        sum_up(&r, report ? report : &unused);
-        if (!st) warn_blown_up(&r);
-        if (!st && m->precision == VN_PRECISION_FP16) st = tell_scale(&r);
-    }
-    close_run(&r);
-    return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
+    vn_fit_job job = { .m = m, .panel = panel }, *only = &job;
+    vn_status st = vn_fit_together(&only, 1, dev, hooks);
+    if (report) *report = job.report;
+    if (st) return vn_trail(st, __FILE__, __LINE__);
+    return job.status ? VN_FAIL(job.status, "%s", job.message) : VN_OK;
 }

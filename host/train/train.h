@@ -164,6 +164,33 @@ typedef struct vn_fit_report {
 vn_status vn_fit(vn_fitted *m, const vn_panel *panel, vn_device *dev, const vn_fit_hooks *hooks,
                  vn_fit_report *report);
 
+/* One of several models to train side by side, each as by vn_fit. */
+typedef struct vn_fit_job {
+    vn_fitted *m;
+    const vn_panel *panel; /* others may have the same: it then lies on the device once */
+    int number;            /* of the job, for messages: "model 3: ..."; 0: it is the only one */
+    vn_status status;      /* its own failure: NUMERIC as of vn_fit, or DATA; the others are as they would be */
+    char message[512];     /* why, without the number */
+    vn_fit_report report;
+} vn_fit_job;
+
+/* Train n models, each to the bit what vn_fit makes of it: those whose graphs are alike (vn_fit_alike) by
+ * one plan, so that the steps of all are as many launches as those of one; the others one after the other.
+ * Not for models to resume or with a checkpoint (BUG). A failure is one of all; those of single models
+ * stand in their jobs. */
+vn_status vn_fit_many(vn_fit_job *job, int n, vn_device *dev, const vn_fit_hooks *hooks);
+
+/* The same of jobs that are alike, with VN_MEMBERS_MOST members at most. */
+vn_status vn_fit_together(vn_fit_job *const *job, int n, vn_device *dev, const vn_fit_hooks *hooks);
+
+/* Whether two models can be trained by one plan: their training steps, and if they have a validation
+ * part its steps, are the same graph. Windows, seeds, learning rates, steps and patience are not in it.
+ * Both are prepared (vn_fit_prepare). */
+vn_status vn_fit_alike(const vn_fitted *a, const vn_fitted *b, bool *alike);
+
+/* Give a model whose options are resolved its initial weights, unless it has some. */
+vn_status vn_fit_prepare(vn_fitted *m);
+
 /* Resolve input_size and split of m->train for this panel and refuse what cannot work (h = 0,
  * series too short, features missing): DATA or ARGUMENT with one sentence. */
 vn_status vn_fit_resolve(vn_fitted *m, const vn_panel *panel, const vn_log *log);

@@ -274,7 +274,7 @@ START_TEST(a_forecast_meets_once_and_has_the_same_bits)
     ck_assert(got[0] != 0);
     memset((void *)(uintptr_t)vn_plan_read(k.plan, y), 0xff, sizeof got);
     char where[128];
-    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_int_eq(vn_plan_hunt(k.plan, 0, 1, where, sizeof where), VN_OK);
     ck_assert_str_eq(where, "");
     ck_assert(!memcmp(got, vn_plan_read(k.plan, y), sizeof got));
     for (int threads = 1; threads <= 3; threads += 2) {

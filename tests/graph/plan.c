@@ -119,10 +119,10 @@ START_TEST(the_hunt_names_the_first_node_that_is_not_finite)
     float *in = vn_plan_feed(k.plan, x);
     char where[128];
     for (int i = 0; i < 4; i++) in[i] = 4;
-    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_int_eq(vn_plan_hunt(k.plan, 0, 1, where, sizeof where), VN_OK);
     ck_assert_str_eq(where, "");
     in[2] = -1;
-    ck_assert_int_eq(vn_plan_hunt(k.plan, where, sizeof where), VN_OK);
+    ck_assert_int_eq(vn_plan_hunt(k.plan, 0, 1, where, sizeof where), VN_OK);
     ck_assert_msg(strncmp(where, "head/unary", 10) == 0 && strstr(where, "(unary)"), "%s", where);
     kit_close(&k);
 }
