@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 /* The interface this header describes: grows with every addition, never breaks within a SONAME. */
-#define VANE_ABI 4
+#define VANE_ABI 5
 
 VANE_API const char *vane_version(void); /* "0.1.0" */
 VANE_API int vane_abi(void);             /* VANE_ABI of the library in use */
@@ -133,6 +133,9 @@ typedef struct vane_config vane_config;
 
 VANE_API vane_status vane_config_open(vane_config **config);
 VANE_API void vane_config_close(vane_config *config);
+
+/* A config with the same options of the same origins, to change some of them. */
+VANE_API vane_status vane_config_copy(const vane_config *from, vane_config **config);
 
 /* Set an option. '-' and '_' in names are the same. `where` (may be NULL) stands before messages:
  * "run.toml:3". Origin is VANE_FILE, VANE_ENV or VANE_FLAG. ARGUMENT if there is no such option in
@@ -269,6 +272,11 @@ VANE_API vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset *
 /* `data` with the rows of `more` behind those of the same series: actuals, or future features. */
 VANE_API vane_status vane_dataset_join(const vane_dataset *data, const vane_dataset *more,
                                        vane_dataset **joined);
+
+/* The n series of `data` numbered `series`, in this order: all is copied. ARGUMENT: none, or a number that
+ * is no series. */
+VANE_API vane_status vane_dataset_pick(const vane_dataset *data, const int64_t *series, int64_t n,
+                                       vane_dataset **picked);
 VANE_API void vane_dataset_close(vane_dataset *data);
 
 typedef struct vane_dataset_info {
@@ -325,6 +333,21 @@ typedef struct vane_train_report {
 VANE_API vane_status vane_train(const vane_config *config, const vane_dataset *data,
                                 const vane_hooks *hooks, const vane_model *init, vane_model **model,
                                 vane_train_report *report);
+
+/* Train n models at once: models[k] is, to the bit, what vane_train makes of configs[k] and data[k] (on a
+ * GPU where products=own). Folds, groups of series and trials of a search are such: models whose sizes and
+ * features are the same, however their data, splits, seeds, learning rates, steps and early stops differ, are
+ * trained side by side by one plan, and a step of all of them is as many launches on a GPU as one of one;
+ * others follow each other. Options of the group "run" are those of configs[0]. The same data set may
+ * be given several times. `hooks` and `reports` ([n], each with its size set) may be NULL.
+ *
+ * A failure is one of all, and then models are NULL; but NUMERIC, or DATA of a validation part without a
+ * target, is one of single models: the message is of the first such, models[k] is NULL or holds its best
+ * weights, as of vane_train, and the other models are there. UNSUPPORTED: a model without a graph (prophet);
+ * ARGUMENT: n below 1, a checkpoint, or a file to resume; otherwise as vane_train. */
+VANE_API vane_status vane_train_many(const vane_config *const *configs,
+                                     const vane_dataset *const *data, int n, const vane_hooks *hooks,
+                                     vane_model **models, vane_train_report *reports);
 
 /* Written whole or not at all ("-": standard output). The file holds every option the model was
  * made with. ARGUMENT: no such folder, or the path is one. IO: writing failed; what was there
@@ -485,6 +508,16 @@ VANE_API vane_status vane_forecaster_run_on(vane_forecaster *forecaster, void *s
 VANE_API vane_status vane_evaluate(const vane_config *config, const vane_dataset *data,
                                    const vane_model *const *models, int n, const vane_hooks *hooks,
                                    vane_report **report);
+
+/* Cross-validation: n_windows forecast origins, `stride` rows apart, the last of them h rows before the end
+ * of every series. For each (or for every `refit` of them) the model of `config` is trained on the rows
+ * before it, of which the last val_size are its validation part, and scored on the h rows behind it, beside
+ * the baselines. All are trained side by side (vane_train_many). The rows of the report are the means over
+ * the origins; its text and JSON also have those of each. ARGUMENT: test_size or split is set;
+ * UNSUPPORTED: a model without a graph; NUMERIC: a model diverged; otherwise as vane_train and
+ * vane_evaluate. */
+VANE_API vane_status vane_cross_validate(const vane_config *config, const vane_dataset *data,
+                                         const vane_hooks *hooks, vane_report **report);
 
 /* ---- Benchmarks: what the library takes on this machine ---- */
 

@@ -157,7 +157,8 @@ const command command_evaluate = {
              "To score a validation part instead, give it as the test part: --split TRAIN:0:VAL.",
     .groups = " run data evaluate ",
     .options = " h split val_size test_size num_samples ",
-    .without = " model checkpoint checkpoint_steps resume steps_per_launch components calendar local_scaler_type ",
+    .without = " model checkpoint checkpoint_steps resume steps_per_launch components calendar local_scaler_type "
+               "n_windows refit ",
     .flags = flags,
     .run = run,
 };

@@ -116,7 +116,7 @@ vane_status plot_parts(const char *path, const vane_dataset *data, int64_t serie
 int help_main(int argc, char **argv); /* vane help ... */
 void help_command(const command *c);  /* to stdout */
 
-extern const command command_train, command_forecast, command_evaluate, command_plan,
-    command_inspect, command_doctor, command_ops, command_bench;
+extern const command command_train, command_forecast, command_evaluate, command_crossval,
+    command_plan, command_inspect, command_doctor, command_ops, command_bench;
 
 #endif

@@ -8,6 +8,7 @@
 const command *const commands[] = { &command_train,
                                     &command_forecast,
                                     &command_evaluate,
+                                    &command_crossval,
                                     &command_plan,
                                     &command_inspect,
                                     &command_doctor,

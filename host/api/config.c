@@ -239,6 +239,17 @@ vane_status vane_config_set(vane_config *config, vane_origin origin, const char 
     return set(config, origin, where ? where : "", name, value);
 }
 
+vane_status vane_config_copy(const vane_config *from, vane_config **config)
+{
+    vn_status st = (vn_status)vane_config_open(config);
+    for (int i = 0; !st && i < from->n_set; i++) st = push(*config, from->set[i]);
+    if (!st) st = rebuild(*config);
+    if (!st) return VANE_OK;
+    vane_config_close(*config);
+    *config = NULL;
+    return vn_public(vn_trail(st, __FILE__, __LINE__));
+}
+
 /* True if `name` stands in the list "a,b,c", which may be NULL. */
 static bool listed(const char *list, const char *name)
 {

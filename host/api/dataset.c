@@ -7,6 +7,7 @@
 #include "host/api/internal.h"
 #include "host/data/calendar.h"
 #include "host/data/levels.h"
+#include "host/data/pick.h"
 
 static vn_status wrap(vn_panel *panel, vane_dataset **data)
 {
@@ -173,6 +174,16 @@ vane_status vane_dataset_make(const vane_arrays *arrays, vane_dataset **data)
     memcpy(&a, arrays, n);
     vn_status st = make(&a, &panel);
     if (!st) st = wrap(panel, data);
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
+}
+
+vane_status vane_dataset_pick(const vane_dataset *data, const int64_t *series, int64_t n,
+                              vane_dataset **picked)
+{
+    vn_panel *panel;
+    *picked = NULL;
+    vn_status st = vn_panel_pick(data->panel, series, n, &panel);
+    if (!st) st = wrap(panel, picked);
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }
 

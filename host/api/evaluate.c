@@ -169,19 +169,43 @@ static void put_score(vn_text *text, double v)
     vn_text_printf(text, " %10s", number);
 }
 
+void vn_put_titles(vn_text *text, const vn_evaluation *e)
+{
+    vn_text_printf(text, "%-14s", "model");
+    for (int k = 0; k < VN_METRIC_COUNT; k++)
+        if (shown(e, k)) vn_text_printf(text, " %10s", vn_metric_about(k)->title);
+    vn_text_printf(text, " %9s\n", "seconds");
+}
+
+void vn_put_row(vn_text *text, const vn_evaluation *e, int i)
+{
+    vn_text_printf(text, "%-14s", e->row[i].name);
+    for (int k = 0; k < VN_METRIC_COUNT; k++)
+        if (shown(e, k)) put_score(text, e->row[i].score.value[k]);
+    vn_text_printf(text, " %9.2f\n", e->row[i].seconds);
+}
+
+void vn_put_rows_json(vn_text *t, const vn_evaluation *e)
+{
+    for (int i = 0; i < e->n_rows; i++) {
+        vn_text_printf(t, "%s\n{\"model\":", i ? "," : "");
+        vn_text_json(t, e->row[i].name);
+        vn_text_printf(t, ",\"baseline\":%s", i < e->n_baselines ? "true" : "false");
+        for (int k = 0; k < VN_METRIC_COUNT; k++) {
+            vn_text_printf(t, ",\"%s\":", vn_metric_about(k)->name);
+            vn_text_json_f64(t, e->row[i].score.value[k]);
+        }
+        vn_text_printf(t, ",\"seconds\":");
+        vn_text_json_f64(t, e->row[i].seconds);
+        vn_text_printf(t, "}");
+    }
+}
+
 static void put_table(vane_report *r, bool standardised)
 {
     const vn_evaluation *e = &r->evaluation;
-    vn_text_printf(&r->text, "%-14s", "model");
-    for (int k = 0; k < VN_METRIC_COUNT; k++)
-        if (shown(e, k)) vn_text_printf(&r->text, " %10s", vn_metric_about(k)->title);
-    vn_text_printf(&r->text, " %9s\n", "seconds");
-    for (int i = 0; i < e->n_rows; i++) {
-        vn_text_printf(&r->text, "%-14s", e->row[i].name);
-        for (int k = 0; k < VN_METRIC_COUNT; k++)
-            if (shown(e, k)) put_score(&r->text, e->row[i].score.value[k]);
-        vn_text_printf(&r->text, " %9.2f\n", e->row[i].seconds);
-    }
+    vn_put_titles(&r->text, e);
+    for (int i = 0; i < e->n_rows; i++) vn_put_row(&r->text, e, i);
     vn_text_printf(&r->text, "%" PRId64 " windows of %" PRId64 " series, %s scale\n", e->n_windows,
                    e->n_series, standardised ? "standardised" : "raw");
 }
@@ -197,18 +221,7 @@ static void put_json(vane_report *r, const vn_eval_task *task, bool standardised
         ",\"series\":%" PRId64 ",\"rows\":[",
         task->h, task->split.train, task->split.val, task->split.test, task->options->stride,
         standardised ? "standardised" : "raw", task->panel->season, e->n_windows, e->n_series);
-    for (int i = 0; i < e->n_rows; i++) {
-        vn_text_printf(t, "%s\n{\"model\":", i ? "," : "");
-        vn_text_json(t, e->row[i].name);
-        vn_text_printf(t, ",\"baseline\":%s", i < e->n_baselines ? "true" : "false");
-        for (int k = 0; k < VN_METRIC_COUNT; k++) {
-            vn_text_printf(t, ",\"%s\":", vn_metric_about(k)->name);
-            vn_text_json_f64(t, e->row[i].score.value[k]);
-        }
-        vn_text_printf(t, ",\"seconds\":");
-        vn_text_json_f64(t, e->row[i].seconds);
-        vn_text_printf(t, "}");
-    }
+    vn_put_rows_json(t, e);
     vn_text_printf(t, "\n]}\n");
 }
 

@@ -81,6 +81,11 @@ void vn_fill(void *to, const void *from, size_t size);
 /* ARGUMENT if a flag is no option of the config's model. */
 vn_status vn_config_fits(const vane_config *config);
 
+/* The lines of a table of scores, and the objects of its JSON: "{..},\n{..}". */
+void vn_put_titles(vn_text *text, const vn_evaluation *e);
+void vn_put_row(vn_text *text, const vn_evaluation *e, int row);
+void vn_put_rows_json(vn_text *text, const vn_evaluation *e);
+
 /* Open the device the config names. */
 const char *vn_config_products(const vane_config *config); /* the name of the option's choice */
 vn_status vn_config_device(const vane_config *config, vn_device **dev);
@@ -113,6 +118,18 @@ void vn_fitted_warn_counts(const vn_fitted *m, const vn_panel *p, const vn_log *
 /* A model as the config describes it, for this panel; without weights. */
 vn_status vn_config_fitted(const vane_config *config, const vn_panel *panel, const vn_log *log,
                            vn_fitted **m);
+
+/* What training is told of the hooks and the options of the run. `hooks` is borrowed by `out`. */
+void vn_hooks_fit(const vane_hooks *hooks, const vane_config *config, vn_fit_hooks *out);
+
+/* What will be trained, in one line, before it is. */
+vn_status vn_announce(const vn_fitted *m, const vn_device *dev, const vn_log *log);
+
+/* A handle of a model, which is closed on failure. */
+vn_status vn_model_wrap(vn_fitted *fitted, vane_model **model);
+
+/* A caller's report of `size` bytes. */
+void vn_report_of_fit(vane_train_report *out, size_t size, const vn_fit_report *r);
 
 /* Future features must reach to the horizon, and a model of hours should not see days (a warning;
  * `log` may be NULL). */

@@ -172,8 +172,7 @@ static vn_status begin_from(vn_fitted *m, const vn_fitted *init)
     return VN_OK;
 }
 
-/* What will be trained, in one line, before it is. */
-static vn_status announce(const vn_fitted *m, const vn_device *dev, const vn_log *log)
+vn_status vn_announce(const vn_fitted *m, const vn_device *dev, const vn_log *log)
 {
     int64_t n = 0;
     vn_device_info info;
@@ -205,13 +204,9 @@ static vn_status check_checkpoint(const vn_fit_hooks *hooks)
                    hooks->checkpoint_steps);
 }
 
-static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *panel,
-                     const vane_hooks *h, vn_fit_report *report)
+void vn_hooks_fit(const vane_hooks *h, const vane_config *config, vn_fit_hooks *out)
 {
-    vn_device *dev = NULL;
-    vn_scaled scaled = { .use = panel };
-    vn_status st = VN_OK;
-    vn_fit_hooks hooks = { .log = vn_hooks_log(h),
+    *out = (vn_fit_hooks){ .log = vn_hooks_log(h),
                            .progress = h->progress ? tell_progress : NULL,
                            .stop = h->stop ? ask_stop : NULL,
                            .ctx = (void *)(uintptr_t)h,
@@ -219,11 +214,21 @@ static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *pa
                            .checkpoint_steps = config->run.checkpoint_steps,
                            .resume = or_null(&config->run.resume),
                            .steps_per_launch = (int)config->run.steps_per_launch };
+}
+
+static vn_status fit(const vane_config *config, vn_fitted *m, const vn_panel *panel,
+                     const vane_hooks *h, vn_fit_report *report)
+{
+    vn_device *dev = NULL;
+    vn_scaled scaled = { .use = panel };
+    vn_status st = VN_OK;
+    vn_fit_hooks hooks;
+    vn_hooks_fit(h, config, &hooks);
     VN_TRY_DONE(check_checkpoint(&hooks));
     VN_TRY_DONE(vn_config_device(config, &dev));
     m->precision = vn_config_precision(config, dev);
     VN_TRY_DONE(vn_scaled_open(panel, m, vn_split_from(&m->train), 0, &hooks.log, &scaled));
-    VN_TRY_DONE(announce(m, dev, &hooks.log));
+    VN_TRY_DONE(vn_announce(m, dev, &hooks.log));
     VN_TRY_DONE(vn_fit(m, scaled.use, dev, &hooks, report));
 done:
     vn_scaled_close(&scaled);
@@ -239,13 +244,8 @@ static vn_status solve(const vane_config *config, vn_fitted *m, const vn_panel *
     vn_team *team = NULL;
     vn_device *dev = NULL;
     vn_device_info info;
-    vn_fit_hooks hooks = { .log = vn_hooks_log(h),
-                           .progress = h->progress ? tell_progress : NULL,
-                           .stop = h->stop ? ask_stop : NULL,
-                           .ctx = (void *)(uintptr_t)h,
-                           .checkpoint = or_null(&config->run.checkpoint),
-                           .checkpoint_steps = config->run.checkpoint_steps,
-                           .resume = or_null(&config->run.resume) };
+    vn_fit_hooks hooks;
+    vn_hooks_fit(h, config, &hooks);
     if (init && init->def != m->def) return other_kind(m, init);
     VN_TRY(check_checkpoint(&hooks));
     vn_scaled dressed = { .use = panel };
@@ -267,7 +267,7 @@ done:
     return st;
 }
 
-static vn_status wrap(vn_fitted *fitted, vane_model **model)
+vn_status vn_model_wrap(vn_fitted *fitted, vane_model **model)
 {
     *model = vn_calloc(1, sizeof **model);
     if (!*model) {
@@ -278,7 +278,7 @@ static vn_status wrap(vn_fitted *fitted, vane_model **model)
     return VN_OK;
 }
 
-static void fill_report(vane_train_report *out, const vn_fit_report *r)
+void vn_report_of_fit(vane_train_report *out, size_t size, const vn_fit_report *r)
 {
     vane_train_report v = { sizeof v,
                             r->steps,
@@ -291,7 +291,8 @@ static void fill_report(vane_train_report *out, const vn_fit_report *r)
                             r->interrupted,
                             (int64_t)r->work_bytes,
                             (int64_t)r->values_bytes };
-    if (out) vn_fill(out, &v, sizeof v);
+    out->size = size;
+    vn_fill(out, &v, sizeof v);
 }
 
 vane_status vane_train(const vane_config *config, const vane_dataset *data, const vane_hooks *hooks,
@@ -312,12 +313,12 @@ vane_status vane_train(const vane_config *config, const vane_dataset *data, cons
         if (init) st = begin_from(m, init->fitted);
         if (!st) st = fit(config, m, data->panel, &h, &r);
     }
-    fill_report(report, &r);
+    if (report) vn_report_of_fit(report, report->size, &r);
     if (st && !(st == VN_E_NUMERIC && r.best_step > 0)) {
         vn_fitted_close(m);
         return vn_public(vn_trail(st, __FILE__, __LINE__));
     }
-    vn_status wrapped = wrap(m, model);
+    vn_status wrapped = vn_model_wrap(m, model);
     return vn_public(st ? st : wrapped);
 }
 
@@ -334,7 +335,7 @@ vane_status vane_model_load(const char *path, vane_model **model)
     vn_fitted *m;
     *model = NULL;
     vn_status st = vn_fitted_load(path, &m);
-    if (!st) st = wrap(m, model);
+    if (!st) st = vn_model_wrap(m, model);
     return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }
 

@@ -49,6 +49,15 @@ static vn_status gather_alike(vn_fit_job *job, int n, bool *taken, vn_fit_job **
     return VN_OK;
 }
 
+static vn_status fit_group(vn_fit_job **group, int n_group, int n, vn_device *dev,
+                           const vn_fit_hooks *hooks)
+{
+    if (hooks && n > 1)
+        vn_log_printf(&hooks->log, VN_LOG_INFO, "training %d of %d models side by side", n_group,
+                      n);
+    return vn_fit_together(group, n_group, dev, hooks);
+}
+
 vn_status vn_fit_many(vn_fit_job *job, int n, vn_device *dev, const vn_fit_hooks *hooks)
 {
     bool *taken = vn_calloc((size_t)n + 1, sizeof *taken);
@@ -62,7 +71,7 @@ vn_status vn_fit_many(vn_fit_job *job, int n, vn_device *dev, const vn_fit_hooks
     }
     while (!st && n_group) {
         st = gather_alike(job, n, taken, group, &n_group);
-        if (!st && n_group) st = vn_fit_together(group, n_group, dev, hooks);
+        if (!st && n_group) st = fit_group(group, n_group, n, dev, hooks);
     }
     vn_free(taken);
     vn_free(group);

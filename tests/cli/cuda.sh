@@ -91,6 +91,13 @@ for model in linear nhits nbeats gru lstm-attention tcn transformer deepar; do
     check "$model scores alike" near a.csv b.csv 2 1e-4
 done
 
+# ---- models before each of several origins, side by side ----
+folds="--model nhits ${quick%--test_size*}--n_windows 3 --stride 4 $mlp -q"
+check "folds train on the CPU" "$vane" crossval t.csv $folds -o a.txt
+check "folds train on the device" "$vane" crossval t.csv $folds $gpu -o b.txt
+for side in a b; do grep -v ' folds of ' $side.txt > rows.txt && scores rows.txt > $side.csv; done
+check "folds score alike" near a.csv b.csv 3 1e-3
+
 # ---- bits: another schedule of the emulated GPU, and a run cut in two ----
 options="--model nhits $quick $mlp --hist_exog_list load --loss huber"
 check "again, in another order" env EMU_SEED=99 "$vane" train t.csv $options $gpu -o again.vane

@@ -74,7 +74,7 @@ expect 2 'did you mean --max_steps?' "$vane" train good.csv --max_stpes 3
 expect 2 'unknown flag --zzzzzzzz' "$vane" train good.csv --zzzzzzzz 3
 expect 2 'unknown flag -z' "$vane" train good.csv -z
 expect 2 '--h needs a value' "$vane" train good.csv --h
-expect 2 'unknown flag --max_steps; it is not an option of this command, but of: train, plan' "$vane" forecast good.csv -m m.vane --max_steps 3
+expect 2 'unknown flag --max_steps; it is not an option of this command, but of: train, crossval, plan' "$vane" forecast good.csv -m m.vane --max_steps 3
 for flag in '--model nbeats' '--resume nofile' '--checkpoint x' '--checkpoint_steps 3'; do
     expect 2 'not an option of this command, but of: train' "$vane" forecast good.csv -m m.vane $flag
     expect 2 'not an option of this command, but of: train' "$vane" evaluate good.csv -m m.vane $flag
@@ -204,6 +204,18 @@ expect 0 'rows it has learnt from' "$vane" evaluate good.csv -m m.vane
 "$vane" evaluate good.csv -m apart.vane > out.txt 2> err.txt
 check 'a test part kept back is no reason to warn' test -z "$(grep learnt err.txt)"
 expect 8 'gate missed: NHITS mae' "$vane" evaluate good.csv -m m.vane --gate mae=1e-9
+expect 0 'mean  NHITS' "$vane" crossval good.csv $quick --n_windows 2 --stride 6
+check 'as many models as origins, in one plan' grep -q 'training 2 of 2 models side by side' err.txt
+expect 0 '"n_windows":3,"stride":2,"refit":2,' "$vane" crossval good.csv $quick --n_windows 3 --stride 2 --refit 2 --json
+"$vane" crossval good.csv $quick --n_windows 2 --stride 6 -q | awk '$1 == 2 && $2 == "NHITS" { print $3 }' > one.txt
+"$vane" evaluate good.csv -m apart.vane --stride 100 -q | awk '$1 == "NHITS" { print $2 }' > two.txt
+check 'the last fold is the model trained on what lies before it' cmp one.txt two.txt
+expect 2 '--h N, at least 1' "$vane" crossval good.csv
+expect 2 'expected one' "$vane" crossval --h 6
+expect 2 'but of: train, evaluate, plan' "$vane" crossval good.csv --h 6 --test_size 6
+expect 2 'anew at every origin of an evaluation' "$vane" crossval good.csv --h 6 --model prophet
+expect 3 'none is left for training' "$vane" crossval good.csv $quick --n_windows 500
+expect 2 'would overwrite the table' "$vane" crossval good.csv $quick -o ./good.csv
 expect 0 'loss' "$vane" plan good.csv $quick
 expect 2 'nhits has no attention to show' "$vane" forecast good.csv -m m.vane --attention a.csv
 expect 0 '' "$vane" train good.csv --h 3 --model lstm-attention --encoder_hidden_size 8 --max_steps 5 -q -o a.vane
