@@ -1,4 +1,4 @@
-/* Are two graphs the same but for their names? */
+/* Are two graphs the same but for their names and real attributes? */
 #include <string.h>
 
 #include "graph/graph.h"
@@ -21,12 +21,22 @@ static bool same_value(const vn_value *x, const vn_value *y)
     return !x->fixed || !memcmp(x->fixed, y->fixed, bytes_of(&x->t));
 }
 
+/* Whole numbers say what is computed, reals with what. */
+static bool same_attr(const vn_attr_type *type, const void *x, const void *y)
+{
+    for (const vn_attr_field *f = type->fields; f->name; f++) {
+        const char *a = (const char *)x + f->offset, *b = (const char *)y + f->offset;
+        if (f->kind == 'i' && memcmp(a, b, (size_t)f->count * sizeof(int64_t))) return false;
+    }
+    return true;
+}
+
 static bool same_node(const vn_node *x, const vn_node *y)
 {
     return x->op == y->op && x->n_in == y->n_in && x->n_out == y->n_out &&
            !memcmp(x->in, y->in, (size_t)x->n_in * sizeof *x->in) &&
            !memcmp(x->out, y->out, (size_t)x->n_out * sizeof *x->out) &&
-           !memcmp(x->attr, y->attr, vn_op_about(x->op)->attr->size);
+           same_attr(vn_op_about(x->op)->attr, x->attr, y->attr);
 }
 
 /* Entries lie at the same places of blocks of one size. */

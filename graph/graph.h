@@ -78,7 +78,7 @@ void vn_graph_close(vn_graph *g);
 vn_status vn_graph_finish(vn_graph *g);
 
 /* Whether two graphs are of the same steps on values of the same shapes in the same places, with the same
- * attributes and constants: then one plan can be of both, as of members. */
+ * constants and attributes, but for attributes that are reals: then one plan can be of both, as of members. */
 bool vn_graph_alike(const vn_graph *a, const vn_graph *b);
 
 const vn_value *vn_value_of(const vn_graph *g, vn_val v);

@@ -337,7 +337,8 @@ VANE_API vane_status vane_train(const vane_config *config, const vane_dataset *d
 /* Train n models at once: models[k] is, to the bit, what vane_train makes of configs[k] and data[k] (on a
  * GPU where products=own). Folds, groups of series and trials of a search are such: models whose sizes and
  * features are the same, however their data, splits, seeds, learning rates, steps and early stops differ, are
- * trained side by side by one plan, and a step of all of them is as many launches on a GPU as one of one;
+ * trained side by side by one plan, and a step of all of them is as many launches on a GPU as one of one
+ * (weight decay, clipping and dropout may differ too, for a launch a model where they are used);
  * others follow each other. Options of the group "run" are those of configs[0]. The same data set may
  * be given several times. `hooks` and `reports` ([n], each with its size set) may be NULL.
  *

@@ -177,9 +177,25 @@ static vn_status keep_note(vn_plan *plan, const vn_node *n, int at)
     return plan->step_note[at] ? VN_OK : VN_E_MEMORY;
 }
 
-/* Step `at` once more for each further member: the same but for where its memory is. */
-static vn_status repeat_step(vn_plan *plan, const vn_node *n, int at)
+/* A member whose attributes are others may need another kernel, too. */
+static vn_status own_attributes(vn_plan *plan, const vn_node *of, int at)
 {
+    vn_call *call = &plan->steps[at].call;
+    size_t size = vn_op_about(of->op)->attr->size;
+    if (!memcmp(call->attr, of->attr, size)) return VN_OK;
+    void *attr = vn_arena_alloc(&plan->arena, size);
+    if (!attr) return VN_E_MEMORY;
+    memcpy(attr, of->attr, size);
+    call->attr = attr;
+    return choose_kernel(plan, of, at);
+}
+
+/* Step `at` of node k once more for each further member: the same but for where its memory is, and for
+ * attributes of its own. */
+static vn_status repeat_step(vn_plan *plan, const vn_graph *g, int k, int at)
+{
+    const vn_graph *const *graphs = plan->config.graphs;
+    const vn_node *n = &g->nodes[k];
     plan->steps[at].members = plan->members;
     for (int s = 1; s < plan->members; s++) {
         vn_step *step = &plan->steps[at + s];
@@ -188,6 +204,7 @@ static vn_status repeat_step(vn_plan *plan, const vn_node *n, int at)
         step->call.run = plan->run + s;
         for (int i = 0; i < n->n_in; i++) step->call.in[i] = tensor_of(plan, n->in[i], s);
         for (int i = 0; i < n->n_out; i++) step->call.out[i] = tensor_of(plan, n->out[i], s);
+        if (graphs) VN_TRY(own_attributes(plan, &graphs[s]->nodes[k], at + s));
         plan->step_path[at + s] = vn_arena_printf(&plan->arena, "%s of member %d", n->path, s);
         if (!plan->step_path[at + s]) return VN_E_MEMORY;
         plan->step_cost[at + s] = plan->step_cost[at];
@@ -226,7 +243,7 @@ static vn_status make_steps(vn_plan *plan, const vn_graph *g, const bool *keep, 
         plan->steps[at].flops = plan->step_cost[at].flops;
         plan->steps[at].bytes = plan->step_cost[at].bytes;
         memcpy(plan->step_out[at], node->out, sizeof node->out);
-        VN_TRY(repeat_step(plan, node, at));
+        VN_TRY(repeat_step(plan, g, k, at));
         if (early[k]) continue;
         plan->info.flops += plan->members * plan->step_cost[at].flops;
         plan->info.bytes += plan->members * plan->step_cost[at].bytes;

@@ -25,6 +25,8 @@ typedef struct vn_plan_config {
                                   each member; others NULL. Borrowed. */
     uint64_t seed;
     const uint64_t *seeds; /* [members]; NULL: seed, seed + 1, ...; borrowed until the plan is made */
+    const vn_graph *const *graphs; /* [members] alike g (vn_graph_alike): the attributes of each; NULL: g's;
+                                      borrowed until the plan is made */
     int members;           /* 0: one */
     const uint64_t *version;   /* of the parameters: when it moves the prologue runs again; may be NULL */
     bool why;                  /* keep the reasons of kernels passed over, for the dump */

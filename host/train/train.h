@@ -184,7 +184,8 @@ vn_status vn_fit_many(vn_fit_job *job, int n, vn_device *dev, const vn_fit_hooks
 vn_status vn_fit_together(vn_fit_job *const *job, int n, vn_device *dev, const vn_fit_hooks *hooks);
 
 /* Whether two models can be trained by one plan: their training steps, and if they have a validation
- * part its steps, are the same graph. Windows, seeds, learning rates, steps and patience are not in it.
+ * part its steps, are the same graph. Windows, seeds, learning rates, steps and patience are not in it;
+ * weight decay, clipping and other reals are, and may differ there (a dropout of 0 is another graph).
  * Both are prepared (vn_fit_prepare). */
 vn_status vn_fit_alike(const vn_fitted *a, const vn_fitted *b, bool *alike);
 

@@ -141,25 +141,55 @@ vn_status vn_training_move_blocks(vn_training *t, vn_dir dir)
 
 /* ---- plans ---- */
 
-/* Of the members from `first` on. Weights change with every training step: what derives from them
+/* The graphs of the n parts from `first` on, that of a part once for each of its members. */
+typedef struct graphs {
+    const vn_graph *of[VN_MEMBERS_MOST];
+    int members;
+} graphs;
+
+static void close_graphs(graphs *all)
+{
+    for (int s = 0; s < all->members; s++)
+        if (s == 0 || all->of[s] != all->of[s - 1])
+            vn_graph_close((vn_graph *)(uintptr_t)all->of[s]);
+}
+
+/* `graph`: that of the first. */
+static vn_status open_graphs(const vn_training *t, vn_mode mode, int64_t batch, int first, int n,
+                             vn_model_graph *graph, graphs *all)
+{
+    for (int k = first; k < first + n; k++) {
+        vn_model_graph more;
+        VN_TRY(
+            vn_model_graph_from(t->part[k].m, mode, batch, t->source, k == first ? graph : &more));
+        vn_graph *g = k == first ? graph->g : more.g;
+        for (int s = 0; s < vn_part_members(&t->part[k]); s++) all->of[all->members++] = g;
+    }
+    return VN_OK;
+}
+
+/* Of the n parts from `first` on. Weights change with every training step: what derives from them
  * stays inside the step there. */
-static vn_status open_plan(vn_training *t, vn_mode mode, int64_t batch, int first, int members,
+static vn_status open_plan(vn_training *t, vn_mode mode, int64_t batch, int first, int n,
                            vn_model_graph *graph, vn_plan **plan)
 {
+    int member = t->part[first].first;
     vn_plan_config config = { .dev = t->dev,
-                              .seeds = t->seed + first,
-                              .members = members,
+                              .seeds = t->seed + member,
                               .version = mode == VN_MODE_TRAIN ? NULL : &t->version };
+    graphs all = { .members = 0 };
     for (int i = 0; i < N_OWN; i++) {
         size_t apart = bytes_of(t, own[i]) / (size_t)t->members;
         char *block = t->block[own[i]];
-        if (block) config.home[own[i]] = block + (size_t)first * apart;
+        if (block) config.home[own[i]] = block + (size_t)member * apart;
     }
     if (mode != VN_MODE_TRAIN)
-        config.home[VN_HOME_PARAM] = (char *)vn_training_weights(t) + (size_t)first * pitch(t);
-    VN_TRY(vn_model_graph_from(t->part[0].m, mode, batch, t->source, graph));
-    vn_status st = vn_plan_make(graph->g, &config, plan);
-    vn_graph_close(graph->g);
+        config.home[VN_HOME_PARAM] = (char *)vn_training_weights(t) + (size_t)member * pitch(t);
+    vn_status st = open_graphs(t, mode, batch, first, n, graph, &all);
+    config.graphs = all.of;
+    config.members = all.members;
+    if (!st) st = vn_plan_make(graph->g, &config, plan);
+    close_graphs(&all);
     graph->g = NULL;
     return st ? vn_trail(st, __FILE__, __LINE__) : VN_OK;
 }
@@ -168,18 +198,15 @@ static vn_status open_plan(vn_training *t, vn_mode mode, int64_t batch, int firs
 static vn_status open_valid(vn_training *t, int k)
 {
     vn_valid *v = &t->valid[t->n_valid++];
-    int members = 0;
     *v = (vn_valid){ .first = k, .batch = t->part[k].valid_batch };
-    for (; k < t->n && t->part[k].valid_batch == v->batch; k++, v->n++)
-        members += vn_part_members(&t->part[k]);
-    return open_plan(t, VN_MODE_VALID, v->batch, t->part[v->first].first, members, &v->graph,
-                     &v->plan);
+    while (k + v->n < t->n && t->part[k + v->n].valid_batch == v->batch) v->n++;
+    return open_plan(t, VN_MODE_VALID, v->batch, k, v->n, &v->graph, &v->plan);
 }
 
 static vn_status open_plans(vn_training *t)
 {
-    VN_TRY(open_plan(t, VN_MODE_TRAIN, options_of(t)->windows_batch_size, 0, t->members, &t->tg,
-                     &t->train));
+    VN_TRY(
+        open_plan(t, VN_MODE_TRAIN, options_of(t)->windows_batch_size, 0, t->n, &t->tg, &t->train));
     for (int k = 0; k < t->n;) {
         if (t->part[k].valid_pairs) VN_TRY(open_valid(t, k));
         k += t->part[k].valid_pairs ? t->valid[t->n_valid - 1].n : 1;

@@ -53,6 +53,23 @@ static const mix mixes[] = {
       { 0 },
       JOBS,
       VN_PRECISION_F32 },
+    /* trials whose steps have other reals: regularisation, and the loss of validation too */
+    { { { "max_steps", "9" },
+        { "val_check_steps", "3" },
+        { "loss", "huber" },
+        { "optimizer", "adamw" } },
+      { { { "weight_decay", "0.1" }, { "dropout_prob_theta", "0.1" }, { "ema_decay", "0.5" } },
+        { { "gradient_clip_val", "0.1" }, { "dropout_prob_theta", "0.4" }, { "ema_decay", "0.8" } },
+        { { "huber_delta", "0.2" }, { "dropout_prob_theta", "0.1" }, { "ema_decay", "0.9" } } },
+      { 0 },
+      JOBS,
+      VN_PRECISION_F32 },
+    /* a dropout of 0 is another graph */
+    { { { "max_steps", "2" } },
+      { { { NULL } }, { { "dropout_prob_theta", "0.4" } }, { { "weight_decay", "0.2" } } },
+      { 0 },
+      2,
+      VN_PRECISION_F32 },
     /* an ensemble among them, and one whose graph is another */
     { { { "max_steps", "6" }, { "val_check_steps", "3" }, { "gradient_clip_val", "0.5" } },
       { { { "ensemble_size", "2" } },
@@ -189,9 +206,15 @@ START_TEST(a_stop_ends_all_that_are_not_over)
 }
 END_TEST
 
-/* Three models of one graph, whose series, splits and rates differ: as many nodes as one has. */
+/* Three models of one graph, whose series and splits differ: as many nodes as one has. A weight
+ * decay of their own is a launch each, where it is used. */
 START_TEST(a_step_of_all_has_the_launches_of_one)
 {
+    static const mix decays = {
+        .common = { { "optimizer", "adamw" } },
+        .own = { { { NULL } }, { { "weight_decay", "0.1" } }, { { "weight_decay", "1" } } }
+    };
+    const mix *x = _i ? &decays : &mixes[0];
     static const vn_fit_hooks none = { 0 };
     int nodes[2];
     vn_lab lab;
@@ -201,8 +224,7 @@ START_TEST(a_step_of_all_has_the_launches_of_one)
         vn_fit_job job[JOBS], *jobs[JOBS];
         vn_training t;
         for (int k = 0; k < n; k++) {
-            job[k] =
-                (vn_fit_job){ .m = model_of(&lab, &mixes[0], k), .panel = k ? other : lab.panel };
+            job[k] = (vn_fit_job){ .m = model_of(&lab, x, k), .panel = k ? other : lab.panel };
             jobs[k] = &job[k];
         }
         ck_assert_msg(!vn_training_open(&t, jobs, n, lab.dev, &none), "%s", vn_last_message());
@@ -211,7 +233,7 @@ START_TEST(a_step_of_all_has_the_launches_of_one)
         for (int k = 0; k < n; k++) vn_fitted_close(job[k].m);
     }
     ck_assert_int_gt(nodes[0], 0);
-    ck_assert_int_eq(nodes[1], nodes[0]);
+    ck_assert_int_eq(nodes[1], nodes[0] + (_i ? JOBS - 1 : 0));
     vn_panel_close(other);
     vn_lab_close(&lab);
 }
@@ -227,7 +249,7 @@ Suite *vn_suite_many(void)
     tcase_add_loop_test(c, each_is_to_the_bit_what_it_is_alone, 0, N_MIXES);
     tcase_add_test(c, one_that_diverges_leaves_the_others_alone);
     tcase_add_test(c, a_stop_ends_all_that_are_not_over);
-    if (vn_test_device()) tcase_add_test(c, a_step_of_all_has_the_launches_of_one);
+    if (vn_test_device()) tcase_add_loop_test(c, a_step_of_all_has_the_launches_of_one, 0, 2);
     suite_add_tcase(s, c);
     return s;
 }
