@@ -102,6 +102,23 @@ __device__ __forceinline__ uint32_t vn_tf32_word(uint32_t bits)
 #endif
 }
 
+/* Two numbers as a word of 16-bit factors, `lower` the first along K. */
+template <vn_numbers KIND> __device__ __forceinline__ uint32_t vn_pair_of(float lower, float upper)
+{
+    static_assert(KIND != VN_NUMBERS_TF32, "a word has one number of tf32");
+#ifdef __CUDACC__
+    uint32_t pair;
+    if constexpr (KIND == VN_NUMBERS_BF16)
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(upper), "f"(lower));
+    else
+        asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(upper), "f"(lower));
+    return pair;
+#else
+    constexpr vn_dtype type = KIND == VN_NUMBERS_BF16 ? VN_BF16 : VN_F16;
+    return (uint32_t)vn_low_of(type, lower) | (uint32_t)vn_low_of(type, upper) << 16;
+#endif
+}
+
 /* ---- products ---- */
 
 /* sums += a b, by all lanes of a warp; products are exact, sums f32. */

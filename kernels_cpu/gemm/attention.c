@@ -13,6 +13,8 @@ typedef struct job {
     int64_t width; /* of a row of `acc` */
     float *y, *sums;
     float *packed, *rows, *score; /* keys, rows of values, a tile of scores */
+    float *wide_keys, *wide_queries; /* widened rows of a block */
+    vn_rows queries;
     float *acc;                   /* [VN_QUERIES][panels VN_TILE_COLS]: what was gathered */
     float top[VN_QUERIES], sum[VN_QUERIES]; /* of the block's queries so far */
     vn_side values;
@@ -83,13 +85,12 @@ static void weigh(job *w, float *score, const float *mask, int64_t n, int64_t en
 }
 
 /* Queries [i, i + rows) of a block that begins at `first`, against one block of keys. */
-static void run_tile(job *w, int64_t b, int64_t head, int64_t first, int64_t i, int rows,
-                     vn_span keys)
+static void run_tile(job *w, int64_t b, int64_t first, int64_t i, int rows, vn_span keys)
 {
     const vn_heads *h = &w->h;
-    int64_t at = (b * h->tq + i) * h->step + head * h->width, n = vn_seen(h, keys, i + rows - 1);
+    int64_t n = vn_seen(h, keys, i + rows - 1);
     const float *mask = h->mask ? h->mask + b * h->tk + keys.at : NULL;
-    if (n) vn_scores(h, h->q + at, rows, w->packed, n, w->score);
+    if (n) vn_scores(h, w->queries, i - first, rows, w->packed, n, w->score);
     for (int r = 0; r < rows; r++)
         weigh(w, w->score + r * h->row, mask, vn_seen(h, keys, i + r), n, i + r - first);
     vn_tile t = { .a = w->score,
@@ -120,9 +121,9 @@ static void finish(job *w, int64_t b, int64_t head, vn_span queries)
 static void take_keys(job *w, int64_t b, int64_t head, vn_span keys)
 {
     const vn_heads *h = &w->h;
-    int64_t at = (b * h->tk + keys.at) * h->step + head * h->width;
-    vn_pack_keys(h, h->k + at, keys.n, w->packed);
-    w->values = vn_side_of(h, h->v + at, keys.n, w->rows);
+    int64_t row = b * h->tk + keys.at;
+    vn_pack_keys(h, vn_rows_of(h, h->k, row, head, keys.n, w->wide_keys), keys.n, w->packed);
+    w->values = vn_side_of(h, vn_rows_of(h, h->v, row, head, keys.n, w->wide_keys), keys.n, w->rows);
 }
 
 /* Block `index` of queries: of all windows, heads and blocks in this order. */
@@ -133,6 +134,7 @@ static void run_block(job *w, int64_t index, bool fresh)
     int64_t b = index / h->query_blocks / h->heads;
     vn_span queries = vn_span_of(h->tq, h->query_blocks, block);
     int64_t tiles = vn_tiles(queries.n, VN_TILE_ROWS);
+    w->queries = vn_rows_of(h, h->q, b * h->tq + queries.at, head, queries.n, w->wide_queries);
     for (int64_t r = 0; r < queries.n; r++) {
         w->top[r] = -INFINITY;
         w->sum[r] = 0;
@@ -142,7 +144,7 @@ static void run_block(job *w, int64_t index, bool fresh)
         if (fresh || h->key_blocks > 1 || !block) take_keys(w, b, head, keys);
         for (int64_t t = 0; t < tiles; t++) {
             vn_span rows = vn_span_of(queries.n, tiles, t);
-            run_tile(w, b, head, queries.at, queries.at + rows.at, (int)rows.n, keys);
+            run_tile(w, b, queries.at, queries.at + rows.at, (int)rows.n, keys);
         }
     }
     finish(w, b, head, queries);
@@ -158,6 +160,8 @@ static void attention(const vn_call *c, vn_stream *s)
     w.score = w.rows + vn_side_size(&w.h, VN_KEYS);
     w.acc = w.score + VN_TILE_ROWS * w.h.row;
     w.width = w.h.panels * VN_TILE_COLS;
+    w.wide_keys = w.acc + VN_QUERIES * w.width;
+    w.wide_queries = w.wide_keys + VN_KEYS * w.h.wide;
     int64_t lo, hi;
     vn_lane_share(vn_cpu_lane(s), w.h.batch * w.h.heads * w.h.query_blocks, 1, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) run_block(&w, i, i == lo);
@@ -167,9 +171,14 @@ static vn_scratch scratch(const vn_call *c)
 {
     vn_heads h = vn_heads_of(c, 0);
     int64_t floats = vn_packed_size(&h) + vn_side_size(&h, VN_KEYS) + VN_TILE_ROWS * h.row +
-                     VN_QUERIES * h.panels * VN_TILE_COLS;
+                     VN_QUERIES * h.panels * VN_TILE_COLS + (VN_KEYS + VN_QUERIES) * h.wide;
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }
 
-const vn_kernel VN_SIMD(attention) = { VN_SIMD_NAME(attention), VN_SIMD_NEED, vn_heads_unfit,
-                                       scratch, attention };
+static const char *unfit(const vn_call *c)
+{
+    return vn_heads_unfit(c, 2);
+}
+
+const vn_kernel VN_SIMD(attention) = { VN_SIMD_NAME(attention), VN_SIMD_NEED, unfit, scratch,
+                                       attention };

@@ -10,13 +10,16 @@
 /* One lane's work. */
 typedef struct job {
     vn_heads h;
-    const float *dy, *y, *sums;
+    const void *dy; /* of q's type */
+    const float *y, *sums;
     float *dq, *dk, *dv;
     float *keys, *values;                   /* transposed */
     float *weight, *slope;                  /* [VN_QUERIES][row] */
     float *key_rows, *query_rows, *dy_rows; /* packed */
     float *sum_k, *sum_v;                   /* [VN_KEYS][width]: dk and dv of a block of keys */
     int64_t width;                          /* of their rows */
+    float *wide_keys, *wide_queries, *wide_dys; /* widened rows of a block */
+    vn_rows query, slopes;                  /* of a block: q, dy */
     float mean[VN_QUERIES];                 /* dy y of the block's queries */
 } job;
 
@@ -83,8 +86,8 @@ static void run_tile(job *w, int64_t b, int64_t head, vn_span queries, vn_span r
     int64_t i = queries.at + rows.at, at = (b * h->tq + i) * h->step + head * h->width;
     float *weight = w->weight + rows.at * h->row, *slope = w->slope + rows.at * h->row;
     const float *mask = h->mask ? h->mask + b * h->tk + keys.at : NULL;
-    vn_scores(h, h->q + at, (int)rows.n, w->keys, n, weight);
-    vn_scores(h, w->dy + at, (int)rows.n, w->values, n, slope);
+    vn_scores(h, w->query, rows.at, (int)rows.n, w->keys, n, weight);
+    vn_scores(h, w->slopes, rows.at, (int)rows.n, w->values, n, slope);
     for (int64_t r = 0; r < rows.n; r++)
         differentiate(w, weight + r * h->row, slope + r * h->row, mask, vn_seen(h, keys, i + r), n,
                       w->sums[(b * h->heads + head) * h->tq + i + r], w->mean[rows.at + r]);
@@ -99,16 +102,18 @@ static void run_block(job *w, int64_t b, int64_t head, vn_span queries, vn_span 
     int64_t n = vn_seen(h, keys, queries.at + queries.n - 1);
     int64_t at = (b * h->tq + queries.at) * h->step + head * h->width;
     int64_t tiles = vn_tiles(queries.n, VN_TILE_ROWS);
+    w->query = vn_rows_of(h, h->q, b * h->tq + queries.at, head, queries.n, w->wide_queries);
+    w->slopes = vn_rows_of(h, w->dy, b * h->tq + queries.at, head, queries.n, w->wide_dys);
     for (int64_t r = 0; r < queries.n; r++)
-        w->mean[r] = dot(w->dy + at + r * h->step, w->y + at + r * h->step, h->width);
+        w->mean[r] = dot(w->slopes.at + r * w->slopes.step, w->y + at + r * h->step, h->width);
     for (int64_t t = 0; t < tiles; t++)
         run_tile(w, b, head, queries, vn_span_of(queries.n, tiles, t), keys, n, side);
     if (w->dk) {
-        vn_side q = vn_side_of(h, h->q + at, queries.n, w->query_rows);
+        vn_side q = vn_side_of(h, w->query, queries.n, w->query_rows);
         add_keys(w, w->sum_k, w->slope, queries.n, n, &q);
     }
     if (w->dv) {
-        vn_side dy = vn_side_of(h, w->dy + at, queries.n, w->dy_rows);
+        vn_side dy = vn_side_of(h, w->slopes, queries.n, w->dy_rows);
         add_keys(w, w->sum_v, w->weight, queries.n, n, &dy);
     }
 }
@@ -126,10 +131,11 @@ static void run_head(job *w, int64_t b, int64_t head)
     const vn_heads *h = &w->h;
     for (int64_t kb = 0; kb < h->key_blocks; kb++) {
         vn_span keys = vn_span_of(h->tk, h->key_blocks, kb);
-        int64_t at = (b * h->tk + keys.at) * h->step + head * h->width;
-        vn_pack_keys(h, h->k + at, keys.n, w->keys);
-        vn_pack_keys(h, h->v + at, keys.n, w->values);
-        vn_side side = vn_side_of(h, h->k + at, keys.n, w->key_rows);
+        int64_t row = b * h->tk + keys.at, at = row * h->step + head * h->width;
+        vn_pack_keys(h, vn_rows_of(h, h->v, row, head, keys.n, w->wide_keys), keys.n, w->values);
+        vn_rows rows = vn_rows_of(h, h->k, row, head, keys.n, w->wide_keys);
+        vn_pack_keys(h, rows, keys.n, w->keys);
+        vn_side side = vn_side_of(h, rows, keys.n, w->key_rows);
         memset(w->sum_k, 0, (size_t)(keys.n * w->width) * sizeof *w->sum_k);
         memset(w->sum_v, 0, (size_t)(keys.n * w->width) * sizeof *w->sum_v);
         for (int64_t qb = 0; qb < h->query_blocks; qb++)
@@ -158,6 +164,9 @@ static void attention_grad(const vn_call *c, vn_stream *s)
     w.sum_k = w.dy_rows + vn_side_size(&w.h, VN_QUERIES);
     w.sum_v = w.sum_k + vn_side_size(&w.h, VN_KEYS);
     w.width = w.h.panels * VN_TILE_COLS;
+    w.wide_keys = w.sum_v + vn_side_size(&w.h, VN_KEYS);
+    w.wide_queries = w.wide_keys + VN_KEYS * w.h.wide;
+    w.wide_dys = w.wide_queries + VN_QUERIES * w.h.wide;
     int64_t lo, hi;
     vn_lane_share(vn_cpu_lane(s), w.h.batch * w.h.heads, 1, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) run_head(&w, i / w.h.heads, i % w.h.heads);
@@ -167,9 +176,15 @@ static vn_scratch scratch(const vn_call *c)
 {
     vn_heads h = vn_heads_of(c, 1);
     int64_t floats = 2 * vn_packed_size(&h) + 2 * VN_QUERIES * h.row +
-                     vn_side_size(&h, 3 * VN_KEYS + 2 * VN_QUERIES);
+                     vn_side_size(&h, 3 * VN_KEYS + 2 * VN_QUERIES) +
+                     (VN_KEYS + 2 * VN_QUERIES) * h.wide;
     return (vn_scratch){ 0, (size_t)floats * sizeof(float) };
 }
 
-const vn_kernel VN_SIMD(attention_grad) = { VN_SIMD_NAME(attention_grad), VN_SIMD_NEED,
-                                            vn_heads_unfit, scratch, attention_grad };
+static const char *unfit(const vn_call *c)
+{
+    return vn_heads_unfit(c, 3);
+}
+
+const vn_kernel VN_SIMD(attention_grad) = { VN_SIMD_NAME(attention_grad), VN_SIMD_NEED, unfit,
+                                            scratch, attention_grad };

@@ -342,6 +342,12 @@ Rows make_rows()
     add_approximate(t);
     add_conversions(t);
     row(t, "cvt.rna.tf32.f32", [](float a) { return vn_bits_of(vn_tf32_of(a)); });
+    row(t, "cvt.rn.bf16x2.f32", [](float upper, float lower) {
+        return (uint32_t)vn_bf16_of(upper) << 16 | vn_bf16_of(lower);
+    });
+    row(t, "cvt.rn.f16x2.f32", [](float upper, float lower) {
+        return (uint32_t)vn_f16_of(upper) << 16 | vn_f16_of(lower);
+    });
     /* functions of nvcc's library that it calls instead of writing them out */
     row(t, "call __internal_accurate_pow", [](double a, double b) { return std::pow(a, b); });
     t["fma.rm.f32"] = { fma_down, 4, { 4, 4, 4 }, 3 };

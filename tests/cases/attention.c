@@ -7,6 +7,12 @@
 #define QKV(b, tq, tk, d) F32(b, tq, d), F32(b, tk, d), F32(b, tk, d)
 #define MASKED .fill = { [3] = VN_FILL_MASK }
 
+/* Factors of 16 bits. A kernel may round weights and slopes of scores to their type: 2^-8 or 2^-11 of each,
+ * which add up as random numbers do, and so do the terms; the log sums are those of f32. */
+#define LOW(type, b, tq, tk, d) type(b, tq, d), type(b, tk, d), type(b, tk, d)
+#define ROUNDED(by) .rounding = { by }
+enum { BF16_ROUNDS = 256, F16_ROUNDS = 2048 }; /* 1 / half the last place */
+
 /* The first window sees nothing, the others all. */
 static const double first_hidden[] = { 0, 0, 0, 1, 1, 1 };
 
@@ -36,7 +42,31 @@ const vn_case vn_cases_attention[] = {
       HEADS(1, 0),
       .reduce = 2,
       .want = { NUMBERS(3, 4), NUMBERS(0.6931471805599453, 1.3862943611198906) } },
+    { "bf16, narrow heads", { LOW(BF16, 2, 33, 41, 32) }, HEADS(2, 0), .reduce = 41,
+      ROUNDED(1.0 / BF16_ROUNDS) },
+    { "bf16, whole tiles", { LOW(BF16, 1, 64, 128, 64) }, HEADS(1, 0), .reduce = 128,
+      ROUNDED(1.0 / BF16_ROUNDS) },
+    { "bf16, causal", { LOW(BF16, 1, 70, 131, 64) }, HEADS(2, 1), .reduce = 131,
+      ROUNDED(1.0 / BF16_ROUNDS) },
+    { "bf16, wide heads, mask", { LOW(BF16, 2, 19, 70, 128), F32(2, 70) }, HEADS(1, 0),
+      .reduce = 70, MASKED, ROUNDED(1.0 / BF16_ROUNDS) },
+    { "bf16, odd heads", { LOW(BF16, 1, 19, 21, 38) }, HEADS(2, 1), .reduce = 21,
+      ROUNDED(1.0 / BF16_ROUNDS) },
+    { "bf16, nothing seen", { LOW(BF16, 2, 4, 3, 16), F32_OF(first_hidden, 2, 3) }, HEADS(1, 0),
+      .reduce = 3, ROUNDED(1.0 / BF16_ROUNDS) },
+    { "f16, causal, mask", { LOW(F16, 2, 67, 67, 24), F32(2, 67) }, HEADS(1, 1), .reduce = 67,
+      MASKED, ROUNDED(1.0 / F16_ROUNDS) },
+    { "f16, wide heads", { LOW(F16, 1, 18, 70, 96) }, HEADS(1, 0), .reduce = 70,
+      ROUNDED(1.0 / F16_ROUNDS) },
+    { "f16, large scores", { LOW(F16, 1, 17, 65, 16) }, HEADS(1, 0), .lo = -8, .hi = 8,
+      .reduce = 65, .slack = 32, ROUNDED(1.0 / F16_ROUNDS) }, /* scores of 100 */
     { "an encoder's", { QKV(32, 168, 168, 128) }, HEADS(4, 0), .reduce = 168, .bench = true },
+    { "an encoder's, bf16", { LOW(BF16, 32, 168, 168, 128) }, HEADS(4, 0), .reduce = 168,
+      ROUNDED(1.0 / BF16_ROUNDS), .bench = true },
+    { "factors of two types",
+      { BF16(2, 5, 16), BF16(2, 7, 16), F32(2, 7, 16) },
+      HEADS(1, 0),
+      .reject = "v is of type f32 but q is bf16" },
     { "widths differ",
       { F32(2, 5, 8), F32(2, 7, 6), F32(2, 7, 6) },
       HEADS(2, 0),
@@ -82,6 +112,9 @@ static void attend(const vn_call *c, double *const in[VN_MAX_IN])
 }
 
 #define GRAD(b, tq, tk, d, h, mask)                                                                    {                                                                                                      F32(b, tq, d), QKV(b, tq, tk, d), mask, F32(b, tq, d), F32(b, h, tq)                           }
+#define LOW_GRAD(type, b, tq, tk, d, h, mask) \
+    { type(b, tq, d), LOW(type, b, tq, tk, d), mask, F32(b, tq, d), F32(b, h, tq) }
+#define ROUNDED_ALL(by) .rounding = { by, by, by }
 #define HIDDEN .fill = { [4] = VN_FILL_MASK }
 
 const vn_case vn_cases_attention_grad[] = {
@@ -101,8 +134,28 @@ const vn_case vn_cases_attention_grad[] = {
       .reduce = 531 },
     { "blocks, causal, mask", GRAD(1, 521, 531, 8, 1, F32(1, 531)), HEADS(1, 1), .prepare = attend,
       .reduce = 531, HIDDEN },
+    { "bf16, narrow heads", LOW_GRAD(BF16, 2, 33, 41, 32, 2, NONE), HEADS(2, 0), .prepare = attend,
+      .reduce = 41, ROUNDED_ALL(1.0 / BF16_ROUNDS) },
+    { "bf16, causal", LOW_GRAD(BF16, 1, 70, 131, 64, 1, NONE), HEADS(1, 1), .prepare = attend,
+      .reduce = 131, ROUNDED_ALL(1.0 / BF16_ROUNDS) },
+    { "bf16, wide heads, mask", LOW_GRAD(BF16, 2, 70, 67, 128, 1, F32(2, 67)), HEADS(1, 0),
+      .prepare = attend, .reduce = 70, HIDDEN, ROUNDED_ALL(1.0 / BF16_ROUNDS) },
+    { "bf16, odd heads", LOW_GRAD(BF16, 1, 19, 21, 38, 2, NONE), HEADS(2, 1), .prepare = attend,
+      .reduce = 21, ROUNDED_ALL(1.0 / BF16_ROUNDS) },
+    { "bf16, nothing seen", LOW_GRAD(BF16, 2, 4, 3, 16, 1, F32_OF(first_hidden, 2, 3)), HEADS(1, 0),
+      .prepare = attend, .reduce = 4, ROUNDED_ALL(1.0 / BF16_ROUNDS) },
+    { "f16, causal, mask", LOW_GRAD(F16, 2, 67, 67, 24, 1, F32(2, 67)), HEADS(1, 1),
+      .prepare = attend, .reduce = 67, HIDDEN, ROUNDED_ALL(1.0 / F16_ROUNDS) },
+    { "f16, wide heads", LOW_GRAD(F16, 1, 70, 18, 96, 1, NONE), HEADS(1, 0), .prepare = attend,
+      .reduce = 70, ROUNDED_ALL(1.0 / F16_ROUNDS) },
     { "an encoder's", GRAD(32, 168, 168, 128, 4, NONE), HEADS(4, 0), .prepare = attend,
       .reduce = 168, .bench = true },
+    { "an encoder's, bf16", LOW_GRAD(BF16, 32, 168, 168, 128, 4, NONE), HEADS(4, 0),
+      .prepare = attend, .reduce = 168, ROUNDED_ALL(1.0 / BF16_ROUNDS), .bench = true },
+    { "dy of another type",
+      { F32(2, 5, 16), LOW(BF16, 2, 5, 7, 16), NONE, F32(2, 5, 16), F32(2, 1, 5) },
+      HEADS(1, 0),
+      .reject = "dy is of type f32 but q is bf16" },
     { "dy of another shape",
       { F32(2, 4, 8), QKV(2, 5, 7, 8), NONE, F32(2, 5, 8), F32(2, 2, 5) },
       HEADS(2, 0),

@@ -31,6 +31,7 @@ typedef struct vn_case {
     uint32_t diff;                  /* bit i: the gradient of input i is checked */
     int64_t reduce;                 /* numbers summed into one; 0: elementwise */
     double slack;                   /* c in c eps sqrt(reduce); 0: 4 */
+    double rounding[VN_MAX_OUT];    /* what numbers rounded on the way to output o add to its bound, relative */
     const char *reject;             /* the shape rule refuses with these words */
     const double *want[VN_MAX_OUT]; /* known answers of the reference, by hand or from a paper */
     /* What else must be true of the f64 reference's result: NULL, or what is wrong with it. */

@@ -44,7 +44,8 @@ void vn_check_result(const vn_op_run *run, const vn_op_run *ref, const vn_kernel
         double top = largest(ref, o);
         for (int64_t i = 0; i < vn_count(t); i++) {
             double got = vn_op_out(run, o, i), want = vn_op_out(ref, o, i);
-            double tolerance = bound(run->oc->c, t->dtype, want, top);
+            double tolerance = bound(run->oc->c, t->dtype, want, top) +
+                               run->oc->c->rounding[o] * (fabs(want) + top);
             if (!vn_agrees(got, want, tolerance, t->dtype))
                 ck_abort_msg("%s %s: output %d element %lld is %.9g, expected %.9g within %.3g",
                              run->oc->name, k->name, o, (long long)i, got, want, tolerance);
