@@ -18,12 +18,26 @@ const char *vn_precision_name(vn_precision precision)
     return names[precision];
 }
 
-/* The inner dimension of a product, whose factors are in[0] and in[1]; 0 of a node that is none. */
+/* Factors of a node: inputs 0 .. n - 1. */
+static int factors_of(const vn_node *n)
+{
+    return n->op == VN_OP_ATTENTION ? 3 : n->op == VN_OP_ATTENTION_GRAD ? 4 : 2;
+}
+
+/* Columns of a head; 0 beyond VN_LOW_WIDEST, which kernels of 16 bits do not hold. */
+static int64_t width_of(const vn_tensor *q, const vn_attr_attention *a)
+{
+    int64_t width = q->dim[2] / a->heads;
+    return width <= VN_LOW_WIDEST ? width : 0;
+}
+
+/* The inner dimension of a product; 0 of a node that is none. */
 static int64_t depth_of(const vn_graph *g, const vn_node *n)
 {
     const vn_tensor *a = &g->values[n->in[0]].t;
     if (n->op == VN_OP_CONV1D) return a->dim[2] * g->values[n->in[1]].t.dim[2];
     if (n->op == VN_OP_CONV1D_GRAD) return a->dim[0] * a->dim[1];
+    if (n->op == VN_OP_ATTENTION || n->op == VN_OP_ATTENTION_GRAD) return width_of(a, n->attr);
     if (n->op != VN_OP_LINEAR && n->op != VN_OP_MATMUL) return 0;
     bool ta = n->op == VN_OP_MATMUL && ((const vn_attr_matmul *)n->attr)->ta;
     return a->dim[a->rank - (ta ? 2 : 1)];
@@ -66,7 +80,7 @@ static void lower_node(pass *p, vn_node n)
 {
     bool low = depth_of(p->g, &n) >= VN_LOW_DEPTH;
     vn_rewrite_scope(p->g, n.path);
-    for (int i = 0; i < 2 && low; i++) n.in[i] = lowered(p, n.in[i]);
+    for (int i = 0; i < factors_of(&n) && low; i++) n.in[i] = lowered(p, n.in[i]);
     if (p->g->status) return;
     vn_rewrite_keep(p->g, &n);
     if (low && !p->g->status) check(p->g, &n);

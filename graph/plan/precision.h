@@ -20,9 +20,10 @@ const char *vn_precision_name(vn_precision precision);
  * before the first of them, whole parameters included, and views are made of the result. Sums,
  * outputs, gradients and whatever else reads the value stay f32, so parameters keep their master
  * copy and residual streams, softmax, statistics and losses their precision. Products over fewer
- * than VN_LOW_DEPTH numbers stay as they are: a cast costs as much as they win. Values keep their
+ * than VN_LOW_DEPTH numbers stay as they are: a cast costs as much as they win. Attention reads q, k, v and the
+ * gradient of its output so, where heads have VN_LOW_DEPTH to VN_LOW_WIDEST columns. Values keep their
  * ids. Once gradients and the optimizer are there; VN_PRECISION_F32 changes nothing. */
-enum { VN_LOW_DEPTH = 16 };
+enum { VN_LOW_DEPTH = 16, VN_LOW_WIDEST = 128 };
 vn_status vn_graph_lower(vn_graph *g, vn_precision precision);
 
 #endif

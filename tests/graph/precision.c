@@ -104,6 +104,46 @@ START_TEST(tf32_is_a_property_of_deep_products)
 }
 END_TEST
 
+/* Attention of two heads, and its gradient. */
+static void build_attention(kit *k, int64_t width)
+{
+    vn_init init = { VN_INIT_UNIFORM, 0.3 };
+    vn_val q = vn_param(k->g, "q", VN_DIMS(2, 5, 2 * width), init);
+    vn_val key = vn_param(k->g, "k", VN_DIMS(2, 7, 2 * width), init);
+    vn_val v = vn_param(k->g, "v", VN_DIMS(2, 7, 2 * width), init);
+    vn_val y = vn_attention(k->g, q, key, v, 0, 2, false);
+    vn_val sum = vn_sumto(k->g, vn_mul(k->g, y, y), VN_DIMS(1, 1, 1));
+    vn_gradients(k->g, vn_reshape(k->g, sum, VN_DIMS(1)), NULL, 0, NULL);
+    lower(k, VN_PRECISION_BF16);
+}
+
+/* q, k, v and dy are cast once each; y, log sums and all results stay f32. */
+START_TEST(attention_reads_16_bits_where_heads_have_16_to_128_columns)
+{
+    static const int64_t widths[] = { 15, 16, 38, 128, 129 };
+    bool low = widths[_i] >= VN_LOW_DEPTH && widths[_i] <= VN_LOW_WIDEST;
+    kit k;
+    kit_open(&k, VN_F32);
+    build_attention(&k, widths[_i]);
+    int nodes = 0;
+    for (int i = 0; i < k.g->n_nodes; i++) {
+        const vn_node *n = &k.g->nodes[i];
+        bool back = n->op == VN_OP_ATTENTION_GRAD;
+        if (!back && n->op != VN_OP_ATTENTION) continue;
+        nodes++;
+        for (int j = 0; j < n->n_in; j++)
+            if (n->in[j])
+                ck_assert_int_eq(type_of(k.g, n->in[j]), low && j < (back ? 4 : 3) ? VN_BF16 : VN_F32);
+        for (int j = 0; j < n->n_out; j++) ck_assert_int_eq(type_of(k.g, n->out[j]), VN_F32);
+    }
+    ck_assert_int_eq(nodes, 2);
+    ck_assert_int_eq(count(k.g, VN_OP_CAST), low ? 4 : 0);
+    kit_plan(&k);
+    ck_assert_int_eq(vn_plan_run(k.plan), VN_OK);
+    kit_close(&k);
+}
+END_TEST
+
 /* Forward, back to x and to the weights; x, w and dy are cast once each. */
 START_TEST(convolutions_are_products_too)
 {
@@ -431,6 +471,7 @@ Suite *vn_suite_precision(void)
     tcase_add_test(tc, f32_changes_nothing);
     tcase_add_test(tc, deep_products_read_16_bits_and_nothing_else_does);
     tcase_add_test(tc, tf32_is_a_property_of_deep_products);
+    tcase_add_loop_test(tc, attention_reads_16_bits_where_heads_have_16_to_128_columns, 0, 5);
     tcase_add_test(tc, convolutions_are_products_too);
     tcase_add_test(tc, a_value_is_cast_once);
     tcase_add_test(tc, parameters_and_gradients_stay_f32);
