@@ -20,24 +20,23 @@ typedef struct touch {
     bool written, divided;
 } touch;
 
-static touch touch_of(const vn_tensor *t, bool written, bool divided)
-{
-    bool there = t->data && t->rank >= 0;
-    return (touch){ t->data, there ? (size_t)vn_count(t) * vn_dtype_bytes(t->dtype) : 0, written,
-                    divided };
-}
-
+/* What there is of them; returns how many. */
 static int touches_of(const vn_call *c, vn_by_rows rows, touch out[VN_MAX_IN + VN_MAX_OUT])
 {
     int n = 0;
-    for (int i = 0; i < c->n_in; i++) out[n++] = touch_of(&c->in[i], false, rows.divided >> i & 1);
-    for (int i = 0; i < c->n_out; i++) out[n++] = touch_of(&c->out[i], true, true);
+    for (int i = 0; i < c->n_in + c->n_out; i++) {
+        bool written = i >= c->n_in;
+        const vn_tensor *t = written ? &c->out[i - c->n_in] : &c->in[i];
+        if (!t->data || t->rank < 0) continue;
+        size_t bytes = (size_t)vn_count(t) * vn_dtype_bytes(t->dtype);
+        if (bytes) out[n++] = (touch){ t->data, bytes, written, written || rows.divided >> i & 1 };
+    }
     return n;
 }
 
 static bool clash(const touch *a, const touch *b)
 {
-    if (!a->bytes || !b->bytes || (!a->written && !b->written)) return false;
+    if (!a->written && !b->written) return false;
     if (a->at >= b->at + b->bytes || b->at >= a->at + a->bytes) return false;
     return !a->divided || !b->divided || a->at != b->at || a->bytes != b->bytes;
 }
@@ -120,14 +119,13 @@ static int64_t blocks_of(const growth *g, int lanes)
 /* The chain that begins at step `at`, `last` at most; returns its end. */
 static int chain_from(const vn_step *steps, vn_link *link, int at, int last, int lanes)
 {
-    growth g = { 0 };
+    growth g = { 0 }, to = g;
     int end = at;
-    while (end < last && link[end].rows.n && apart(steps, link, at, end) &&
-           grow(&g, &steps[end], link[end].rows, lanes))
-        end++;
+    for (; end < last && link[end].rows.n; g = to, end++)
+        if (!grow(&to, &steps[end], link[end].rows, lanes) || !apart(steps, link, at, end)) break;
     if (end - at < 2) return at + 1;
     int64_t blocks = blocks_of(&g, lanes);
-    if (blocks < 2) return at + 1;
+    if (blocks < 2) return end;
     for (int s = at; s < end; s++) {
         link[s].first = at;
         link[s].last = end;
