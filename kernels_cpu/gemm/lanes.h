@@ -28,7 +28,7 @@ VF_INLINE vf vf_most_pair(vf a, vf b)
 }
 VF_INLINE vf vf_lower(vf pair) { return _mm512_shuffle_f32x4(pair, pair, 0x00); }
 VF_INLINE vf vf_upper(vf pair) { return _mm512_shuffle_f32x4(pair, pair, 0xff); }
-/* Of each four lanes the k-th: the sum of vector k; lane k of vector k; and that lane in all four. */
+/* Of each four lanes the k-th: the sum of vector k; its largest number; its lane k; and that lane in all four. */
 VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
 {
     vf p = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
@@ -36,6 +36,14 @@ VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
     vf v = _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x44), _mm512_shuffle_ps(p, q, 0xee));
     v = _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0x4e));
     return _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0xb1));
+}
+VF_INLINE vf vf_most_four(vf a, vf b, vf c, vf d)
+{
+    vf p = _mm512_max_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    vf q = _mm512_max_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    vf v = _mm512_max_ps(_mm512_shuffle_ps(p, q, 0x44), _mm512_shuffle_ps(p, q, 0xee));
+    v = _mm512_max_ps(v, _mm512_shuffle_f32x4(v, v, 0x4e));
+    return _mm512_max_ps(v, _mm512_shuffle_f32x4(v, v, 0xb1));
 }
 VF_INLINE vf vf_four(vf a, vf b, vf c, vf d)
 {
@@ -104,6 +112,13 @@ VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
     vf v = _mm256_add_ps(_mm256_shuffle_ps(p, q, 0x44), _mm256_shuffle_ps(p, q, 0xee));
     return _mm256_add_ps(v, _mm256_permute2f128_ps(v, v, 0x01));
 }
+VF_INLINE vf vf_most_four(vf a, vf b, vf c, vf d)
+{
+    vf p = _mm256_max_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+    vf q = _mm256_max_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+    vf v = _mm256_max_ps(_mm256_shuffle_ps(p, q, 0x44), _mm256_shuffle_ps(p, q, 0xee));
+    return _mm256_max_ps(v, _mm256_permute2f128_ps(v, v, 0x01));
+}
 VF_INLINE vf vf_four(vf a, vf b, vf c, vf d)
 {
     return _mm256_blend_ps(_mm256_blend_ps(a, b, 0xaa), _mm256_blend_ps(c, d, 0xaa), 0xcc);
@@ -150,6 +165,10 @@ VF_INLINE vf vf_upper(vf pair) { return vdupq_laneq_f32(pair, 2); }
 VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
 {
     return vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
+}
+VF_INLINE vf vf_most_four(vf a, vf b, vf c, vf d)
+{
+    return vpmaxq_f32(vpmaxq_f32(a, b), vpmaxq_f32(c, d));
 }
 VF_INLINE vf vf_four(vf a, vf b, vf c, vf d)
 {
@@ -201,6 +220,10 @@ VF_INLINE vf vf_upper(vf pair) { return vf_set(pair[2]); }
 VF_INLINE vf vf_sum_four(vf a, vf b, vf c, vf d)
 {
     return (vf){ vf_sum(a), vf_sum(b), vf_sum(c), vf_sum(d) };
+}
+VF_INLINE vf vf_most_four(vf a, vf b, vf c, vf d)
+{
+    return (vf){ vf_most(a), vf_most(b), vf_most(c), vf_most(d) };
 }
 VF_INLINE vf vf_four(vf a, vf b, vf c, vf d) { return (vf){ a[0], b[1], c[2], d[3] }; }
 VF_INLINE vf vf_each(vf four, int k) { return vf_set(four[k]); }

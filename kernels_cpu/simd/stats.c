@@ -1,11 +1,12 @@
 /* Location and scale of every window of a batch; a lane takes whole windows. Those observed whole are read where
- * they lie (whole.h); of others the observed numbers are gathered first, so that every statistic runs over a dense row. */
+ * they lie, short ones four at a time (fours.h), others by whole.h; of the rest the observed numbers are gathered first, so that every statistic runs over a dense row. */
 #include <math.h>
 #include <string.h>
 
+#include "kernels_cpu/simd/fours.h"
 #include "kernels_cpu/simd/whole.h"
 
-enum { ROWS = 4 }; /* windows a lane takes at a time */
+enum { ROWS = FOURS }; /* windows a lane takes at a time */
 
 /* Floats in order as integers: -1.0 < -0.0 < 0.0 < 1.0, and back. */
 static int32_t key_of(float x)
@@ -235,23 +236,88 @@ static bool is_last(const vn_attr_stats *a, const float *x, const float *mask, d
     return true;
 }
 
-static void window_stats(const vn_call *c, vn_stream *s)
+/* ---- a batch ---- */
+
+/* Window i of one channel, or of channel i % channels. */
+static void one_window(const vn_call *c, int64_t i, float *v, double *at, double *by)
 {
     const vn_attr_stats *a = c->attr;
-    float *location = c->out[0].data, *scale = c->out[1].data, *v = vn_cpu_scratch(s);
-    int64_t len = c->in[0].dim[1], chans = c->in[0].dim[2], lo, hi;
-    vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
-    for (int64_t i = lo * chans; i < hi * chans; i++) {
-        const float *x = (const float *)c->in[0].data + i / chans * len * chans + i % chans;
+    int64_t len = c->in[0].dim[1], chans = c->in[0].dim[2];
+    const float *x = (const float *)c->in[0].data + i / chans * len * chans + i % chans;
+    const float *mask = c->in[1].data;
+    if (mask) mask += i / chans * c->in[1].dim[1];
+    bool done = a->type == VN_SCALER_IDENTITY;
+    *at = 0, *by = 1;
+    if (chans == 1 && !done) done = is_last(a, x, mask, at) || is_whole(a, x, mask, at, by);
+    int64_t n = done ? 0 : collect(a, x, chans, mask, v);
+    if (n > 0) statistics(a->type, v, n, at, by);
+}
+
+static bool are_fours(const vn_call *c, fours_kind *kind)
+{
+    const vn_attr_stats *a = c->attr;
+    if (c->in[0].dim[2] != 1 || a->rows < FOURS_LEAST || a->rows > FOURS_MOST) return false;
+    switch (a->type) {
+    case VN_SCALER_STANDARD:
+    case VN_SCALER_REVIN: *kind = FOURS_SPREAD; return true;
+    case VN_SCALER_MEAN_ABS: *kind = FOURS_SIZES; return true;
+    case VN_SCALER_MINMAX:
+    case VN_SCALER_MINMAX1: *kind = FOURS_EXTREMES; return true;
+    default: return false;
+    }
+}
+
+VF_INLINE void sum_kind(fours *f, const fours_kind kind, bool one, int64_t n)
+{
+    if (one && f->mask[0]) sum_fours(f, kind, 1, true, n);
+    else if (one) sum_fours(f, kind, 1, false, n);
+    else if (f->mask[0]) sum_fours(f, kind, FOURS, true, n);
+    else sum_fours(f, kind, FOURS, false, n);
+}
+
+/* `count` windows from i on, FOURS at most; the last one stands for those that are missing. */
+static void stats_of_fours(const vn_call *c, fours_kind kind, int64_t i, int64_t count, fours *f)
+{
+    int64_t n = ((const vn_attr_stats *)c->attr)->rows;
+    for (int64_t k = 0; k < FOURS; k++) {
+        int64_t w = i + (k < count ? k : count - 1);
         const float *mask = c->in[1].data;
-        if (mask) mask += i / chans * c->in[1].dim[1];
-        double at = 0, by = 1;
-        bool done = a->type == VN_SCALER_IDENTITY;
-        if (chans == 1 && !done) done = is_last(a, x, mask, &at) || is_whole(a, x, mask, &at, &by);
-        int64_t n = done ? 0 : collect(a, x, chans, mask, v);
-        if (n > 0) statistics(a->type, v, n, &at, &by);
-        if (location) location[i] = (float)at;
-        if (scale) scale[i] = (float)by;
+        f->x[k] = (const float *)c->in[0].data + w * c->in[0].dim[1];
+        f->mask[k] = mask ? mask + w * c->in[1].dim[1] : NULL;
+    }
+    if (kind == FOURS_SPREAD) sum_kind(f, FOURS_SPREAD, count == 1, n);
+    else if (kind == FOURS_SIZES) sum_kind(f, FOURS_SIZES, count == 1, n);
+    else sum_kind(f, FOURS_EXTREMES, count == 1, n);
+    vf at = vf_load(f->at), by = vf_load(f->by); /* as `finish` does */
+    by = vf_add(vf_pick(vf_eq(by, vf_zero()), vf_set(1), by), vf_set(1e-6f));
+    if (((const vn_attr_stats *)c->attr)->type == VN_SCALER_MINMAX1) {
+        by = vf_mul(by, vf_set(0.5f));
+        at = vf_add(at, by);
+    }
+    vf_store(f->at, at), vf_store(f->by, by);
+}
+
+static void window_stats(const vn_call *c, vn_stream *s)
+{
+    float *location = c->out[0].data, *scale = c->out[1].data;
+    fours_kind kind;
+    int64_t chans = c->in[0].dim[2], lo, hi;
+    bool short_ones = are_fours(c, &kind);
+    vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
+    lo *= chans, hi *= chans;
+    for (int64_t i = lo, count; i < hi; i += count) {
+        fours f;
+        count = hi - i < FOURS ? hi - i : FOURS;
+        if (short_ones) stats_of_fours(c, kind, i, count, &f);
+        for (int64_t k = 0; k < count; k++) {
+            double at, by;
+            if (!short_ones || !f.fine[k]) {
+                one_window(c, i + k, vn_cpu_scratch(s), &at, &by);
+                f.at[k] = (float)at, f.by[k] = (float)by;
+            }
+            if (location) location[i + k] = f.at[k];
+            if (scale) scale[i + k] = f.by[k];
+        }
     }
 }
 

@@ -176,6 +176,8 @@ const vn_case vn_cases_window_stats[] = {
     { "observed whole, minmax", { F32(3, 77, 1), F32(3, 77, 1) }, STATS(MINMAX, 77), ALL },
     { "observed whole, mean_abs", { F32(2, 2100, 1), F32(2, 2100, 1) }, STATS(MEAN_ABS, 2100),
       .fill = { [1] = VN_FILL_ONE }, .reduce = 64 },
+    { "six windows, standard", { F32(6, 100, 1), F32(6, 100, 1) }, STATS(STANDARD, 100), ALL },
+    { "six windows, mean_abs", { F32(6, 99, 1), F32(6, 99, 1) }, STATS(MEAN_ABS, 99), ALL },
     { "one of many not observed", { F32(3, 77, 1), F32(3, 77, 1) }, STATS(MINMAX1, 77), MASKED, .holes = 2 },
     { "observed whole, but not finite", SEEN(20, TEN(7), INFINITY, 3, 4, 5, 6, 7, 8, 9, NAN, 11),
       STATS(MINMAX, 20), ALL, .want = { NUMBERS(3), NUMBERS(8 + EPS) } },
