@@ -167,6 +167,8 @@ static double limit_us(vane_bench *bench, const order *o, const vn_bench_item *i
     double vectors = vectors_us(bench, &item->vectors);
     if (products > us) us = products;
     if (vectors > us) us = vectors;
+    double once = rate > 0 ? 1e6 * item->once / rate : 0;
+    if (once > 0 && once < bytes) *reduced = once > us ? once : us;
     return bytes > us ? bytes : us;
 }
 

@@ -22,6 +22,7 @@ typedef struct vn_bench_item {
     vn_plan *plan;       /* what runs, where that is one plan; borrowed */
     double flops, bytes; /* of a run: a multiply-add is 2; read and written once. 0: not known */
     double footprint;    /* bytes that `bytes` move through; 0: as many */
+    double once;         /* bytes if all steps were one, for the reduced limit; 0: they are one */
     vn_floor_work work;  /* of a window of a model, for its floor */
     vn_floor_ops vectors; /* of a run of single operations */
     bool train;

@@ -7,7 +7,7 @@
 #include "graph/build.h"
 #include "host/bench/bench.h"
 
-enum { HORIZON = 24, MAX_LEVELS = 9, FIRST_CACHE = 32768 };
+enum { HORIZON = 24, MAX_LEVELS = 9 };
 
 /* ---- graphs ---- */
 
@@ -149,17 +149,28 @@ static void feed_all(work *k)
     }
 }
 
-/* Bytes of what goes in and comes out, each once. No scale of a window is known before its last number, so a window
- * longer than the first caches of all lanes is read twice. */
-static double touched(const work *k, const vn_bench_op *op, int threads)
+/* Bytes of what goes in and comes out, each once. */
+static double touched(const work *k)
 {
     double bytes = 0;
     for (vn_val v = 1; v < k->g->n_values; v++) {
         const vn_value *value = vn_value_of(k->g, v);
-        double size = 4.0 * (double)vn_count(&value->t);
-        bool again = op->build == build_scaler && !op->width && !strcmp(value->path, "x");
-        if (value->home != VN_HOME_FEED && value->home != VN_HOME_READ) continue;
-        bytes += again && size > FIRST_CACHE * threads ? 2 * size : size;
+        if (value->home == VN_HOME_FEED || value->home == VN_HOME_READ)
+            bytes += 4.0 * (double)vn_count(&value->t);
+    }
+    return bytes;
+}
+
+/* Bytes of what goes in again: of a loss and its slopes, or of statistics and a scaler, the second reads what the first
+ * has read, all but its result. */
+static double again(const work *k, const vn_bench_op *op)
+{
+    double bytes = 0;
+    if (op->build != build_loss && op->build != build_scaler) return 0;
+    if (op->build == build_scaler && op->fn == VN_SCALER_LAST) return 0; /* one number is read */
+    for (vn_val v = 1; v < k->g->n_values; v++) {
+        const vn_value *value = vn_value_of(k->g, v);
+        if (value->home == VN_HOME_FEED) bytes += 4.0 * (double)vn_count(&value->t);
     }
     return bytes;
 }
@@ -243,8 +254,9 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
     vn_plan_about(k->plan, &info);
     item->plan = k->plan;
     item->flops = info.flops;
-    item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k, op, site->threads);
-    if (op->build == build_adam) item->footprint = 16.0 * (double)size; /* p, g, m, v */
+    item->bytes = op->build == build_adam ? 28.0 * (double)size : touched(k) + again(k, op);
+    item->footprint = op->build == build_adam ? 16.0 * (double)size : touched(k); /* Adam: p, g, m, v */
+    item->once = again(k, op) > 0 ? touched(k) : 0;
     item->touched = true;
     item->products = op->n_out > 0;
     vn_floor_ops each = of_number(op);

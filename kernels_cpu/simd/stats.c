@@ -1,5 +1,6 @@
 /* Location and scale of every window of a batch; a lane takes whole windows. Those observed whole are read where
- * they lie, short ones four at a time (fours.h), others by whole.h; of the rest the observed numbers are gathered first, so that every statistic runs over a dense row. */
+ * they lie, short ones four at a time, long ones in
+ * pieces (fours.h), others by whole.h; of the rest the observed numbers are gathered first, so that every statistic runs over a dense row. */
 #include <math.h>
 #include <string.h>
 
@@ -253,10 +254,10 @@ static void one_window(const vn_call *c, int64_t i, float *v, double *at, double
     if (n > 0) statistics(a->type, v, n, at, by);
 }
 
-static bool are_fours(const vn_call *c, fours_kind *kind)
+static bool is_kind(const vn_call *c, fours_kind *kind)
 {
     const vn_attr_stats *a = c->attr;
-    if (c->in[0].dim[2] != 1 || a->rows < FOURS_LEAST || a->rows > FOURS_MOST) return false;
+    if (c->in[0].dim[2] != 1) return false;
     switch (a->type) {
     case VN_SCALER_STANDARD:
     case VN_SCALER_REVIN: *kind = FOURS_SPREAD; return true;
@@ -275,6 +276,19 @@ VF_INLINE void sum_kind(fours *f, const fours_kind kind, bool one, int64_t n)
     else sum_fours(f, kind, FOURS, false, n);
 }
 
+static bool are_fours(const vn_call *c, fours_kind *kind)
+{
+    int64_t n = ((const vn_attr_stats *)c->attr)->rows;
+    return n >= FOURS_LEAST && n <= FOURS_MOST && is_kind(c, kind);
+}
+
+static void stats_of(fours *f, fours_kind kind, bool one, int64_t n)
+{
+    if (kind == FOURS_SPREAD) sum_kind(f, FOURS_SPREAD, one, n);
+    else if (kind == FOURS_SIZES) sum_kind(f, FOURS_SIZES, one, n);
+    else sum_kind(f, FOURS_EXTREMES, one, n);
+}
+
 /* `count` windows from i on, FOURS at most; the last one stands for those that are missing. */
 static void stats_of_fours(const vn_call *c, fours_kind kind, int64_t i, int64_t count, fours *f)
 {
@@ -285,9 +299,7 @@ static void stats_of_fours(const vn_call *c, fours_kind kind, int64_t i, int64_t
         f->x[k] = (const float *)c->in[0].data + w * c->in[0].dim[1];
         f->mask[k] = mask ? mask + w * c->in[1].dim[1] : NULL;
     }
-    if (kind == FOURS_SPREAD) sum_kind(f, FOURS_SPREAD, count == 1, n);
-    else if (kind == FOURS_SIZES) sum_kind(f, FOURS_SIZES, count == 1, n);
-    else sum_kind(f, FOURS_EXTREMES, count == 1, n);
+    stats_of(f, kind, count == 1, n);
     vf at = vf_load(f->at), by = vf_load(f->by); /* as `finish` does */
     by = vf_add(vf_pick(vf_eq(by, vf_zero()), vf_set(1), by), vf_set(1e-6f));
     if (((const vn_attr_stats *)c->attr)->type == VN_SCALER_MINMAX1) {
@@ -297,11 +309,97 @@ static void stats_of_fours(const vn_call *c, fours_kind kind, int64_t i, int64_t
     vf_store(f->at, at), vf_store(f->by, by);
 }
 
+/* ---- long windows: lanes share the pieces of each, whose statistics are joined in double ---- */
+
+enum { PIECE = FOURS_MOST, LONG = 16 * PIECE };
+
+/* Of a piece; `by` is NaN where it was refused. */
+typedef struct piece {
+    float at, by;
+} piece;
+
+static bool are_long(const vn_call *c, fours_kind *kind)
+{
+    return ((const vn_attr_stats *)c->attr)->rows >= LONG && is_kind(c, kind);
+}
+
+/* Pieces of PIECE numbers; one of what is left, FOURS_LEAST or more, follows them. */
+static int64_t whole_pieces(int64_t rows) { return (rows - FOURS_LEAST) / PIECE; }
+static int64_t pieces_of(const vn_call *c)
+{
+    return whole_pieces(((const vn_attr_stats *)c->attr)->rows) + 1;
+}
+
+/* Pieces [i, i + count) of window w, FOURS at most, all of n numbers. */
+static void sum_pieces(const vn_call *c, fours_kind kind, int64_t w, int64_t i, int64_t count, int64_t n)
+{
+    piece *out = (piece *)c->scratch + w * pieces_of(c) + i;
+    fours f;
+    for (int64_t k = 0; k < FOURS; k++) {
+        int64_t at = (i + (k < count ? k : count - 1)) * PIECE;
+        const float *mask = c->in[1].data;
+        f.x[k] = (const float *)c->in[0].data + w * c->in[0].dim[1] + at;
+        f.mask[k] = mask ? mask + w * c->in[1].dim[1] + at : NULL;
+    }
+    stats_of(&f, kind, count == 1, n);
+    for (int64_t k = 0; k < count; k++) out[k] = (piece){ f.at[k], f.fine[k] ? f.by[k] : NAN };
+}
+
+/* A window of `rows` numbers, from its pieces; false where one of them was refused. */
+static bool join_pieces(const piece *p, fours_kind kind, int64_t rows, double *at, double *by)
+{
+    int64_t whole = whole_pieces(rows);
+    double sum = 0, squares = 0, low = (double)p->at, high = low, last = (double)(rows - whole * PIECE);
+    for (int64_t i = 0; i <= whole; i++) {
+        double n = i < whole ? PIECE : last, top = (double)p[i].at + (double)p[i].by;
+        if (isnan(p[i].by)) return false;
+        sum += n * (double)(kind == FOURS_SIZES ? p[i].by : p[i].at);
+        low = (double)p[i].at < low ? (double)p[i].at : low;
+        high = top > high ? top : high;
+    }
+    double mean = sum / (double)rows;
+    for (int64_t i = 0; i <= whole; i++) {
+        double d = (double)p[i].at - mean, own = (double)p[i].by;
+        squares += (i < whole ? PIECE : last) * (own * own + d * d);
+    }
+    *at = kind == FOURS_SIZES ? 0 : kind == FOURS_EXTREMES ? low : mean;
+    *by = kind == FOURS_SIZES ? mean : kind == FOURS_EXTREMES ? high - low : sqrt(squares / (double)rows);
+    return true;
+}
+
+static void stats_of_long(const vn_call *c, fours_kind kind, vn_stream *s)
+{
+    const vn_attr_stats *a = c->attr;
+    vn_lane *lane = vn_cpu_lane(s);
+    float *location = c->out[0].data, *scale = c->out[1].data;
+    int64_t windows = c->in[0].dim[0], whole = whole_pieces(a->rows), lo, hi;
+    for (int64_t w = 0; w < windows; w++) {
+        vn_lane_share(lane, whole, FOURS, &lo, &hi);
+        for (int64_t i = lo; i < hi; i += FOURS)
+            sum_pieces(c, kind, w, i, hi - i < FOURS ? hi - i : FOURS, PIECE);
+    }
+    vn_team_meet(lane);
+    vn_lane_share(lane, windows, 1, &lo, &hi);
+    for (int64_t w = lo; w < hi; w++) {
+        const piece *p = (const piece *)c->scratch + w * (whole + 1);
+        double at, by;
+        sum_pieces(c, kind, w, whole, 1, a->rows - whole * PIECE);
+        if (join_pieces(p, kind, a->rows, &at, &by)) finish(a->type, &at, &by);
+        else one_window(c, w, vn_cpu_scratch(s), &at, &by);
+        if (location) location[w] = (float)at;
+        if (scale) scale[w] = (float)by;
+    }
+}
+
 static void window_stats(const vn_call *c, vn_stream *s)
 {
     float *location = c->out[0].data, *scale = c->out[1].data;
     fours_kind kind;
     int64_t chans = c->in[0].dim[2], lo, hi;
+    if (are_long(c, &kind)) {
+        stats_of_long(c, kind, s);
+        return;
+    }
     bool short_ones = are_fours(c, &kind);
     vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
     lo *= chans, hi *= chans;
@@ -324,10 +422,12 @@ static void window_stats(const vn_call *c, vn_stream *s)
 static vn_scratch scratch(const vn_call *c)
 {
     const vn_attr_stats *a = c->attr;
-    return (vn_scratch){ 0, ((size_t)a->rows + VF_N) * sizeof(float) };
+    fours_kind kind;
+    size_t pieces = are_long(c, &kind) ? (size_t)(c->in[0].dim[0] * pieces_of(c)) : 0;
+    return (vn_scratch){ pieces * sizeof(piece), ((size_t)a->rows + VF_N) * sizeof(float) };
 }
 
 static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
 
 const vn_kernel VN_SIMD(window_stats) = { VN_SIMD_NAME(window_stats), VN_SIMD_NEED, unfit, scratch,
-                                          window_stats };
+                                          window_stats, true };
