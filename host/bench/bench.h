@@ -64,6 +64,7 @@ typedef struct vn_bench_op {
     void (*build)(vn_graph *g, int64_t size, const struct vn_bench_op *op);
     int64_t fn;           /* of build: a line of a .def */
     int64_t width, n_out; /* numbers of the last axis; of a product's result */
+    bool low;             /* factors are bf16 where they come in */
 } vn_bench_op;
 vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int64_t size,
                            vn_bench_item *item);

@@ -16,6 +16,12 @@ static vn_val numbers(vn_graph *g, const char *name, const int64_t *dims)
     return vn_input(g, name, VN_F32, dims);
 }
 
+/* A factor as a training step has it: rounded once, before the products that read it. */
+static vn_val factor(vn_graph *g, const vn_bench_op *op, const char *name, const int64_t *dims)
+{
+    return vn_input(g, name, op->low ? VN_BF16 : VN_F32, dims);
+}
+
 static int64_t rows_of(int64_t size, int64_t width)
 {
     return size < width ? 1 : size / width;
@@ -57,15 +63,16 @@ static void build_dense(vn_graph *g, int64_t size, const vn_bench_op *op)
 /* Products of 256 heads: 168 queries with 168 keys of 64 numbers. */
 static void build_scores(vn_graph *g, int64_t size, const vn_bench_op *op)
 {
-    vn_val q = numbers(g, "q", VN_DIMS(size, op->n_out, op->width));
-    vn_output(g, vn_matmul(g, q, numbers(g, "k", VN_DIMS(size, op->n_out, op->width)), false, true));
+    vn_val q = factor(g, op, "q", VN_DIMS(size, op->n_out, op->width));
+    vn_val k = factor(g, op, "k", VN_DIMS(size, op->n_out, op->width));
+    vn_output(g, vn_matmul(g, q, k, false, true));
 }
 
 /* The gradient of W: dy^T x over `size` rows. */
 static void build_dweight(vn_graph *g, int64_t size, const vn_bench_op *op)
 {
-    vn_val dy = numbers(g, "dy", VN_DIMS(size, op->n_out));
-    vn_output(g, vn_matmul(g, dy, numbers(g, "x", VN_DIMS(size, op->width)), true, false));
+    vn_val dy = factor(g, op, "dy", VN_DIMS(size, op->n_out));
+    vn_output(g, vn_matmul(g, dy, factor(g, op, "x", VN_DIMS(size, op->width)), true, false));
 }
 
 /* The optimizer alone, at gradients of 0 and a norm given. */
@@ -138,14 +145,24 @@ static size_t block_bytes(const work *k)
     return (size_t)k->params->n_block * sizeof(float);
 }
 
+static void fill(const vn_value *value, vn_val v, void *to)
+{
+    bool mask = !strcmp(value->path, "mask");
+    for (int64_t i = 0; i < vn_count(&value->t); i++) {
+        float x = mask ? 1 : 2 * vn_uniform24(vn_random4(1, (uint64_t)v, (uint64_t)i).v[0]) - 1;
+        uint32_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        if (value->t.dtype == VN_BF16) ((uint16_t *)to)[i] = (uint16_t)(bits >> 16);
+        else ((float *)to)[i] = x;
+    }
+}
+
 static void feed_all(work *k)
 {
     for (vn_val v = 1; v < k->g->n_values; v++) {
         const vn_value *value = vn_value_of(k->g, v);
-        float *to = value->home == VN_HOME_FEED ? vn_plan_feed(k->plan, v) : NULL;
-        bool mask = !strcmp(value->path, "mask");
-        for (int64_t i = 0; to && i < vn_count(&value->t); i++)
-            to[i] = mask ? 1 : 2 * vn_uniform24(vn_random4(1, (uint64_t)v, (uint64_t)i).v[0]) - 1;
+        void *to = value->home == VN_HOME_FEED ? vn_plan_feed(k->plan, v) : NULL;
+        if (to) fill(value, v, to);
     }
 }
 
@@ -175,7 +192,7 @@ static double again(const work *k, const vn_bench_op *op)
     return bytes;
 }
 
-static vn_status open_work(work *k, const vn_bench_op *op, int64_t size)
+static vn_status open_work(work *k, const vn_bench_op *op, int64_t size, vn_precision precision)
 {
     vn_plan_config config = { .dev = k->dev, .seed = 1 };
     VN_TRY(vn_params_open(&k->params));
@@ -183,6 +200,7 @@ static vn_status open_work(work *k, const vn_bench_op *op, int64_t size)
     op->build(k->g, size, op);
     if (!k->g->status && !k->params->closed) VN_TRY(vn_params_layout(k->params));
     VN_TRY(vn_graph_finish(k->g));
+    VN_TRY(vn_graph_lower(k->g, precision));
     for (int home = VN_HOME_PARAM; k->params->n_block && home <= VN_HOME_V; home++)
         VN_TRY(vn_device_alloc(k->dev, VN_MEM_DEVICE, block_bytes(k), &k->home[home]));
     memcpy(config.home, k->home, sizeof config.home);
@@ -246,7 +264,7 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
     if (!k) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     *item = (vn_bench_item){ .ctx = k, .run = run, .close = close_work };
     k->dev = site->dev;
-    vn_status st = open_work(k, op, size);
+    vn_status st = open_work(k, op, size, site->precision);
     if (st) {
         vn_bench_close(item);
         return vn_trail(st, __FILE__, __LINE__);
@@ -287,6 +305,12 @@ static const int64_t windows[] = { 168, 1000, 100000, 0 };
         {                                                                                          \
             __VA_ARGS__                                                                            \
         }                                                                                          \
+    }
+/* The layers' x is rounded inside. */
+#define PRODUCT_LOW(name, sizes, ...)                                                              \
+    {                                                                                              \
+        name "_bf16", "ops", name " with factors of bf16", 'r', sizes, OP(.low = true, __VA_ARGS__), { 0 },     \
+            VN_PRECISION_BF16                                                                      \
     }
 #define SCALER(FN, name)                                                                           \
     {                                                                                              \
@@ -334,6 +358,12 @@ const vn_workload vn_op_workloads[] = {
       OP(.build = build_dense, .width = 512, .n_out = 512) },
     { "heads_168x64", "ops", "168 queries times 168 keys of 64, a product a head", 'r', heads,
       OP(.build = build_scores, .width = 64, .n_out = 168) },
+    PRODUCT_LOW("dense_128x512", layers, .build = build_dense, .width = 128, .n_out = 512),
+    PRODUCT_LOW("dense_168x512", layers, .build = build_dense, .width = 168, .n_out = 512),
+    PRODUCT_LOW("dense_512x512", layers, .build = build_dense, .width = 512, .n_out = 512),
+    PRODUCT_LOW("dweight_512x512", batches, .build = build_dweight, .width = 512, .n_out = 512),
+    PRODUCT_LOW("dweight_168x512", batches, .build = build_dweight, .width = 168, .n_out = 512),
+    PRODUCT_LOW("heads_168x64", heads, .build = build_scores, .width = 64, .n_out = 168),
     { "adam", "ops", "Adam on n parameters", 'n', parameters, OP(.build = build_adam), { 5277 } },
     LOSS("mae", "mean absolute error", OP(.build = build_loss, .fn = VN_LOSS_MAE)),
     LOSS("mse", "mean squared error", OP(.build = build_loss, .fn = VN_LOSS_MSE),
