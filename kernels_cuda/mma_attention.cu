@@ -36,13 +36,13 @@ template <class R> struct mma_online {
                 most = fmaxf(most, fmaxf(s[j][2 * half], s[j][2 * half + 1]));
             most = fmaxf(top[half], quad_most(most));
             float zero = most == -INFINITY ? 0 : most * base;
-            float shrink = exp2f(fmaf(top[half], base, -zero));
+            float shrink = fast_exp2(fmaf(top[half], base, -zero));
             top[half] = most;
 #pragma unroll
             for (int j = 0; j < R::TILE / 8; j++)
 #pragma unroll
                 for (int e = 2 * half; e < 2 * half + 2; e++) {
-                    s[j][e] = exp2f(fmaf(s[j][e], base, -zero));
+                    s[j][e] = fast_exp2(fmaf(s[j][e], base, -zero));
                     sum += s[j][e];
                 }
             total[half] = total[half] * shrink + sum;
@@ -85,8 +85,10 @@ __global__ void __launch_bounds__(THREADS)
         if (first + R::TILE < end) start(first + R::TILE, now ^ 1);
         vn_copy_commit();
         R::score(own, tiles + now * BOTH, s);
-        int least = seen(h, at.first + row_of(0)) - first;
-        int limit[2] = { least, seen(h, at.first + row_of(1)) - first };
+        int limit[2];
+#pragma unroll
+        for (int half = 0; half < 2; half++)
+            limit[half] = seen(h, at.first + row_of(half)) - first;
         if (h.mask || seen(h, at.first) < first + R::TILE) hide<R>(s, masks + now * R::TILE, limit);
         o.weigh(s, h.base);
         R::add(s, tiles + now * BOTH + BOTH / 2, o.at);

@@ -17,22 +17,29 @@ struct mma_back {
     vn_each<float *> mean;       /* scratch [B, heads, Tq]: sum(dy y) of a query */
 };
 
-/* Scores become weights, 0 where a pair does not count; slopes of weights those of scores, without
- * the factor. `log_sum(e, column)`, to base 2, and `mean`: of number e of a tile's column; `counts`
- * alike. */
+/* Scores become weights, 0 where a pair does not count, which is asked unless all of the warp's do;
+ * slopes of weights become those of scores, without the factor. `log_sum(e, column)`, to base 2,
+ * and `mean`: of number e of a tile's column; `counts` alike. */
 template <class R, class L, class M, class C>
 __device__ __forceinline__ void weigh_back(typename R::scores &s, typename R::scores &slopes,
-                                           float base, L log_sum, M mean, C counts)
+                                           float base, L log_sum, M mean, bool all, C counts)
 {
 #pragma unroll
     for (int j = 0; j < R::TILE / 8; j++)
 #pragma unroll
-        for (int e = 0; e < 4; e++) {
-            int column = column_of(j) + e % 2;
-            float weight = exp2f(fmaf(s[j][e], base, -log_sum(e, column)));
-            s[j][e] = counts(e, column) ? weight : 0;
-            slopes[j][e] = s[j][e] * (slopes[j][e] - mean(e, column));
-        }
+        for (int e = 0; e < 4; e++)
+            s[j][e] = fast_exp2(fmaf(s[j][e], base, -log_sum(e, column_of(j) + e % 2)));
+    if (!all)
+#pragma unroll
+        for (int j = 0; j < R::TILE / 8; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                if (!counts(e, column_of(j) + e % 2)) s[j][e] = 0;
+#pragma unroll
+    for (int j = 0; j < R::TILE / 8; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            slopes[j][e] = s[j][e] * (slopes[j][e] - mean(e, column_of(j) + e % 2));
 }
 
 /* sum(dy y) of the thread's row of half 0 or 1, in the four lanes that have it; dy lies in `tile`.
@@ -105,6 +112,7 @@ __global__ void __launch_bounds__(THREADS, D > 64 ? 2 : 3)
         weigh_back<R>(
             s, slopes, h.base, [&](int e, int) { return log_sum[e / 2]; },
             [&](int e, int) { return mean[e / 2]; },
+            !h.mask && seen(h, at.first) >= first + R::TILE,
             [&](int e, int j) { return masks[now * R::TILE + j] != 0 && j < limit[e / 2]; });
         R::add(slopes, tile, dq);
     }
@@ -148,13 +156,19 @@ __global__ void __launch_bounds__(THREADS, D > 32 ? 2 : 3)
         R::template start<R::TILE>(h, dy, first, h.tq, to + BOTH / 2);
         note_facts<R::TILE>(h, b, at.facts(h), first, facts + buffer * 2 * R::TILE);
     };
-    int from[2]; /* the first query that sees the thread's key of half 0 or 1 */
+    /* The first query that sees the thread's key of half 0 or 1; those behind the last are zeros,
+     * and so is what they give. */
+    int from[2];
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         int j = at.first + row_of(half);
         bool hidden = j >= h.tk || (h.mask && h.mask[(int64_t)at.window * h.tk + j] == 0);
-        from[half] = hidden ? h.tq : h.causal ? j - (h.tk - h.tq) : 0;
+        from[half] = hidden ? INT32_MAX : h.causal ? j - (h.tk - h.tq) : 0;
     }
+    /* From this query on all see all keys of the block. */
+    int whole = h.mask || at.first + OWN > h.tk ? INT32_MAX
+                : h.causal                      ? at.first + OWN - 1 - (h.tk - h.tq)
+                                                : 0;
     R::template start<OWN>(h, h.k + at.origin(h, h.tk), at.first, h.tk, keys);
     R::template start<OWN>(h, h.v + at.origin(h, h.tk), at.first, h.tk, values);
     start(begin, 0);
@@ -173,8 +187,8 @@ __global__ void __launch_bounds__(THREADS, D > 32 ? 2 : 3)
         R::score(values, tile + BOTH / 2, slopes);
         weigh_back<R>(
             s, slopes, h.base, [&](int, int i) { return fact[i]; },
-            [&](int, int i) { return fact[R::TILE + i]; },
-            [&](int e, int i) { return first + i < h.tq && first + i >= from[e / 2]; });
+            [&](int, int i) { return fact[R::TILE + i]; }, first >= whole,
+            [&](int e, int i) { return first + i >= from[e / 2]; });
         R::add(s, tile + BOTH / 2, dv);
         R::add(slopes, tile, dk);
     }
