@@ -49,13 +49,20 @@ static vn_status gather_alike(vn_fit_job *job, int n, bool *taken, vn_fit_job **
     return VN_OK;
 }
 
+/* By halves where there is no memory for all at once, which is found before any step. */
 static vn_status fit_group(vn_fit_job **group, int n_group, int n, vn_device *dev,
                            const vn_fit_hooks *hooks)
 {
     if (hooks && n > 1)
         vn_log_printf(&hooks->log, VN_LOG_INFO, "training %d of %d models side by side", n_group,
                       n);
-    return vn_fit_together(group, n_group, dev, hooks);
+    vn_status st = vn_fit_together(group, n_group, dev, hooks);
+    bool opened = group[0]->report.work_bytes > 0;
+    if (st != VN_E_MEMORY || opened || n_group == 1) return st;
+    if (hooks)
+        vn_log_printf(&hooks->log, VN_LOG_INFO, "these do not fit at once: %s", vn_last_message());
+    VN_TRY(fit_group(group, n_group / 2, n, dev, hooks));
+    return fit_group(group + n_group / 2, n_group - n_group / 2, n, dev, hooks);
 }
 
 vn_status vn_fit_many(vn_fit_job *job, int n, vn_device *dev, const vn_fit_hooks *hooks)

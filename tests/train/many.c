@@ -3,6 +3,7 @@
  * device under test too. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "tests/ops/device.h"
 #include "tests/train/lab.h"
 
-enum { JOBS = 3, OPTIONS = 10 };
+enum { JOBS = 3, OPTIONS = 10, SAID = 2048 };
 
 static void open_lab(vn_lab *lab, const vn_setting *settings)
 {
@@ -239,6 +240,52 @@ START_TEST(a_step_of_all_has_the_launches_of_one)
 }
 END_TEST
 
+/* What was said, one line behind the other. */
+static void listen(void *ctx, vn_log_level level, const char *text)
+{
+    (void)level;
+    char *said = ctx;
+    size_t n = strlen(said);
+    snprintf(said + n, SAID - n, "%s\n", text);
+}
+
+/* Panels without room beside the plan stay on the host; plans without room for all are of fewer. */
+START_TEST(where_memory_is_short_the_bits_are_the_same)
+{
+    static const char *const bytes[] = { "1000000", "400000" };
+    static const char *const words[] = { "gathered on the host",
+                                         "training 1 of 3 models side by side" };
+    static const vn_setting quick[] = { { "max_steps", "4" },
+                                        { "val_check_steps", "2" },
+                                        { NULL } };
+    vn_fitted *alone[JOBS];
+    vn_fit_job job[JOBS];
+    vn_device_info info;
+    vn_lab lab;
+    char said[SAID] = "";
+    vn_fit_hooks hooks = { .log = { listen, said } };
+    setenv("EMU_MEMORY", bytes[_i], 1);
+    open_lab(&lab, NULL);
+    for (int k = 0; k < JOBS; k++) {
+        job[k] = (vn_fit_job){ .m = vn_lab_model(&lab, "nhits", quick),
+                               .panel = vn_lab_sines(2, 30000 + k) };
+        alone[k] = vn_lab_model(&lab, "nhits", quick);
+        ck_assert_msg(!vn_fit(alone[k], job[k].panel, lab.dev, NULL, NULL), "%s",
+                      vn_last_message());
+    }
+    vn_device_about(lab.dev, &info);
+    ck_assert_msg(!vn_fit_many(job, JOBS, lab.dev, &hooks), "%s", vn_last_message());
+    if (strstr(info.name, "emulated")) ck_assert_msg(strstr(said, words[_i]) != NULL, "%s", said);
+    for (int k = 0; k < JOBS; k++) {
+        ck_assert(vn_lab_same_weights(alone[k], job[k].m));
+        vn_fitted_close(alone[k]);
+        vn_fitted_close(job[k].m);
+        vn_panel_close((vn_panel *)(uintptr_t)job[k].panel);
+    }
+    vn_lab_close(&lab);
+}
+END_TEST
+
 Suite *vn_suite_many(void);
 
 Suite *vn_suite_many(void)
@@ -249,6 +296,7 @@ Suite *vn_suite_many(void)
     tcase_add_loop_test(c, each_is_to_the_bit_what_it_is_alone, 0, N_MIXES);
     tcase_add_test(c, one_that_diverges_leaves_the_others_alone);
     tcase_add_test(c, a_stop_ends_all_that_are_not_over);
+    if (vn_test_device()) tcase_add_loop_test(c, where_memory_is_short_the_bits_are_the_same, 0, 2);
     if (vn_test_device()) tcase_add_loop_test(c, a_step_of_all_has_the_launches_of_one, 0, 2);
     suite_add_tcase(s, c);
     return s;
