@@ -159,11 +159,10 @@ static vn_status open_graphs(const vn_training *t, vn_mode mode, int64_t batch, 
                              vn_model_graph *graph, graphs *all)
 {
     for (int k = first; k < first + n; k++) {
-        vn_model_graph more;
-        VN_TRY(
-            vn_model_graph_from(t->part[k].m, mode, batch, t->source, k == first ? graph : &more));
-        vn_graph *g = k == first ? graph->g : more.g;
-        for (int s = 0; s < vn_part_members(&t->part[k]); s++) all->of[all->members++] = g;
+        vn_model_graph more = { 0 };
+        VN_TRY(vn_model_graph_from(t->part[k].m, mode, batch, t->source, &more));
+        if (k == first) *graph = more;
+        for (int s = 0; s < vn_part_members(&t->part[k]); s++) all->of[all->members++] = more.g;
     }
     return VN_OK;
 }

@@ -249,6 +249,35 @@ static void listen(void *ctx, vn_log_level level, const char *text)
     snprintf(said + n, SAID - n, "%s\n", text);
 }
 
+/* More than a plan has room for: the rest is trained by another. */
+START_TEST(more_models_than_a_plan_can_be_of_are_trained_too)
+{
+    enum { MANY = VN_MEMBERS_MOST + 2 };
+    static const vn_setting one_step[] = { { "max_steps", "1" }, { "val_size", "0" }, { NULL } };
+    vn_fit_job job[MANY];
+    char said[SAID] = "";
+    vn_fit_hooks hooks = { .log = { listen, said } };
+    vn_lab lab;
+    vn_lab_open(&lab, "linear", 2, NULL);
+    for (int k = 0; k < MANY; k++) {
+        job[k] = (vn_fit_job){ .m = vn_lab_model(&lab, "linear", one_step), .panel = lab.panel };
+        job[k].m->train.seed = k;
+    }
+    ck_assert_msg(!vn_fit_many(job, MANY, lab.dev, &hooks), "%s", vn_last_message());
+    ck_assert_ptr_nonnull(strstr(said, "training 64 of 66 models"));
+    ck_assert_ptr_nonnull(strstr(said, "training 2 of 66 models"));
+    for (int k = 0; k < MANY; k++) {
+        vn_fitted *m = vn_lab_model(&lab, "linear", one_step);
+        m->train.seed = k;
+        ck_assert_int_eq(vn_fit(m, lab.panel, lab.dev, NULL, NULL), VN_OK);
+        ck_assert_msg(vn_lab_same_weights(m, job[k].m), "model %d", k);
+        vn_fitted_close(m);
+        vn_fitted_close(job[k].m);
+    }
+    vn_lab_close(&lab);
+}
+END_TEST
+
 /* Panels without room beside the plan stay on the host; plans without room for all are of fewer. */
 START_TEST(where_memory_is_short_the_bits_are_the_same)
 {
@@ -296,6 +325,7 @@ Suite *vn_suite_many(void)
     tcase_add_loop_test(c, each_is_to_the_bit_what_it_is_alone, 0, N_MIXES);
     tcase_add_test(c, one_that_diverges_leaves_the_others_alone);
     tcase_add_test(c, a_stop_ends_all_that_are_not_over);
+    tcase_add_test(c, more_models_than_a_plan_can_be_of_are_trained_too);
     if (vn_test_device()) tcase_add_loop_test(c, where_memory_is_short_the_bits_are_the_same, 0, 2);
     if (vn_test_device()) tcase_add_loop_test(c, a_step_of_all_has_the_launches_of_one, 0, 2);
     suite_add_tcase(s, c);
