@@ -57,8 +57,8 @@ enum { ROWS_AT_ONCE = 4 };
 typedef struct norm {
     const float *gamma, *beta;
     float *means, *rstds;
-    int64_t n;
-    vf eps, share; /* share: 1 / n */
+    int64_t n, apart; /* apart: a row from the next of the four; 0: a row alone, four times */
+    vf eps, share;    /* share: 1 / n */
 } norm;
 
 /* Of four rows: those of row k in every fourth lane from k. */
@@ -72,19 +72,19 @@ VF_INLINE facts pass(const norm *p, const bool sums, const float *next, const bo
 {
     vf at[ROWS_AT_ONCE], by[ROWS_AT_ONCE], first[ROWS_AT_ONCE], sum[ROWS_AT_ONCE], square[ROWS_AT_ONCE];
     const float *gamma = p->gamma, *beta = p->beta;
-    const int64_t n = p->n;
+    const int64_t n = p->n, apart = p->apart;
     for (int k = 0; k < ROWS_AT_ONCE; k++) {
         at[k] = vf_each(now.mean, k), by[k] = vf_each(now.rstd, k);
-        first[k] = vf_set(sums ? next[k * n] : 0), sum[k] = square[k] = vf_zero();
+        first[k] = vf_set(sums ? next[k * apart] : 0), sum[k] = square[k] = vf_zero();
     }
     for (int64_t i = 0; i < n; i += VF_N) {
         vf f = writes ? vf_load(gamma + i) : vf_zero(), o = writes ? vf_load(beta + i) : f;
         for (int k = 0; k < ROWS_AT_ONCE; k++) {
-            vf d = sums ? vf_sub(vf_load(next + k * n + i), first[k]) : f;
+            vf d = sums ? vf_sub(vf_load(next + k * apart + i), first[k]) : f;
             if (sums) sum[k] = vf_add(sum[k], d), square[k] = vf_fma(d, d, square[k]);
             if (!writes) continue;
-            vf z = vf_mul(vf_sub(vf_load(x + k * n + i), at[k]), by[k]);
-            vf_store(y + k * n + i, vf_fma(z, f, o));
+            vf z = vf_mul(vf_sub(vf_load(x + k * apart + i), at[k]), by[k]);
+            vf_store(y + k * apart + i, vf_fma(z, f, o));
         }
     }
     vf shift = vf_mul(vf_sum_four(sum[0], sum[1], sum[2], sum[3]), p->share);
@@ -93,17 +93,17 @@ VF_INLINE facts pass(const norm *p, const bool sums, const float *next, const bo
                     vf_rsqrt(vf_add(vf_fnma(shift, shift, mean_square), p->eps)) };
 }
 
-/* Rows [lo, hi), a multiple of four. */
-static void normalise_fours(const norm *p, const float *x, float *y, int64_t lo, int64_t hi)
+/* Rows [lo, hi), a multiple of four, or one that is alone. */
+VF_INLINE void normalise_rows(const norm *p, const float *x, float *y, int64_t lo, int64_t hi)
 {
-    const int64_t n = p->n, step = ROWS_AT_ONCE * n;
+    const int64_t n = p->n, rows = p->apart ? ROWS_AT_ONCE : 1, step = rows * n;
     facts now = pass(p, true, x + lo * n, false, NULL, NULL, (facts){ vf_zero(), vf_zero() });
-    for (int64_t r = lo; r < hi; r += ROWS_AT_ONCE) {
+    for (int64_t r = lo; r < hi; r += rows) {
         const float *from = x + r * n;
         float *to = y + r * n;
-        bool last = r + ROWS_AT_ONCE == hi;
-        if (p->means) vf_store_upto(p->means + r, now.mean, ROWS_AT_ONCE);
-        if (p->rstds) vf_store_upto(p->rstds + r, now.rstd, ROWS_AT_ONCE);
+        bool last = r + rows == hi;
+        if (p->means) vf_store_upto(p->means + r, now.mean, rows);
+        if (p->rstds) vf_store_upto(p->rstds + r, now.rstd, rows);
         if (y && !last && VN_MANY_REGISTERS) {
             now = pass(p, true, from + step, true, from, to, now);
             continue;
@@ -113,17 +113,26 @@ static void normalise_fours(const norm *p, const float *x, float *y, int64_t lo,
     }
 }
 
+/* Rows [lo, hi) of whole vectors: a row has the same bits among four and alone. */
+static void normalise_whole(norm p, const float *x, float *y, int64_t lo, int64_t hi)
+{
+    int64_t fours = lo + (hi - lo) / ROWS_AT_ONCE * ROWS_AT_ONCE;
+    if (lo < fours) normalise_rows(&p, x, y, lo, fours);
+    p.apart = 0;
+    for (; fours < hi; fours++) normalise_rows(&p, x, y, fours, fours + 1);
+}
+
 static void layernorm(const vn_call *c, vn_stream *s)
 {
-    const float *x = c->in[0].data;
     float eps = (float)((const vn_attr_norm *)c->attr)->eps;
     int64_t n = vn_last_dim(&c->in[0]), fours = VN_GRAIN / n / ROWS_AT_ONCE, lo, hi;
-    norm p = { c->in[1].data, c->in[2].data, c->out[1].data, c->out[2].data, n, vf_set(eps),
+    norm p = { c->in[1].data, c->in[2].data, c->out[1].data, c->out[2].data, n, n, vf_set(eps),
                vf_set(1 / (float)n) };
     vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, (fours ? fours : 1) * ROWS_AT_ONCE, &lo, &hi);
-    int64_t whole = n % VF_N == 0 ? (hi - lo) / ROWS_AT_ONCE * ROWS_AT_ONCE : 0;
-    if (whole > 0) normalise_fours(&p, x, c->out[0].data, lo, lo + whole);
-    for (lo += whole > 0 ? whole : 0; lo < hi; lo++) normalise_one(c, lo, n, eps);
+    if (n % VF_N == 0)
+        normalise_whole(p, c->in[0].data, c->out[0].data, lo, hi);
+    else
+        for (; lo < hi; lo++) normalise_one(c, lo, n, eps);
 }
 
 /* One row of a gradient. */
