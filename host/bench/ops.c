@@ -32,6 +32,12 @@ static void build_unary(vn_graph *g, int64_t size, const vn_bench_op *op)
     vn_output(g, vn_apply(g, (vn_unary)op->fn, numbers(g, "x", VN_DIMS(size))));
 }
 
+static void build_add(vn_graph *g, int64_t size, const vn_bench_op *op)
+{
+    (void)op;
+    vn_output(g, vn_add(g, numbers(g, "a", VN_DIMS(size)), numbers(g, "b", VN_DIMS(size))));
+}
+
 static void build_softmax(vn_graph *g, int64_t size, const vn_bench_op *op)
 {
     int64_t rows = rows_of(size, op->width);
@@ -333,6 +339,7 @@ const vn_workload vn_op_workloads[] = {
     UNARY(SIGMOID, "sigmoid", 2.09, 30.9, 2680),
     UNARY(EXP, "exp", 1.86, 25.0, 2221),
     UNARY(GELU, "gelu", 7.92, 49.6, 4451),
+    { "add", "ops", "y = a + b", 'n', small_to_large, OP(.build = build_add) },
     { "softmax", "ops", "softmax over the last axis of 128", 'n', small_to_large,
       OP(.build = build_softmax, .width = 128) },
     { "layernorm",

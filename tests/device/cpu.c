@@ -274,14 +274,16 @@ START_TEST(a_step_without_a_kernel_is_a_bug)
 }
 END_TEST
 
-/* exp of n numbers by the fastest kernel of two lanes. */
-static void exponentials(float *x, float *y, int64_t n)
+/* exp of n numbers, or their sum with themselves, by the fastest kernel of two lanes. */
+static void map_all(vn_op op, float *x, float *y, int64_t n)
 {
     rig r = open_rig(2, "");
-    vn_attr_unary attr = { VN_UNARY_EXP };
-    vn_step step = { NULL, { .op = VN_OP_UNARY, .n_in = 1, .n_out = 1, .attr = &attr } };
+    vn_attr_unary unary = { VN_UNARY_EXP };
+    vn_attr_binary binary = { VN_BINARY_ADD };
+    vn_step step = { NULL, { .op = op, .n_in = op == VN_OP_BINARY ? 2 : 1, .n_out = 1 } };
     vn_exec *exec;
-    step.call.in[0] = (vn_tensor){ x, VN_F32, 1, { n } };
+    step.call.attr = op == VN_OP_BINARY ? (const void *)&binary : &unary;
+    for (int i = 0; i < step.call.n_in; i++) step.call.in[i] = (vn_tensor){ x, VN_F32, 1, { n } };
     step.call.out[0] = (vn_tensor){ y, VN_F32, 1, { n } };
     step.kernel = vn_select(r.dev, &step.call, NULL);
     ck_assert_int_eq(vn_record(r.stream, &step, 1, 1e9, &exec), VN_OK);
@@ -296,13 +298,17 @@ START_TEST(results_past_the_caches_are_the_same)
     float *block = vn_alloc_aligned((size_t)(2 * n + 64) * sizeof *block, 64);
     float *y = block, *x = block + n + 32; /* y at a whole vector */
     float *other = vn_alloc_aligned((size_t)(n + 64) * sizeof *other, 64);
+    static const vn_op ops[] = { VN_OP_UNARY, VN_OP_BINARY };
     ck_assert(block && other);
     for (int64_t i = 0; i < n; i++) x[i] = (float)(i % 4099) / 64 - 32;
-    y[n] = other[n + 1] = -1;
-    exponentials(x, y, n);
-    exponentials(x, other + 1, n); /* at none: through the caches */
-    ck_assert(!memcmp(y, other + 1, (size_t)n * sizeof *y));
-    ck_assert(y[0] > 0 && y[n] == -1 && other[n + 1] == -1);
+    for (int k = 0; k < 2; k++) {
+        y[n] = other[n + 1] = -1;
+        map_all(ops[k], x, y, n);
+        map_all(ops[k], x, other + 1, n); /* at none: through the caches */
+        ck_assert(!memcmp(y, other + 1, (size_t)n * sizeof *y));
+        ck_assert(y[0] != 0 && y[n] == -1 && other[n + 1] == -1);
+        ck_assert_float_eq(y[n - 1], k ? 2 * x[n - 1] : y[n - 1]);
+    }
     vn_free_aligned(block, (size_t)(2 * n + 64) * sizeof *block);
     vn_free_aligned(other, (size_t)(n + 64) * sizeof *other);
 }
