@@ -1,6 +1,6 @@
 /* The most multiply-adds this processor does: chains of fused products in registers, no memory; the most vector
- * operations of any kind, and quotients; and the most bytes it moves. Compiled with -ffp-contract=fast, so that a * b + c is one product where
- * the instruction set has it. */
+ * operations of any kind, and what quotients cost; and the most bytes it moves. Compiled with -ffp-contract=fast, so
+ * that a * b + c is one product where the instruction set has it. */
 #include "host/bench/peak.h"
 
 #include <string.h>

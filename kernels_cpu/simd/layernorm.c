@@ -66,7 +66,8 @@ typedef struct facts {
     vf mean, rstd;
 } facts;
 
-/* `sums`: sums up the four rows at `next` and returns their facts; `writes`: writes the rows at x, whose facts are `now`, to y. */
+/* `sums`: sums up the four rows at `next` and returns their facts; `writes`: writes the rows at x, whose facts are
+ * `now`, to y. */
 VF_INLINE facts pass(const norm *p, const bool sums, const float *next, const bool writes,
                      const float *x, float *y, facts now)
 {

@@ -29,8 +29,8 @@ static void softmax_row(const float *x, float *y, int64_t n)
         vf_store_upto(y + i, vf_mul(vf_load_upto(y + i, n - i), part), n - i);
 }
 
-/* ---- rows of whole vectors, two at a time: the maximum of the next two is sought beside the exponentials of two, which
- * wait for multiplications alone, and the two before get their last multiplication after them ---- */
+/* ---- rows of whole vectors, two at a time: the maximum of the next two is sought beside the exponentials of
+ * two, which wait for multiplications alone; the two before get their last multiplication after them ---- */
 
 VF_INLINE vf tops_of(const float *x, const float *z, int64_t n)
 {

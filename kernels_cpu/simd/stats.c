@@ -1,6 +1,6 @@
 /* Location and scale of every window of a batch; a lane takes whole windows. Those observed whole are read where
- * they lie, short ones four at a time, long ones in
- * pieces (fours.h), others by whole.h; of the rest the observed numbers are gathered first, so that every statistic runs over a dense row. */
+ * they lie, short ones four at a time, long ones in pieces (fours.h), others by whole.h; of the rest the observed
+ * numbers are gathered first, so that every statistic runs over a dense row. */
 #include <math.h>
 #include <string.h>
 
