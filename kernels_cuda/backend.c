@@ -140,6 +140,7 @@ static vn_status open_device(int index, const vn_device_config *config, vn_devic
 
 static void close_device(vn_device *base)
 {
+    cudaSetDevice(((vn_cuda_device *)base)->index); /* another may be current */
     vn_layers_close(&((vn_cuda_device *)base)->layers);
     vn_products_close(&((vn_cuda_device *)base)->products);
     vn_free(base);

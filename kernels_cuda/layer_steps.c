@@ -198,6 +198,18 @@ static int back_of(const vn_step *steps, int n, int f)
     return -1;
 }
 
+/* Does anybody write to y before the way back is over? The library reads y there; Vane's gradient of
+ * a single step, or without one of the recurrent weights, does not, and then the plan may put
+ * something else in its place. */
+static bool loses_y(const group *g, int f, int back)
+{
+    const vn_tensor *y = &g->forward->out[0], *h0 = &g->back->out[g->forward->op == VN_OP_GRU ? 2 : 1];
+    for (int i = f + 1; i < back; i++)
+        if (writes(&g->steps[i].call, y)) return true;
+    return overlap(h0->data, bytes_of(h0), y->data, bytes_of(y)) ||
+           (g->m->dc0 && overlap(g->m->dc0, bytes_of(h0), y->data, bytes_of(y)));
+}
+
 /* The end of the group that begins at step `back`; 0 if it is none the library can make. */
 static int end_of(group *g, int back, int n)
 {
@@ -262,7 +274,7 @@ bool vn_layer_find(const vn_step *steps, int n, int f, vn_layer_range *l, vn_rec
     if (l->back < 0 || !m->y || steps[l->back].members > 1) return false;
     group g = { .steps = steps, .forward = c, .back = &steps[l->back].call, .m = m };
     l->last = end_of(&g, l->back, n);
-    return l->last && all_aligned(m);
+    return l->last && !loses_y(&g, f, l->back) && all_aligned(m);
 }
 
 bool vn_layer_dx_stays(const vn_recurrence_memory *m, const vn_recurrence *r)
