@@ -202,9 +202,13 @@ part_models() {
     for way in own-apart cublaslt cublaslt-apart auto; do
         check models "every model's step, products by $way" env VANE_TEST_PRODUCTS=$way "$tests" models_device
     done
+    folder=$(mktemp -d) || exit 1
+    table > "$folder/t.csv"
     for way in cudnn cudnn-small cudnn-persistent; do
-        check models "every model's step, recurrent layers by $way" env VANE_TEST_PRODUCTS=$way "$tests" models_device
+        takes models $way "$folder/t.csv" --model gru --encoder_hidden_size 9 --input_size 14 --windows_batch_size 5 &&
+            check models "every model's step, recurrent layers by $way" env VANE_TEST_PRODUCTS=$way "$tests" models_device
     done
+    rm -rf "$folder"
     check models "forecasts from device memory" "$tests" direct
 }
 part_train() {
@@ -220,6 +224,17 @@ table() { # hourly rows with a season
         for (s = 0; s < 8; s++) for (i = 0; i < 2000; i++)
             printf "s%d,%d,%.4f\n", s, i, 20 + 5 * s + 4 * sin(6.283185307 * i / 24 + s) + rand() }'
 }
+# takes PART WAY TABLE OPTIONS...: are the recurrent layers of such a training step by this way? Where cuDNN is absent
+# or refuses them, Vane's kernels take their place, and a row of theirs must not bear cuDNN's name.
+takes() {
+    part=$1 way=$2 of=$3
+    shift 3
+    "$vane" plan "$of" --h 6 "$@" --device cuda --plugins "$plugins" --products "$way" --why > "$log" 2>&1
+    grep -q "^ *by $way\$" "$log" && ! grep -q '^ *by own;' "$log" && return
+    note=$(sed -n 's/^ *by own; //p' "$log" | head -1)
+    row "$part" "recurrent layers by $way" skip "" "${note:-the plan does not say by $way}"
+    return 1
+}
 # Recurrent layers of a real size by Vane's kernels and by each algorithm of cuDNN: the same forecasts after
 # some steps, and what the plan timed of each layer, forward and back together.
 part_layers() {
@@ -230,6 +245,7 @@ part_layers() {
     for model in lstm-attention gru; do
         options="--model $model --h 6 $sizes --device cuda --plugins $plugins"
         for way in own cudnn cudnn-small cudnn-persistent; do
+            [ $way = own ] || takes layers $way "$folder/t.csv" --model $model ${sizes%--max_steps*} || continue
             check layers "$model trains by $way" "$vane" train "$folder/t.csv" $options --products $way -q \
                 -o "$folder/m"
             check layers "$model by $way forecasts" "$vane" forecast "$folder/t.csv" -m "$folder/m" --device cuda \
@@ -295,13 +311,24 @@ part_bench() {
     [ -s "$build/bench.csv" ] && awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
         at["median_us"] { printf "bench\t%s\ttime\t%s\tus\n", $at["name"], $at["median_us"] }' \
         "$build/bench.csv" >> "$rows"
+    folder=$(mktemp -d) || exit 1
+    table > "$folder/t.csv"
     for way in own cudnn cudnn-small cudnn-persistent; do # of the same layers
-        check bench "recurrent layers by $way" "$vane" bench lstm128 lstm200 gru128 gru200 --backends cuda \
-            --plugins "$plugins" --products $way --format csv -o "$build/$way.csv"
-        [ -s "$build/$way.csv" ] && awk -F, -v way=$way 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-            at["median_us"] { printf "bench\t%s_%s\ttime\t%s\tus\n", $at["name"], way, $at["median_us"] }' \
-            "$build/$way.csv" >> "$rows"
+        for layer in lstm128 lstm200 gru128 gru200; do
+            model=gru
+            [ "${layer%???}" = lstm ] && model=lstm-attention
+            units=${layer#lstm} units=${units#gru}
+            [ $way = own ] || takes bench $way "$folder/t.csv" --model $model --encoder_hidden_size "$units" \
+                --input_size 168 --windows_batch_size 32 || continue
+            out=$folder/$layer-$way.csv
+            check bench "$layer by $way" "$vane" bench $layer --backends cuda --plugins "$plugins" --products $way \
+                --format csv -o "$out"
+            [ -s "$out" ] && awk -F, -v way=$way 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+                at["median_us"] { printf "bench\t%s_%s\ttime\t%s\tus\n", $at["name"], way, $at["median_us"] }' \
+                "$out" >> "$rows"
+        done
     done
+    rm -rf "$folder"
 }
 part_peers() {
     [ -n "$emulated" ] && { row peers peers skip "" "emulated"; return; }
