@@ -1,7 +1,7 @@
 /* One model for each group of series, with the learning rate that suits the group: all groups and
  * all rates are trained side by side, and the best of each group is saved.
  *
- *     groups sales.csv FOLDER --h 24 [--max_steps 500 ...]
+ *     groups sales.csv FOLDER --h 24 --val_size 24 [--max_steps 500 ...]
  *
  * A group is what the names of its series begin with, up to a '-': "north-17" is of the group
  * "north". Its model is FOLDER/north.vane, and to the bit the one that `vane train` makes of its
@@ -71,6 +71,7 @@ static void save(const group *g, const char *folder, vane_model **trial,
     int best = 0;
     for (int r = 1; r < N_RATES; r++)
         if (report[r].best < report[best].best) best = r;
+    must(!isfinite(report[best].best), "there is no validation loss: give --val_size");
     snprintf(path, sizeof path, "%s/%s.vane", folder, g->name);
     must(vane_model_save(trial[best], path), path);
     printf("%s: %d series, learning rate %s, validation loss %.4g\n", path, (int)g->n, rates[best],

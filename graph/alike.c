@@ -18,6 +18,7 @@ static bool same_place(const vn_value *x, const vn_value *y)
 static bool same_value(const vn_value *x, const vn_value *y)
 {
     if (x->t.dtype != y->t.dtype || !vn_same_shape(&x->t, &y->t) || !same_place(x, y)) return false;
+    if (!x->fixed != !y->fixed) return false;
     return !x->fixed || !memcmp(x->fixed, y->fixed, bytes_of(&x->t));
 }
 

@@ -514,7 +514,8 @@ VANE_API vane_status vane_evaluate(const vane_config *config, const vane_dataset
  * of every series. For each (or for every `refit` of them) the model of `config` is trained on the rows
  * before it, of which the last val_size are its validation part, and scored on the h rows behind it, beside
  * the baselines. All are trained side by side (vane_train_many). The rows of the report are the means over
- * the origins; its text and JSON also have those of each. ARGUMENT: test_size or split is set;
+ * the origins; its text and JSON also have those of each. After a stop asked for by the hook there are no
+ * scores: *report is NULL, which is no failure. ARGUMENT: test_size or split is set;
  * UNSUPPORTED: a model without a graph; NUMERIC: a model diverged; otherwise as vane_train and
  * vane_evaluate. */
 VANE_API vane_status vane_cross_validate(const vane_config *config, const vane_dataset *data,

@@ -34,6 +34,11 @@ static int run(args *a)
     if (code >= 0) return code;
     if (!strcmp(vane_config_get(a->config, "h", NULL), "0"))
         return usage_error(a->command, "give the number of steps to forecast: --h N, at least 1");
+    vane_origin step, stride;
+    vane_config_get(a->config, "step_size", &step);
+    vane_config_get(a->config, "stride", &stride);
+    if (step != VANE_DEFAULT && stride == VANE_DEFAULT)
+        fputs("warning: step_size is that of training windows; origins are `stride` rows apart, here 1\n", stderr);
     talk_open(&t, a);
     vane_status st = work(a, &t, &data, &report);
     code = st ? fail(st) : talk_signal() ? EXIT_SIGNAL + talk_signal() : 0;

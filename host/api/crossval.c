@@ -9,9 +9,6 @@
 #include "base/os.h"
 #include "host/api/internal.h"
 
-/* Of a stride no second origin fits into a test part. */
-static const char far[] = "1000000";
-
 typedef struct folds {
     int64_t n, h, stride, refit; /* origins; origins that a model serves */
     int n_models;
@@ -19,8 +16,10 @@ typedef struct folds {
     const vane_config **trained; /* [n_models] those of them that are trained */
     const vane_dataset **data;   /* [n_models] */
     vane_model **model;          /* [n_models] */
+    vane_train_report *told;     /* [n_models] */
     vane_report **score;         /* [n] */
     double train_s;
+    bool stopped; /* models are half trained: there are no scores */
 } folds;
 
 /* Rows of fold k's test part, which reaches to the end of a series. */
@@ -51,8 +50,9 @@ static vn_status open_fold(folds *f, const vane_config *from, int64_t k)
     char rows[24];
     snprintf(rows, sizeof rows, "%" PRId64, test_rows(f, k));
     VN_TRY((vn_status)vane_config_copy(from, &f->config[k]));
-    VN_TRY(set(f->config[k], "stride", far));
-    return set(f->config[k], "test_size", rows);
+    VN_TRY(set(f->config[k], "test_size", rows));
+    f->config[k]->eval.stride = test_rows(f, k); /* no second origin fits into the test part */
+    return VN_OK;
 }
 
 static vn_status open_folds(folds *f, const vane_config *c, const vane_dataset *data)
@@ -67,11 +67,13 @@ static vn_status open_folds(folds *f, const vane_config *c, const vane_dataset *
     f->model = vn_calloc(n, sizeof *f->model);
     f->trained = vn_calloc(n, sizeof *f->trained);
     f->data = vn_calloc(n, sizeof *f->data);
-    if (!f->config || !f->score || !f->model || !f->trained || !f->data)
+    f->told = vn_calloc(n, sizeof *f->told);
+    if (!f->config || !f->score || !f->model || !f->trained || !f->data || !f->told)
         return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int64_t k = 0; k < f->n; k++) {
         VN_TRY(open_fold(f, c, k));
         if (k % f->refit) continue;
+        f->told[f->n_models].size = sizeof *f->told;
         f->trained[f->n_models] = f->config[k];
         f->data[f->n_models++] = data;
     }
@@ -88,14 +90,17 @@ static void close_folds(folds *f)
     vn_free(f->model);
     vn_free(f->trained);
     vn_free(f->data);
+    vn_free(f->told);
 }
 
 static vn_status run_folds(folds *f, const vane_dataset *data, const vane_hooks *hooks)
 {
     double start = vn_now_s();
-    VN_TRY((vn_status)vane_train_many(f->trained, f->data, f->n_models, hooks, f->model, NULL));
+    VN_TRY((vn_status)vane_train_many(f->trained, f->data, f->n_models, hooks, f->model,
+                                      f->told));
     f->train_s = vn_now_s() - start;
-    for (int64_t k = 0; k < f->n; k++) {
+    for (int k = 0; k < f->n_models; k++) f->stopped |= f->told[k].interrupted != 0;
+    for (int64_t k = 0; k < f->n && !f->stopped; k++) {
         const vane_model *model = f->model[k / f->refit];
         VN_TRY((vn_status)vane_evaluate(f->config[k], data, &model, 1, hooks, &f->score[k]));
     }
@@ -195,6 +200,7 @@ static vn_status cross_validate(folds *f, const vane_config *config, const vane_
     VN_TRY(check(config));
     VN_TRY(open_folds(f, config, data));
     VN_TRY(run_folds(f, data, hooks));
+    if (f->stopped) return VN_OK;
     VN_TRY(take_means(f, &report->evaluation));
     put_table(f, report);
     put_json(f, config, report);
@@ -210,7 +216,7 @@ vane_status vane_cross_validate(const vane_config *config, const vane_dataset *d
     if (!r) return vn_public(vn_trail(VN_E_MEMORY, __FILE__, __LINE__));
     vn_status st = cross_validate(&f, config, data, hooks, r);
     close_folds(&f);
-    if (!st) return vn_public(vn_report_finish(r, report));
+    if (!st && !f.stopped) return vn_public(vn_report_finish(r, report));
     vane_report_close(r);
-    return vn_public(vn_trail(st, __FILE__, __LINE__));
+    return vn_public(st ? vn_trail(st, __FILE__, __LINE__) : VN_OK);
 }

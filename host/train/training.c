@@ -384,7 +384,9 @@ static vn_status open_parts(vn_training *t, vn_fit_job *const *job, int n)
     if (!t->part || !t->valid || !t->resident) return vn_trail(VN_E_MEMORY, __FILE__, __LINE__);
     for (int k = 0; k < n; k++) {
         t->n++;
-        VN_TRY(open_part(t, &t->part[k], job[k]));
+        vn_status st = open_part(t, &t->part[k], job[k]);
+        if (st && job[k]->number) return vn_fail_in(st, "model %d", job[k]->number);
+        VN_TRY(st);
     }
     return VN_OK;
 }
