@@ -36,9 +36,11 @@ enum { N_ISA = 1 };
 
 #define VN_FAST(NAME, name) DECLARE_FAST(name)
 #define VN_BOTH(NAME, name) DECLARE_FAST(name) DECLARE_LOW(name)
+#define VN_TWO(NAME, name, other) DECLARE_FAST(name) DECLARE_FAST(other)
 #include "kernels_cpu/kernels.def"
 #undef VN_FAST
 #undef VN_BOTH
+#undef VN_TWO
 
 enum { N_REF = 2, N_LOW = N_ISA + 1 };
 
@@ -57,9 +59,13 @@ static const vn_kernel *const fast[VN_OP_COUNT][N_LOW + N_ISA + N_REF + 1] = {
 #define VN_BOTH(NAME, name)                                                                \
     [VN_OP_##NAME] = { LIST_FAST(name), LIST_LOW(name), &vn_##name##_f32_ref,              \
                        &vn_##name##_f64_ref, NULL },
+#define VN_TWO(NAME, name, other)                                                          \
+    [VN_OP_##NAME] = { LIST_FAST(name), LIST_FAST(other), &vn_##name##_f32_ref,            \
+                       &vn_##name##_f64_ref, NULL },
 #include "kernels_cpu/kernels.def"
 #undef VN_FAST
 #undef VN_BOTH
+#undef VN_TWO
 };
 
 /* Every op gets its reference list, and those of kernels.def the longer one instead. */
@@ -72,7 +78,9 @@ const vn_kernel *const *const vn_cpu_kernels[VN_OP_COUNT] = {
 #undef VN_VIEW
 #define VN_FAST(NAME, name) [VN_OP_##NAME] = fast[VN_OP_##NAME],
 #define VN_BOTH VN_FAST
+#define VN_TWO(NAME, name, other) VN_FAST(NAME, name)
 #include "kernels_cpu/kernels.def"
 #undef VN_FAST
 #undef VN_BOTH
+#undef VN_TWO
 };

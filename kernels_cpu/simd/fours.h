@@ -18,6 +18,7 @@ typedef enum fours_kind { FOURS_SPREAD, FOURS_SIZES, FOURS_EXTREMES } fours_kind
 typedef struct fours {
     const float *x[FOURS], *mask[FOURS]; /* mask[0] may be NULL: all observed */
     float at[VF_N], by[VF_N];            /* of window k in k */
+    float off[VF_N];                     /* of a spread: the mean's distance from x[k][0], unrounded */
     bool fine[FOURS];
 } fours;
 
@@ -39,7 +40,7 @@ typedef struct outcome {
 VF_INLINE outcome outcome_of(const fours_kind kind, vf a, vf b, vf first)
 {
     if (kind == FOURS_EXTREMES)
-        return (outcome){ vf_neg(b), vf_add(a, b), vf_lt(vf_zero(), vf_set(1)) };
+        return (outcome){ vf_neg(b), vf_add(a, b), vf_lt(vf_add(a, b), vf_set(INFINITY)) };
     if (kind == FOURS_SIZES) return (outcome){ vf_zero(), a, vf_lt(a, vf_set(1e30f)) };
     vf shift = vf_mul(a, a), rest = vf_sub(b, shift);
     vf_mask fits = vf_both(vf_lt(b, vf_set(1e30f)), vf_lt(vf_set(1e-30f), b));
@@ -61,7 +62,7 @@ VF_INLINE void finish_fours(fours *f, const fours_kind kind, const int windows, 
         left = vf_mul(vf_sum_four(a[0], a[1], a[2], a[3]), share),
         right = vf_mul(vf_sum_four(b[0], b[1], b[2], b[3]), share);
     outcome o = outcome_of(kind, left, right, vf_four(first[0], first[1], first[2], first[3]));
-    vf_store(f->at, o.at), vf_store(f->by, o.by);
+    vf_store(f->at, o.at), vf_store(f->by, o.by), vf_store(f->off, left);
     vf_store(good, vf_pick(o.fine, vf_set(1), vf_zero()));
     for (int k = 0; k < windows; k++) {
         vf_mask plain = vf_eq(rest[k], vf_zero()), hidden = vf_eq(seen[k], vf_zero());

@@ -59,12 +59,30 @@ typedef struct norm {
     float *means, *rstds;
     int64_t n, apart; /* apart: a row from the next of the four; 0: a row alone, four times */
     vf eps, share;    /* share: 1 / n */
+    float least;      /* eps */
 } norm;
 
 /* Of four rows: those of row k in every fourth lane from k. */
 typedef struct facts {
     vf mean, rstd;
 } facts;
+
+/* Rows whose first number lies more than four deviations from the mean, of which the one pass loses digits, and those
+ * that are not finite, once more by two passes. */
+static facts again(const norm *p, const float *rows, facts f, vf_mask fine)
+{
+    float mean[VF_N], rstd[VF_N], good[VF_N];
+    vf_store(mean, f.mean), vf_store(rstd, f.rstd);
+    vf_store(good, vf_pick(fine, vf_set(1), vf_zero()));
+    for (int k = 0; k < ROWS_AT_ONCE; k++) {
+        const float *x = rows + k * p->apart;
+        if (good[k] != 0) continue;
+        float centre = sum_row(x, p->n) / (float)p->n;
+        float factor = 1 / sqrtf(spread(x, p->n, centre) / (float)p->n + p->least);
+        for (int i = k; i < VF_N; i += ROWS_AT_ONCE) mean[i] = centre, rstd[i] = factor;
+    }
+    return (facts){ vf_load(mean), vf_load(rstd) };
+}
 
 /* `sums`: sums up the four rows at `next` and returns their facts; `writes`: writes the rows at x, whose facts are
  * `now`, to y. */
@@ -90,8 +108,10 @@ VF_INLINE facts pass(const norm *p, const bool sums, const float *next, const bo
     }
     vf shift = vf_mul(vf_sum_four(sum[0], sum[1], sum[2], sum[3]), p->share);
     vf mean_square = vf_mul(vf_sum_four(square[0], square[1], square[2], square[3]), p->share);
-    return (facts){ vf_add(vf_four(first[0], first[1], first[2], first[3]), shift),
-                    vf_rsqrt(vf_add(vf_fnma(shift, shift, mean_square), p->eps)) };
+    vf room = vf_add(vf_fnma(shift, shift, mean_square), p->eps); /* variance + eps */
+    vf_mask fine = vf_lt(vf_mul(shift, shift), vf_mul(vf_set(16), room));
+    facts f = { vf_add(vf_four(first[0], first[1], first[2], first[3]), shift), vf_rsqrt(room) };
+    return sums && vf_count(fine) != VF_N ? again(p, next, f, fine) : f;
 }
 
 /* Rows [lo, hi), a multiple of four, or one that is alone. */
@@ -128,7 +148,7 @@ static void layernorm(const vn_call *c, vn_stream *s)
     float eps = (float)((const vn_attr_norm *)c->attr)->eps;
     int64_t n = vn_last_dim(&c->in[0]), fours = VN_GRAIN / n / ROWS_AT_ONCE, lo, hi;
     norm p = { c->in[1].data, c->in[2].data, c->out[1].data, c->out[2].data, n, n, vf_set(eps),
-               vf_set(1 / (float)n) };
+               vf_set(1 / (float)n), eps };
     vn_lane_share(vn_cpu_lane(s), vn_count(&c->in[0]) / n, (fours ? fours : 1) * ROWS_AT_ONCE, &lo, &hi);
     if (n % VF_N == 0)
         normalise_whole(p, c->in[0].data, c->out[0].data, lo, hi);

@@ -313,7 +313,7 @@ static void stats_of_fours(const vn_call *c, fours_kind kind, int64_t i, int64_t
 
 enum { PIECE = FOURS_MOST, LONG = 16 * PIECE };
 
-/* Of a piece; `by` is NaN where it was refused. */
+/* Of a piece: `at` is the mean's distance from its first number, or the least one; `by` is NaN where it was refused. */
 typedef struct piece {
     float at, by;
 } piece;
@@ -342,24 +342,32 @@ static void sum_pieces(const vn_call *c, fours_kind kind, int64_t w, int64_t i, 
         f.mask[k] = mask ? mask + w * c->in[1].dim[1] + at : NULL;
     }
     stats_of(&f, kind, count == 1, n);
-    for (int64_t k = 0; k < count; k++) out[k] = (piece){ f.at[k], f.fine[k] ? f.by[k] : NAN };
+    for (int64_t k = 0; k < count; k++)
+        out[k] = (piece){ kind == FOURS_SPREAD ? f.off[k] : f.at[k], f.fine[k] ? f.by[k] : NAN };
 }
 
-/* A window of `rows` numbers, from its pieces; false where one of them was refused. */
-static bool join_pieces(const piece *p, fours_kind kind, int64_t rows, double *at, double *by)
+/* Where piece i of x lies, not rounded: its spread may be less than a step of f32 there. */
+static double at_of(const piece *p, fours_kind kind, const float *x, int64_t i)
+{
+    return (kind == FOURS_SPREAD ? (double)x[i * PIECE] : 0) + (double)p[i].at;
+}
+
+/* The window x of `rows` numbers, from its pieces; false where one of them was refused. */
+static bool join_pieces(const piece *p, fours_kind kind, const float *x, int64_t rows, double *at,
+                        double *by)
 {
     int64_t whole = whole_pieces(rows);
     double sum = 0, squares = 0, low = (double)p->at, high = low, last = (double)(rows - whole * PIECE);
     for (int64_t i = 0; i <= whole; i++) {
         double n = i < whole ? PIECE : last, top = (double)p[i].at + (double)p[i].by;
         if (isnan(p[i].by)) return false;
-        sum += n * (double)(kind == FOURS_SIZES ? p[i].by : p[i].at);
+        sum += n * (kind == FOURS_SIZES ? (double)p[i].by : at_of(p, kind, x, i));
         low = (double)p[i].at < low ? (double)p[i].at : low;
         high = top > high ? top : high;
     }
     double mean = sum / (double)rows;
     for (int64_t i = 0; i <= whole; i++) {
-        double d = (double)p[i].at - mean, own = (double)p[i].by;
+        double d = at_of(p, kind, x, i) - mean, own = (double)p[i].by;
         squares += (i < whole ? PIECE : last) * (own * own + d * d);
     }
     *at = kind == FOURS_SIZES ? 0 : kind == FOURS_EXTREMES ? low : mean;
@@ -367,9 +375,11 @@ static bool join_pieces(const piece *p, fours_kind kind, int64_t rows, double *a
     return true;
 }
 
-static void stats_of_long(const vn_call *c, fours_kind kind, vn_stream *s)
+static void window_stats_long(const vn_call *c, vn_stream *s)
 {
     const vn_attr_stats *a = c->attr;
+    fours_kind kind;
+    if (!are_long(c, &kind)) return; /* unfit */
     vn_lane *lane = vn_cpu_lane(s);
     float *location = c->out[0].data, *scale = c->out[1].data;
     int64_t windows = c->in[0].dim[0], whole = whole_pieces(a->rows), lo, hi;
@@ -384,7 +394,8 @@ static void stats_of_long(const vn_call *c, fours_kind kind, vn_stream *s)
         const piece *p = (const piece *)c->scratch + w * (whole + 1);
         double at, by;
         sum_pieces(c, kind, w, whole, 1, a->rows - whole * PIECE);
-        if (join_pieces(p, kind, a->rows, &at, &by)) finish(a->type, &at, &by);
+        const float *x = (const float *)c->in[0].data + w * c->in[0].dim[1];
+        if (join_pieces(p, kind, x, a->rows, &at, &by)) finish(a->type, &at, &by);
         else one_window(c, w, vn_cpu_scratch(s), &at, &by);
         if (location) location[w] = (float)at;
         if (scale) scale[w] = (float)by;
@@ -396,10 +407,6 @@ static void window_stats(const vn_call *c, vn_stream *s)
     float *location = c->out[0].data, *scale = c->out[1].data;
     fours_kind kind;
     int64_t chans = c->in[0].dim[2], lo, hi;
-    if (are_long(c, &kind)) {
-        stats_of_long(c, kind, s);
-        return;
-    }
     bool short_ones = are_fours(c, &kind);
     vn_lane_share(vn_cpu_lane(s), c->in[0].dim[0], ROWS, &lo, &hi);
     lo *= chans, hi *= chans;
@@ -421,13 +428,28 @@ static void window_stats(const vn_call *c, vn_stream *s)
 
 static vn_scratch scratch(const vn_call *c)
 {
-    const vn_attr_stats *a = c->attr;
-    fours_kind kind;
-    size_t pieces = are_long(c, &kind) ? (size_t)(c->in[0].dim[0] * pieces_of(c)) : 0;
-    return (vn_scratch){ pieces * sizeof(piece), ((size_t)a->rows + VF_N) * sizeof(float) };
+    return (vn_scratch){ 0, ((size_t)((const vn_attr_stats *)c->attr)->rows + VF_N) * sizeof(float) };
 }
 
-static const char *unfit(const vn_call *c) { return vn_not_f32(c); }
+static vn_scratch long_scratch(const vn_call *c)
+{
+    vn_scratch all = scratch(c);
+    all.shared = (size_t)(c->in[0].dim[0] * pieces_of(c)) * sizeof(piece);
+    return all;
+}
 
-const vn_kernel VN_SIMD(window_stats) = { VN_SIMD_NAME(window_stats), VN_SIMD_NEED, unfit, scratch,
-                                          window_stats, true };
+static const char *unfit(const vn_call *c)
+{
+    fours_kind kind;
+    return are_long(c, &kind) ? "a long window, which lanes share" : vn_not_f32(c);
+}
+
+static const char *long_unfit(const vn_call *c)
+{
+    fours_kind kind;
+    return are_long(c, &kind) ? vn_not_f32(c) : "no long window that lanes could share";
+}
+
+const vn_kernel VN_SIMD(window_stats) = { VN_SIMD_NAME(window_stats), VN_SIMD_NEED, unfit, scratch, window_stats };
+const vn_kernel VN_SIMD(window_stats_long) = { VN_SIMD_NAME(window_stats_long), VN_SIMD_NEED, long_unfit,
+                                               long_scratch, window_stats_long, true };

@@ -5,6 +5,11 @@
 
 #define EPS VN_ATTR(norm, 1e-5)
 
+#define EIGHT 1, -1, 2, -2, 0, 3, -3, 1
+#define SEVEN_EIGHTS EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT
+#define THREE_64S EIGHT, SEVEN_EIGHTS, EIGHT, SEVEN_EIGHTS, EIGHT, SEVEN_EIGHTS
+#define FIFTEEN_64S THREE_64S, THREE_64S, THREE_64S, THREE_64S, THREE_64S
+
 const vn_case vn_cases_layernorm[] = {
     { "one element", { F32(1, 1), F32(1), F32(1) }, EPS, .diff = 7, .reduce = 1 },
     { "rows not a multiple", { F32(5, 33), F32(33), F32(33) }, EPS, .diff = 7, .reduce = 33 },
@@ -12,6 +17,10 @@ const vn_case vn_cases_layernorm[] = {
     { "three axes", { F32(3, 7, 16), F32(16), F32(16) }, EPS, .diff = 7, .reduce = 16 },
     { "over one tile", { F32(131, 128), F32(128), F32(128) }, EPS, .diff = 7, .reduce = 128 },
     { "long rows", { F32(3, 5000), F32(5000), F32(5000) }, EPS, .reduce = 5000 },
+    { "a first number far from the others",
+      { F32_OF(NUMBERS(1e10, -1, 2, -2, 0, 3, -3, 1, SEVEN_EIGHTS, FIFTEEN_64S), 1024), F32(1024), F32(1024) },
+      EPS,
+      .reduce = 1024 },
     { "large and close together",
       { F32(4, 64), F32(64), F32(64) },
       EPS,
