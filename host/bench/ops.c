@@ -179,9 +179,20 @@ static double touched(const work *k)
     for (vn_val v = 1; v < k->g->n_values; v++) {
         const vn_value *value = vn_value_of(k->g, v);
         if (value->home == VN_HOME_FEED || value->home == VN_HOME_READ)
-            bytes += 4.0 * (double)vn_count(&value->t);
+            bytes += (double)vn_dtype_bytes(value->t.dtype) * (double)vn_count(&value->t);
     }
     return bytes;
+}
+
+/* How many numbers are computed on: those of the largest input, whole rows of what was asked for. */
+static double largest_input(const work *k)
+{
+    int64_t most = 0;
+    for (vn_val v = 1; v < k->g->n_values; v++) {
+        const vn_value *value = vn_value_of(k->g, v);
+        if (value->home == VN_HOME_FEED && vn_count(&value->t) > most) most = vn_count(&value->t);
+    }
+    return (double)most;
 }
 
 /* Bytes of what goes in again: of a loss and its slopes, or of statistics and a scaler, the second reads what the first
@@ -193,7 +204,8 @@ static double again(const work *k, const vn_bench_op *op)
     if (op->build == build_scaler && op->fn == VN_SCALER_LAST) return 0; /* one number is read */
     for (vn_val v = 1; v < k->g->n_values; v++) {
         const vn_value *value = vn_value_of(k->g, v);
-        if (value->home == VN_HOME_FEED) bytes += 4.0 * (double)vn_count(&value->t);
+        if (value->home == VN_HOME_FEED)
+            bytes += (double)vn_dtype_bytes(value->t.dtype) * (double)vn_count(&value->t);
     }
     return bytes;
 }
@@ -250,13 +262,15 @@ static vn_floor_ops of_function(int64_t fn)
 
 /* Softmax: exp of what is never above 0, maximum, distance, sum, share. Layer norm: distance, its sum and that of its
  * squares; distance, scale, gamma and beta. Losses: distance, size, weight, two sums; two comparisons, two choices, weight and
- * 1 / sum; quantiles y's spreading twice as well. Scalers: mask, distance, two sums; distance, factor, mask and choice. */
+ * 1 / sum; quantiles y's spreading twice as well. Scalers: mask, distance, two sums; distance, factor, mask and choice; `last`
+ * has the last four alone. */
 static vn_floor_ops of_number(const vn_bench_op *op)
 {
     if (op->build == build_unary) return of_function(op->fn);
     if (op->build == build_softmax) return (vn_floor_ops){ 10, 16, 0 };
     if (op->build == build_layernorm) return (vn_floor_ops){ 3, 6, 0 };
     if (op->build == build_loss) return (vn_floor_ops){ 3, op->width > 1 ? 13 : 11, 0 };
+    if (op->build == build_scaler && op->fn == VN_SCALER_LAST) return (vn_floor_ops){ 1, 4, 0 };
     if (op->build == build_scaler) return (vn_floor_ops){ 2, 8, 0 };
     return (vn_floor_ops){ 0, 0, 0 };
 }
@@ -284,8 +298,8 @@ vn_status vn_bench_open_op(const vn_workload *w, const vn_bench_site *site, int6
     item->touched = true;
     item->products = op->n_out > 0;
     vn_floor_ops each = of_number(op);
-    item->vectors = (vn_floor_ops){ each.products * (double)size, each.all * (double)size,
-                                    each.quotients * (double)size };
+    double n = largest_input(k);
+    item->vectors = (vn_floor_ops){ each.products * n, each.all * n, each.quotients * n };
     return VN_OK;
 }
 

@@ -123,7 +123,7 @@ VF_INLINE vf vf_normal(vf x)
 }
 
 /* x times the normal distribution function: max(0, x) - |x| Phi(-|x|), and exp(-a^2 / 2) by its own reduction, since
- * -a^2 - 2 n ln 2 is one fused product: no square is rounded, and no step is spent on putting it right. Beyond
+ * -a^2 - 2 n ln 2 is one fused product where there are any: no square is rounded there, and no step is spent on putting it right. Beyond
  * 14.4 exp(-a^2 / 2) is below the least float. The coefficients are those of vf_exp_between over powers of 2 (its
  * argument is doubled) and of vf_normal. */
 VF_INLINE vf vf_gelu(vf x)
