@@ -52,6 +52,18 @@ function(vane_emulation target link)
     set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden)
 endfunction()
 
+# The stand-in for a library of NVIDIA (emu/`source`.cpp) beside an emulated plug-in, which finds it by its RUNPATH.
+function(vane_standin plugin folder source library suffix)
+    set(name ${plugin}_${source})
+    add_library(${name} SHARED kernels_cuda/emu/${source}.cpp)
+    target_compile_features(${name} PRIVATE cxx_std_17)
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+    set_target_properties(${name} PROPERTIES OUTPUT_NAME ${library} SUFFIX ${suffix} NO_SONAME ON
+                          CXX_VISIBILITY_PRESET hidden BUILD_RPATH "$ORIGIN"
+                          LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
+    target_link_libraries(${name} PRIVATE ${plugin})
+endfunction()
+
 # One execution, the plug-in in `folder`. `flags`: for the kernels; `link`: for the emulation and the
 # linker; then what the emulation has besides.
 function(vane_plugin folder flags link)
@@ -62,8 +74,10 @@ function(vane_plugin folder flags link)
     vane_emulation(${plugin} "${link}")
     set_target_properties(${plugin} PROPERTIES OUTPUT_NAME vane_cuda
                           LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
-    vane_cublaslt(${plugin} ${folder})
-    vane_cudnn(${plugin} ${folder})
+    target_compile_definitions(${plugin} PRIVATE VN_EMULATED=1)
+    set_target_properties(${plugin} PROPERTIES BUILD_RPATH "$ORIGIN")
+    vane_standin(${plugin} ${folder} cublaslt cublasLt .so.13)
+    vane_standin(${plugin} ${folder} cudnn cudnn .so.9)
 endfunction()
 
 # Every way of products on the execution in `folder`.

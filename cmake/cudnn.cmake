@@ -1,16 +1,4 @@
-# The stand-in for cuDNN beside an emulated plug-in, which finds it by its RUNPATH; NVIDIA's headers and
-# library, where there are some, against what Vane takes them for.
-function(vane_cudnn plugin folder)
-    set(name ${plugin}_cudnn)
-    add_library(${name} SHARED kernels_cuda/emu/cudnn.cpp)
-    target_compile_features(${name} PRIVATE cxx_std_17)
-    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-    set_target_properties(${name} PROPERTIES OUTPUT_NAME cudnn SUFFIX .so.9 NO_SONAME ON
-                          CXX_VISIBILITY_PRESET hidden BUILD_RPATH "$ORIGIN"
-                          LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
-    target_link_libraries(${name} PRIVATE ${plugin})
-endfunction()
-
+# NVIDIA's headers and library of cuDNN, where there are some, against what Vane takes them for.
 find_path(VANE_CUDNN_INCLUDE cudnn_adv.h PATHS /usr/local/cuda/include)
 find_path(VANE_CUDART_INCLUDE cuda_runtime_api.h PATHS /usr/local/cuda/include)
 find_library(VANE_CUDNN_LIBRARY NAMES libcudnn.so.9 PATHS /usr/local/cuda/lib64 /usr/local/cuda/lib)

@@ -1,5 +1,6 @@
 /* The CPU backend: its lists, what selection says of them, record and replay. */
 #include <check.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -307,7 +308,8 @@ START_TEST(results_past_the_caches_are_the_same)
         map_all(ops[k], x, other + 1, n); /* at none: through the caches */
         ck_assert(!memcmp(y, other + 1, (size_t)n * sizeof *y));
         ck_assert(y[0] != 0 && y[n] == -1 && other[n + 1] == -1);
-        ck_assert_float_eq(y[n - 1], k ? 2 * x[n - 1] : y[n - 1]);
+        float want = k ? 2 * x[n - 1] : expf(x[n - 1]);
+        ck_assert_float_eq_tol(y[n - 1], want, 1e-6f * want);
     }
     vn_free_aligned(block, (size_t)(2 * n + 64) * sizeof *block);
     vn_free_aligned(other, (size_t)(n + 64) * sizeof *other);
